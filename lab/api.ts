@@ -1,0 +1,367 @@
+/**
+ * The typed contract between the lab and anyone who drives it: window, command line, another machine. Every call is
+ * checked at the door against these schemas, in both directions. Two transports carry it: MessagePort (Electron) and
+ * WebSocket (browser). Arrays travel as binary inside a `Blob`, packed by `lab/pack.ts`.
+ *
+ * A slow window never floods: it asks `watch` for what is new since its cursor, and the lab keeps only the newest event
+ * of each kind for it, so nothing queues up anywhere.
+ */
+
+import { oc } from '@orpc/contract';
+import { z } from 'zod';
+
+const id = z.int().positive();
+const name = z.string().min(1).max(200);
+const fieldValue = z.union([z.number(), z.boolean(), z.string()]);
+const settings = z.record(z.string(), fieldValue);
+
+export const fieldSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('number'),
+    default: z.number(),
+    min: z.number(),
+    max: z.number(),
+    unit: z.string().optional(),
+    help: z.string(),
+  }),
+  z.object({
+    type: z.literal('integer'),
+    default: z.int(),
+    min: z.int(),
+    max: z.int(),
+    unit: z.string().optional(),
+    help: z.string(),
+  }),
+  z.object({
+    type: z.literal('boolean'),
+    default: z.boolean(),
+    unit: z.string().optional(),
+    help: z.string(),
+  }),
+  z.object({
+    type: z.literal('choice'),
+    default: z.string(),
+    options: z.array(z.string()),
+    unit: z.string().optional(),
+    help: z.string(),
+  }),
+]);
+export type FieldInfo = z.infer<typeof fieldSchema>;
+
+const fields = z.record(z.string(), fieldSchema);
+
+const bodySchema = z.object({
+  name: z.string(),
+  shape: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('box'), size: z.tuple([z.number(), z.number(), z.number()]) }),
+    z.object({ type: z.literal('sphere'), radius: z.number() }),
+    z.object({ type: z.literal('capsule'), radius: z.number(), length: z.number() }),
+    z.object({ type: z.literal('cylinder'), radius: z.number(), length: z.number() }),
+  ]),
+  role: z.enum(['table', 'floor', 'link', 'joint', 'gripper', 'object', 'goal', 'marker']),
+});
+export type BodyInfo = z.infer<typeof bodySchema>;
+
+const stageSchema = z.object({ id: z.string(), title: z.string() });
+
+export const catalogSchema = z.object({
+  tasks: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      summary: z.string(),
+      version: z.int(),
+      fields,
+      controlDt: z.number(),
+      horizon: z.int(),
+      observationNames: z.array(z.string()),
+      actionNames: z.array(z.string()),
+      stages: z.array(stageSchema),
+      rewardTerms: z.array(
+        z.object({ id: z.string(), kind: z.enum(['sparse', 'dense']), weight: z.number(), help: z.string() }),
+      ),
+    }),
+  ),
+  rewards: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(['native', 'learned']),
+      title: z.string(),
+      summary: z.string(),
+      source: z.string().optional(),
+      causal: z.boolean(),
+      fields,
+    }),
+  ),
+  algorithms: z.array(
+    z.object({ id: z.string(), title: z.string(), summary: z.string(), source: z.string(), fields }),
+  ),
+  recipes: z.array(
+    z.object({ id: z.string(), title: z.string(), summary: z.string(), path: z.string(), yaml: z.string() }),
+  ),
+  /** Settings of the experiment itself (demonstrations, evaluation, recording). */
+  experimentFields: fields,
+});
+export type Catalog = z.infer<typeof catalogSchema>;
+
+/** One line of the reward stack, as written in a recipe. */
+export const stackEntrySchema = z.strictObject({
+  reward: z.string(),
+  /** How a learned reward enters: potential-based shaping, the plain change of progress, or the raw level. */
+  use: z.enum(['shaping', 'delta', 'level']).optional(),
+  weight: z.number().min(-1000).max(1000).optional(),
+  settings: settings.optional(),
+});
+export type StackEntry = z.infer<typeof stackEntrySchema>;
+
+/** A whole experiment, as written in a recipe file. Unknown keys are refused with the nearest known name. */
+export const recipeSchema = z.strictObject({
+  name,
+  title: z.string().max(200).optional(),
+  summary: z.string().max(2000).optional(),
+  task: z.string(),
+  taskSettings: settings.optional(),
+  algorithm: z.string(),
+  algorithmSettings: settings.optional(),
+  reward: z.array(stackEntrySchema).min(1).max(16),
+  experiment: settings.optional(),
+});
+export type Recipe = z.infer<typeof recipeSchema>;
+
+export const runKindSchema = z.enum(['collect', 'fit', 'train', 'evaluate']);
+export type RunKind = z.infer<typeof runKindSchema>;
+/** `crashed`: its process died without a word; found on the next start. `paused`: stopped by the user, can go on. */
+export const runStatusSchema = z.enum(['queued', 'running', 'paused', 'done', 'failed', 'crashed']);
+export type RunStatus = z.infer<typeof runStatusSchema>;
+
+const intervalSchema = z.object({ low: z.number(), high: z.number() });
+export const successSchema = z.object({
+  success: z.number(),
+  interval: intervalSchema,
+  episodes: z.int(),
+});
+
+export const alertSchema = z.object({
+  level: z.enum(['info', 'warning', 'error']),
+  message: z.string(),
+  step: z.int().optional(),
+  at: z.number(),
+});
+export type Alert = z.infer<typeof alertSchema>;
+
+export const runSchema = z.object({
+  id,
+  kind: runKindSchema,
+  name: z.string(),
+  task: z.string(),
+  algorithm: z.string().nullable(),
+  seed: z.int(),
+  status: runStatusSchema,
+  /** What it is doing now, in words: `collecting demonstrations`, `fitting sarm`, `training`, `evaluating`. */
+  phase: z.string(),
+  /** Done and total in the unit of the phase. */
+  done: z.number(),
+  total: z.number(),
+  unit: z.string(),
+  stepsPerSecond: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+  createdAt: z.number(),
+  endedAt: z.number().nullable(),
+  device: z.string().nullable(),
+  rewardHash: z.string().nullable(),
+  episodes: z.int(),
+  /** Latest evaluation, if any. */
+  evaluation: successSchema.nullable(),
+  error: z.string().nullable(),
+  alerts: z.array(alertSchema),
+});
+export type Run = z.infer<typeof runSchema>;
+
+export const episodeKindSchema = z.enum(['demonstration', 'random', 'training', 'evaluation']);
+export const endingSchema = z.enum(['terminated', 'truncated', 'diverged']);
+
+export const episodeSchema = z.object({
+  id,
+  runId: id,
+  runName: z.string(),
+  task: z.string(),
+  kind: episodeKindSchema,
+  seed: z.int(),
+  /** Environment steps the policy had been trained for when the episode began. */
+  trainedSteps: z.int(),
+  length: z.int(),
+  ending: endingSchema,
+  /** True success at the last frame. */
+  success: z.boolean(),
+  /** True progress at the last frame. */
+  finalProgress: z.number(),
+  /** Weighted sum of all reward terms. */
+  returnTotal: z.number(),
+  /** Unweighted sum of each term. */
+  returns: z.record(z.string(), z.number()),
+  rewardHash: z.string().nullable(),
+  createdAt: z.number(),
+  verified: z.boolean().nullable(),
+});
+export type Episode = z.infer<typeof episodeSchema>;
+
+export const episodeColumns = [
+  'id',
+  'length',
+  'success',
+  'finalProgress',
+  'returnTotal',
+  'trainedSteps',
+  'createdAt',
+] as const;
+
+const episodeQuery = z.object({
+  runId: id.optional(),
+  task: z.string().optional(),
+  kind: episodeKindSchema.optional(),
+  success: z.boolean().optional(),
+  sort: z.enum(episodeColumns).default('id'),
+  descending: z.boolean().default(true),
+  offset: z.int().min(0).default(0),
+  limit: z.int().min(1).max(1000).default(200),
+});
+
+/**
+ * An opened episode. `data` unpacks (see `lab/pack.ts`) to named arrays; T = episode.length:
+ *  - `poses` float32 [T + 1, bodies, 7]: px py pz qx qy qz qw in the world frame, metres
+ *  - `trueProgress` float32 [T + 1], `trueStage` uint8 [T + 1], `trueSuccess` uint8 [T + 1]
+ *  - `actions` float64 [T, actionDim]
+ *  - `reward/<term>/raw`, `reward/<term>/weight`, `reward/<term>/product` float64 [T] for each id in `terms`
+ *  - `reward/total` float64 [T]; `value` float32 [T] where a critic was there
+ *  - `learned/<method>` float32 [T + 1] for each entry of `learned`
+ */
+const openedEpisodeSchema = z.object({
+  episode: episodeSchema,
+  bodies: z.array(bodySchema),
+  stages: z.array(stageSchema),
+  controlDt: z.number(),
+  terms: z.array(z.string()),
+  learned: z.array(z.object({ key: z.string(), title: z.string(), modelHash: z.string() })),
+  data: z.instanceof(Blob),
+});
+export type OpenedEpisode = z.infer<typeof openedEpisodeSchema>;
+
+export const labEventSchema = z.discriminatedUnion('type', [
+  /** The run's newest state: status, phase, progress. */
+  z.object({ type: z.literal('run'), run: runSchema }),
+  /** New metric rows are there; fetch them with `runs.metrics`. */
+  z.object({ type: z.literal('metrics'), runId: id, step: z.number() }),
+  /** The newest finished episode of a run. */
+  z.object({ type: z.literal('episode'), episode: episodeSchema }),
+  z.object({ type: z.literal('model'), modelId: id, runId: id }),
+]);
+export type LabEvent = z.infer<typeof labEventSchema>;
+
+const modelSchema = z.object({
+  id,
+  runId: id,
+  method: z.string(),
+  task: z.string(),
+  hash: z.string(),
+  createdAt: z.number(),
+  metrics: z.record(z.string(), z.number()),
+  demonstrations: z.int(),
+});
+export type Model = z.infer<typeof modelSchema>;
+
+const lineageNode = z.object({
+  key: z.string(),
+  kind: z.enum(['run', 'model', 'episodes', 'checkpoint']),
+  title: z.string(),
+  id: id.nullable(),
+});
+
+export const contract = {
+  app: {
+    info: oc.output(
+      z.object({
+        version: z.string(),
+        project: z.string(),
+        readOnly: z.boolean(),
+        device: z.object({ name: z.string(), reason: z.string() }),
+        episodes: z.int(),
+        runs: z.int(),
+      }),
+    ),
+  },
+  catalog: oc.output(catalogSchema),
+  /** Resolves at once when something is newer than the cursor, else after `waitMs` with no events. Cursor 0 = everything current. */
+  watch: oc
+    .input(z.object({ cursor: z.int().min(0), waitMs: z.int().min(0).max(30_000).default(15_000) }))
+    .output(z.object({ cursor: z.int(), events: z.array(labEventSchema) })),
+  recipes: {
+    /** Checks a recipe text; never throws on a bad recipe. */
+    check: oc
+      .input(z.object({ yaml: z.string().max(200_000) }))
+      .output(
+        z.discriminatedUnion('ok', [
+          z.object({ ok: z.literal(true), recipe: recipeSchema }),
+          z.object({ ok: z.literal(false), problems: z.array(z.string()) }),
+        ]),
+      ),
+  },
+  runs: {
+    list: oc.output(z.array(runSchema)),
+    get: oc.input(z.object({ id })).output(
+      z.object({
+        run: runSchema,
+        /** The whole frozen configuration. */
+        config: z.record(z.string(), z.unknown()),
+        yaml: z.string(),
+        versions: z.record(z.string(), z.string()),
+      }),
+    ),
+    /** Queues a training run (with its demonstrations and reward model, where the reward stack needs them). */
+    start: oc
+      .input(
+        z.object({
+          recipe: recipeSchema,
+          seed: z
+            .int()
+            .min(0)
+            .max(2 ** 31 - 1)
+            .default(0),
+        }),
+      )
+      .output(z.object({ id })),
+    /** Stops cleanly: the run is saved as `paused` and can be resumed. */
+    stop: oc.input(z.object({ id })).output(z.object({ stopped: z.boolean() })),
+    resume: oc.input(z.object({ id })).output(z.object({ id })),
+    /** `data` unpacks to `steps` float64 [n] and one float64 [n] array a metric name (NaN where absent). */
+    metrics: oc
+      .input(
+        z.object({
+          id,
+          names: z.array(z.string()).optional(),
+          maxPoints: z.int().min(2).max(20_000).default(2000),
+        }),
+      )
+      .output(z.object({ names: z.array(z.string()), data: z.instanceof(Blob) })),
+    lineage: oc.input(z.object({ id })).output(
+      z.object({
+        nodes: z.array(lineageNode),
+        edges: z.array(z.object({ from: z.string(), to: z.string(), role: z.string() })),
+      }),
+    ),
+  },
+  episodes: {
+    list: oc.input(episodeQuery).output(z.object({ total: z.int(), items: z.array(episodeSchema) })),
+    open: oc.input(z.object({ id })).output(openedEpisodeSchema),
+    /** Replays from seed and actions and compares every state hash. */
+    verify: oc
+      .input(z.object({ id }))
+      .output(z.object({ ok: z.boolean(), driftStep: z.int().nullable(), message: z.string() })),
+  },
+  models: {
+    list: oc.output(z.array(modelSchema)),
+  },
+  /** Makes the sample project's content by a short real run in this project; resolves with the run at once. */
+  sample: { create: oc.output(z.object({ id })) },
+};
+
+export type LabContract = typeof contract;

@@ -1,0 +1,70 @@
+/**
+ * Named typed arrays in one binary block, for frames on the wire. Layout (little-endian): uint32 length of the header,
+ * header JSON `{ name: { type, length, offset } }` (offset from the start of the data), padding to 8 bytes, the arrays,
+ * each aligned to 8 bytes. Runs in the window and in the lab: no Node, no DOM.
+ */
+
+const constructors = {
+  f64: Float64Array,
+  f32: Float32Array,
+  u32: Uint32Array,
+  u8: Uint8Array,
+} as const;
+
+type TypeName = keyof typeof constructors;
+export type PackedArray = Float64Array | Float32Array | Uint32Array | Uint8Array;
+export type Arrays = Readonly<Record<string, PackedArray>>;
+
+const align = (bytes: number): number => (bytes + 7) & ~7;
+
+function typeOf(array: PackedArray): TypeName {
+  if (array instanceof Float64Array) return 'f64';
+  if (array instanceof Float32Array) return 'f32';
+  if (array instanceof Uint32Array) return 'u32';
+  return 'u8';
+}
+
+export function pack(arrays: Arrays): Uint8Array<ArrayBuffer> {
+  const header: Record<string, { type: TypeName; length: number; offset: number }> = {};
+  let bytes = 0;
+  for (const [name, array] of Object.entries(arrays)) {
+    header[name] = { type: typeOf(array), length: array.length, offset: bytes };
+    bytes = align(bytes + array.byteLength);
+  }
+  const head = new TextEncoder().encode(JSON.stringify(header));
+  const start = align(4 + head.length);
+  const out = new Uint8Array(start + bytes);
+  new DataView(out.buffer).setUint32(0, head.length, true);
+  out.set(head, 4);
+  for (const [name, array] of Object.entries(arrays)) {
+    out.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), start + header[name]!.offset);
+  }
+  return out;
+}
+
+/** @throws RangeError when the block is cut short or is no packed block. */
+export function unpack(buffer: ArrayBuffer): Record<string, PackedArray> {
+  if (buffer.byteLength < 4)
+    throw new RangeError(`Packed arrays: ${buffer.byteLength} bytes, wanted at least 4`);
+  const headLength = new DataView(buffer).getUint32(0, true);
+  if (4 + headLength > buffer.byteLength) {
+    throw new RangeError(
+      `Packed arrays: header of ${headLength} bytes does not fit into ${buffer.byteLength} bytes`,
+    );
+  }
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, headLength))) as Record<
+    string,
+    { type: TypeName; length: number; offset: number }
+  >;
+  const start = align(4 + headLength);
+  const arrays: Record<string, PackedArray> = {};
+  for (const [name, { type, length, offset }] of Object.entries(header)) {
+    const constructor = constructors[type];
+    const end = start + offset + length * constructor.BYTES_PER_ELEMENT;
+    if (end > buffer.byteLength) {
+      throw new RangeError(`Packed array ${name}: ends at byte ${end}, the block has ${buffer.byteLength}`);
+    }
+    arrays[name] = new constructor(buffer, start + offset, length);
+  }
+  return arrays;
+}

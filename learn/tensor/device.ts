@@ -1,0 +1,15 @@
+/** Which device computes. Filled in by `openDevice`; algorithms use `device.tf` and free every tensor. */
+
+import type * as TensorFlow from '@tensorflow/tfjs';
+
+export type DeviceName = 'tfjs-node-gpu' | 'webgpu' | 'wasm' | 'cpu';
+export type DeviceChoice = 'auto' | DeviceName;
+
+export interface Device {
+  readonly name: DeviceName;
+  /** One plain sentence: why this one. */
+  readonly reason: string;
+  /** What was tried before and why it was passed over, in order. */
+  readonly passedOver: readonly { readonly name: DeviceName; readonly reason: string }[];
+  readonly tf: typeof TensorFlow;
+}

@@ -1,0 +1,145 @@
+/**
+ * The environment contract. A `Task` is a registry entry; `task.create(settings)` gives a `TaskModel`: a set of pure
+ * functions over state vectors (float64, one contiguous row a world). A `BatchEnv` owns the rows of N worlds and steps
+ * them together at the task's control rate. Gymnasium's conventions: seeded reset, `terminated` and `truncated` apart,
+ * no automatic reset (whoever steps decides when a finished world starts again).
+ *
+ * All functions take `(array, offset)` so that they work on stored states, batches and snapshots alike.
+ */
+
+import type { AnySettings, Fields } from './fields.ts';
+
+/** A box of real numbers, as in Gymnasium. Shapes: `low`, `high`, `names` are [dim]. */
+export interface BoxSpace {
+  readonly type: 'box';
+  readonly dim: number;
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+  /** One name per component, for example `gripperPos.x`. */
+  readonly names: readonly string[];
+}
+
+/** One named run of numbers inside a state row. */
+export interface StateField {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly unit: string;
+}
+
+export interface Stage {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** A named native reward term. `sparse` terms are 0/1 facts about success; `dense` ones live in [0, 1]. */
+export interface RewardTerm {
+  readonly id: string;
+  readonly kind: 'sparse' | 'dense';
+  /** Weight of this term in the task's own native reward of its kind. */
+  readonly weight: number;
+  readonly help: string;
+}
+
+/** What a body looks like; drawn by the window, never read by the physics. Sizes in metres. */
+export interface Body {
+  readonly name: string;
+  readonly shape:
+    | { readonly type: 'box'; readonly size: readonly [number, number, number] }
+    | { readonly type: 'sphere'; readonly radius: number }
+    /** Axis along local z; `length` without the caps. */
+    | { readonly type: 'capsule'; readonly radius: number; readonly length: number }
+    /** Axis along local z. */
+    | { readonly type: 'cylinder'; readonly radius: number; readonly length: number };
+  /** The role decides material and colour in the window. */
+  readonly role: 'table' | 'floor' | 'link' | 'joint' | 'gripper' | 'object' | 'goal' | 'marker';
+}
+
+export interface TaskModel {
+  readonly id: string;
+  readonly version: number;
+  readonly settings: AnySettings;
+  /** Seconds per control step. */
+  readonly controlDt: number;
+  /** Physics steps per control step. */
+  readonly substeps: number;
+  /** Control steps after which an episode is truncated. */
+  readonly horizon: number;
+  /** Numbers in one state row. Element 0 is always the control-step counter of the episode. */
+  readonly stateDim: number;
+  readonly stateLayout: readonly StateField[];
+  readonly observationSpace: BoxSpace;
+  /** Every component in [-1, 1]; values outside are clipped by `advance`. */
+  readonly actionSpace: BoxSpace;
+  /** In the order in which an expert passes through them. */
+  readonly stages: readonly Stage[];
+  readonly rewardTerms: readonly RewardTerm[];
+  readonly bodies: readonly Body[];
+
+  /** Writes the initial state of the episode with this seed (an unsigned 32-bit integer). */
+  reset(seed: number, state: Float64Array, stateOffset: number): void;
+  /** One control step, in place, for `count` consecutive rows. states [count * stateDim], actions [count * actionDim]. */
+  advance(states: Float64Array, actions: Float64Array, first: number, count: number): void;
+  observe(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
+  /** Index into `stages`: a pure function of the state. */
+  stage(state: Float64Array, stateOffset: number): number;
+  /** True progress in [0, 1]; 1 exactly when `success`. */
+  progress(state: Float64Array, stateOffset: number): number;
+  success(state: Float64Array, stateOffset: number): boolean;
+  /** True where the episode ends by the task's own rules (never because of time). Always false with `fixedHorizon`. */
+  terminal(state: Float64Array, stateOffset: number): boolean;
+  /**
+   * The raw native terms of the transition (s, a, s'), in the order of `rewardTerms`; a pure function.
+   * state, next: [stateDim]; action: [actionDim]; out: [rewardTerms.length].
+   */
+  reward(
+    state: Float64Array,
+    stateOffset: number,
+    action: Float64Array,
+    actionOffset: number,
+    next: Float64Array,
+    nextOffset: number,
+    out: Float64Array,
+    outOffset: number,
+  ): void;
+  /** The scripted expert: a pure function of the state, works from any start. out: [actionDim]. */
+  expert(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
+  /** Poses of all bodies, 7 numbers each: px py pz qx qy qz qw. out: [bodies.length * 7]. */
+  poses(state: Float64Array, stateOffset: number, out: Float32Array, outOffset: number): void;
+}
+
+export interface Task {
+  readonly id: string;
+  readonly title: string;
+  readonly summary: string;
+  /** Changes whenever dynamics, observations or rewards change; part of every stored hash. */
+  readonly version: number;
+  readonly fields: Fields;
+  /** @throws RangeError naming the setting when a combination of settings is impossible. */
+  create(settings: AnySettings): TaskModel;
+}
+
+/** N worlds of one task. Arrays are owned by the batch and overwritten by the next call. */
+export interface BatchEnv {
+  readonly model: TaskModel;
+  readonly count: number;
+  /** [count * stateDim] */
+  readonly states: Float64Array;
+  /** The states before the last `step`, for `reward(s, a, s')`. [count * stateDim] */
+  readonly previousStates: Float64Array;
+  /** [count * observationDim] */
+  readonly observations: Float64Array;
+  /** 1 where the last step ended the episode by the task's rules. [count] */
+  readonly terminated: Uint8Array;
+  /** 1 where the last step reached the horizon and did not terminate. [count] */
+  readonly truncated: Uint8Array;
+  /** 1 where the state became non-finite or exploded; the world stays frozen until reset. [count] */
+  readonly diverged: Uint8Array;
+  /** Starts one world anew; its observation is refreshed. */
+  reset(world: number, seed: number): void;
+  /** One control step of every world. actions: [count * actionDim]. @throws RangeError on wrong size or non-finite actions, states unchanged. */
+  step(actions: Float64Array): void;
+  /** Copies one world's state row out / in (exact; includes warm-start data when the engine has any). @throws RangeError on a row of another size. */
+  saveState(world: number): Float64Array;
+  restoreState(world: number, state: Float64Array): void;
+}

@@ -1,0 +1,211 @@
+/** What the store keeps. One database a project; see docs/database.md for the tables. */
+
+export type RunKind = 'collect' | 'fit' | 'train' | 'evaluate';
+export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'crashed';
+export type EpisodeKind = 'demonstration' | 'random' | 'training' | 'evaluation';
+export type Ending = 'terminated' | 'truncated' | 'diverged';
+
+export interface RunRow {
+  readonly id: number;
+  readonly kind: RunKind;
+  readonly name: string;
+  readonly task: string;
+  readonly algorithm: string | null;
+  readonly seed: number;
+  readonly status: RunStatus;
+  /** The whole frozen configuration. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Versions of app, Node, engine, task, platform at the time. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** 64-bit hex; episodes with different hashes must not be compared silently. */
+  readonly rewardHash: string | null;
+  readonly device: string | null;
+  readonly error: string | null;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly endedAt: number | null;
+  /** Last sign of life of a running run; decides `crashed`. */
+  readonly heartbeatAt: number | null;
+  /** Derived from rows. */
+  readonly episodes: number;
+}
+export type NewRun = Pick<RunRow, 'kind' | 'name' | 'task' | 'algorithm' | 'seed' | 'config' | 'versions'> &
+  Partial<Pick<RunRow, 'status' | 'rewardHash' | 'device'>>;
+export type RunPatch = Partial<
+  Pick<RunRow, 'status' | 'error' | 'endedAt' | 'heartbeatAt' | 'device' | 'rewardHash' | 'name'>
+>;
+
+export type ColumnData = Float64Array | Float32Array | Uint32Array | Uint8Array;
+/** One column of an episode: `rows` rows of `width` numbers. */
+export interface Column {
+  readonly name: string;
+  readonly width: number;
+  readonly data: ColumnData;
+}
+
+export interface EpisodeRow {
+  readonly id: number;
+  readonly runId: number;
+  readonly task: string;
+  readonly kind: EpisodeKind;
+  readonly seed: number;
+  readonly trainedSteps: number;
+  readonly length: number;
+  readonly ending: Ending;
+  readonly success: boolean;
+  readonly finalProgress: number;
+  readonly returnTotal: number;
+  /** Unweighted sum of each reward term. */
+  readonly returns: Readonly<Record<string, number>>;
+  readonly rewardHash: string | null;
+  /** 64-bit hex over all state hashes. */
+  readonly checksum: string;
+  /** Outcome of the last `verify`; null = never verified. */
+  readonly verified: boolean | null;
+  readonly createdAt: number;
+}
+export type NewEpisode = Omit<EpisodeRow, 'id' | 'createdAt' | 'verified'> & {
+  readonly columns: readonly Column[];
+};
+
+export interface EpisodeQuery {
+  readonly runId?: number;
+  readonly task?: string;
+  readonly kind?: EpisodeKind;
+  readonly success?: boolean;
+  readonly sort?:
+    | 'id'
+    | 'length'
+    | 'success'
+    | 'finalProgress'
+    | 'returnTotal'
+    | 'trainedSteps'
+    | 'createdAt';
+  readonly descending?: boolean;
+  readonly offset?: number;
+  readonly limit?: number;
+}
+
+export interface StageLabel {
+  readonly episodeId: number;
+  /** Who said so: `simulator`, or a person's name. */
+  readonly source: string;
+  readonly scheme: 'sparse' | 'dense';
+  readonly stage: number;
+  /** Frames start <= t < end. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ModelRow {
+  readonly id: number;
+  readonly runId: number;
+  readonly method: string;
+  readonly task: string;
+  /** 64-bit hex over the bytes. */
+  readonly hash: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly createdAt: number;
+}
+
+export interface CheckpointRow {
+  readonly id: number;
+  readonly runId: number;
+  readonly step: number;
+  readonly hash: string;
+  readonly createdAt: number;
+}
+
+/** Nodes are named `run:1`, `model:2`, `checkpoint:3`, `episodes:1` (all episodes of run 1). */
+export interface LineageEdge {
+  readonly from: string;
+  readonly to: string;
+  readonly role: string;
+}
+
+export interface Health {
+  readonly ok: boolean;
+  readonly sqliteVersion: string;
+  readonly schemaVersion: number;
+  readonly bytes: number;
+  readonly problems: readonly string[];
+}
+
+/** All methods are synchronous; each write is one transaction. */
+export interface Store {
+  readonly directory: string;
+  readonly file: string;
+  readonly readOnly: boolean;
+  readonly runs: {
+    create(run: NewRun): number;
+    update(id: number, patch: RunPatch): void;
+    /** @throws RangeError naming the id when there is none. */
+    get(id: number): RunRow;
+    list(): RunRow[];
+    /** Marks runs left `running` by a process that is gone as `crashed`; returns their ids. Called at open for writing. */
+    markCrashed(): number[];
+  };
+  readonly episodes: {
+    add(episode: NewEpisode): number;
+    get(id: number): EpisodeRow;
+    list(query?: EpisodeQuery): { total: number; items: EpisodeRow[] };
+    ids(query?: Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success'>): number[];
+    /** @throws Error naming the episode when the stored bytes are damaged. */
+    columns(id: number, names?: readonly string[]): Map<string, Column>;
+    setVerified(id: number, ok: boolean): void;
+  };
+  readonly labels: {
+    /** Replaces the labels of this episode, source and scheme. */
+    set(
+      episodeId: number,
+      source: string,
+      scheme: StageLabel['scheme'],
+      spans: readonly Pick<StageLabel, 'stage' | 'start' | 'end'>[],
+    ): void;
+    get(episodeId: number): StageLabel[];
+  };
+  readonly models: {
+    add(model: Omit<ModelRow, 'id' | 'createdAt' | 'hash'> & { readonly bytes: Uint8Array }): ModelRow;
+    get(id: number): ModelRow;
+    bytes(id: number): Uint8Array;
+    list(): ModelRow[];
+  };
+  readonly scores: {
+    put(episodeId: number, modelHash: string, perStep: Float32Array): void;
+    get(episodeId: number, modelHash: string): Float32Array | undefined;
+    /** Model hashes with a cached score of this episode. */
+    of(episodeId: number): string[];
+  };
+  readonly metrics: {
+    add(runId: number, step: number, values: Readonly<Record<string, number>>): void;
+    names(runId: number): string[];
+    /** Down-sampled in SQL to at most `maxPoints` rows, first and last kept. */
+    series(
+      runId: number,
+      options?: { names?: readonly string[]; maxPoints?: number },
+    ): {
+      steps: Float64Array;
+      values: Map<string, Float64Array>;
+    };
+    /** Removes rows after this step (a resumed run writes them again). */
+    truncateAfter(runId: number, step: number): void;
+  };
+  readonly checkpoints: {
+    add(runId: number, step: number, bytes: Uint8Array): CheckpointRow;
+    latest(runId: number): (CheckpointRow & { readonly bytes: Uint8Array }) | undefined;
+    get(id: number): CheckpointRow & { readonly bytes: Uint8Array };
+    list(runId: number): CheckpointRow[];
+    /** Keeps the newest `keep` checkpoints of the run and those that lineage names. */
+    prune(runId: number, keep: number): void;
+  };
+  readonly lineage: {
+    link(edge: LineageEdge): void;
+    /** Every edge reachable from this node in either direction. */
+    around(node: string): LineageEdge[];
+  };
+  /** Several writes as one transaction. */
+  transaction<T>(work: () => T): T;
+  health(options?: { full?: boolean }): Health;
+  close(): void;
+}
