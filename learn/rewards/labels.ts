@@ -1,0 +1,171 @@
+/**
+ * Progress labels pinned to stages (SARM, arXiv 2509.25358, equations 1 and 2).
+ *
+ *   L_ik   frames of stage k in demonstration i          T_i = sum_k L_ik, its labelled frames
+ *   a_k  = mean_i L_ik / T_i                             share of stage k, sum_k a_k = 1
+ *   P_k  = a_1 + ... + a_k                               progress at the end of stage k, P_0 = 0
+ *   tau  = (t - s_k) / (e_k - s_k)                       within the span s_k <= t < e_k
+ *   y_t  = P_{k-1} + a_k tau_t                           the label of frame t
+ *
+ * So two demonstrations of different speed have the same label at the same milestone, which frame indices do not give.
+ * The span that ends an episode has no next span to arrive at, so there the last frame itself is the arrival: tau runs
+ * over the e_k - 1 - s_k steps between its frames and is 1 at frame T (a span of one frame is all arrival).
+ */
+
+import type { Demonstration, StageSpan } from './types.ts';
+
+/** Labels of every frame of one demonstration. All [T + 1]. */
+export interface FrameLabels {
+  readonly stage: Uint8Array;
+  readonly tau: Float64Array;
+  readonly progress: Float64Array;
+  /** 0 where tau is unknown: the last span of a demonstration that failed never reached the end of its stage. */
+  readonly tauKnown: Uint8Array;
+}
+
+/**
+ * The simulator's stage per frame as ordered spans. A frame that falls back (the object slipped) counts to the furthest
+ * stage so far, so that the order holds; stages that were jumped over have no span.
+ */
+export function spansFromStages(stagePerFrame: ArrayLike<number>): StageSpan[] {
+  const spans: StageSpan[] = [];
+  let reached = -1;
+  let start = 0;
+  for (let t = 0; t < stagePerFrame.length; t++) {
+    const stage = stagePerFrame[t]!;
+    if (!Number.isInteger(stage) || stage < 0) {
+      throw new RangeError(`Stage of frame ${t}: found ${stage}, wanted an integer of at least 0`);
+    }
+    if (stage <= reached) continue;
+    if (reached >= 0) spans.push({ stage: reached, start, end: t });
+    reached = stage;
+    start = t;
+  }
+  if (reached >= 0) spans.push({ stage: reached, start, end: stagePerFrame.length });
+  return spans;
+}
+
+const MINIMUM_FRAMES = 3;
+
+/** @throws RangeError naming the episode, what was found and what was wanted, at the first label that cannot be used. */
+export function checkDemonstrations(
+  demonstrations: readonly Demonstration[],
+  stages: readonly string[],
+  observationDim: number,
+): void {
+  if (stages.length === 0) throw new RangeError('Stages: found none, wanted at least one stage name');
+  if (stages.length > 255) throw new RangeError(`Stages: found ${stages.length}, wanted at most 255`);
+  if (demonstrations.length === 0) throw new RangeError('Demonstrations: found none, wanted at least one');
+  const seen = new Uint8Array(stages.length);
+  for (const demonstration of demonstrations) {
+    checkFrames(demonstration, observationDim);
+    checkSpans(demonstration, stages);
+    for (const span of demonstration.stages) seen[span.stage] = 1;
+  }
+  const missing = seen.indexOf(0);
+  if (missing >= 0) {
+    throw new RangeError(
+      `Stage ${missing} (${stages[missing]}): none of the ${demonstrations.length} demonstrations has it (first: episode ${demonstrations[0]!.id}); wanted at least one with every stage`,
+    );
+  }
+}
+
+function checkFrames({ id, length, observations }: Demonstration, observationDim: number): void {
+  if (!Number.isInteger(length) || length + 1 < MINIMUM_FRAMES) {
+    throw new RangeError(`Episode ${id}: found ${length + 1} frames, wanted at least ${MINIMUM_FRAMES}`);
+  }
+  const wanted = (length + 1) * observationDim;
+  if (observations.length !== wanted) {
+    throw new RangeError(
+      `Episode ${id}: found ${observations.length} observation numbers, wanted ${wanted} (${length + 1} frames of ${observationDim})`,
+    );
+  }
+  for (let i = 0; i < wanted; i++) {
+    if (!Number.isFinite(observations[i]!)) {
+      throw new RangeError(
+        `Episode ${id}: observation ${i % observationDim} of frame ${Math.floor(i / observationDim)} is ${observations[i]}, wanted a finite number`,
+      );
+    }
+  }
+}
+
+function checkSpans({ id, length, stages: spans }: Demonstration, stages: readonly string[]): void {
+  const frames = length + 1;
+  if (spans.length === 0) throw new RangeError(`Episode ${id}: found no stage spans, wanted at least one`);
+  for (let n = 0; n < spans.length; n++) {
+    const { stage, start, end } = spans[n]!;
+    const name = `Episode ${id}, span ${n} (stage ${stage}, frames ${start} to ${end})`;
+    if (!Number.isInteger(stage) || stage < 0 || stage >= stages.length) {
+      throw new RangeError(`${name}: unknown stage, wanted 0 to ${stages.length - 1}`);
+    }
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end > frames) {
+      throw new RangeError(`${name}: out of range, wanted whole frames within 0 to ${frames}`);
+    }
+    if (start >= end) throw new RangeError(`${name}: empty span, wanted start < end`);
+    const before = spans[n - 1];
+    if (before === undefined) continue;
+    if (start < before.start) {
+      throw new RangeError(
+        `${name}: starts before span ${n - 1} (frame ${before.start}), wanted spans ordered by start`,
+      );
+    }
+    if (start < before.end) {
+      throw new RangeError(`${name}: overlaps span ${n - 1}, which ends at frame ${before.end}`);
+    }
+    if (stage <= before.stage) {
+      throw new RangeError(
+        `${name}: stage order goes backwards after stage ${before.stage} (${stages[before.stage]}), wanted a later stage`,
+      );
+    }
+  }
+}
+
+/**
+ * a_k over the demonstrations that succeeded (a failed one has no share for what it never did); over all where none did.
+ * Shape [stages]; sums to 1. Demonstrations must have passed `checkDemonstrations`.
+ */
+export function stageShares(demonstrations: readonly Demonstration[], stageCount: number): Float64Array {
+  const succeeded = demonstrations.filter((demonstration) => demonstration.success);
+  const counted = succeeded.length > 0 ? succeeded : demonstrations;
+  const shares = new Float64Array(stageCount);
+  for (const { stages: spans } of counted) {
+    let labelled = 0;
+    for (const { start, end } of spans) labelled += end - start;
+    for (const { stage, start, end } of spans) {
+      shares[stage] = shares[stage]! + (end - start) / labelled / counted.length;
+    }
+  }
+  return shares;
+}
+
+/** P_0 .. P_K: [K + 1], from 0 to exactly 1. */
+export function cumulative(shares: Float64Array): Float64Array {
+  const out = new Float64Array(shares.length + 1);
+  for (let k = 0; k < shares.length; k++) out[k + 1] = out[k]! + shares[k]!;
+  out[shares.length] = 1;
+  return out;
+}
+
+/** Frames before the first span have stage and tau of its start; frames between spans keep the earlier stage with tau 1. */
+export function frameLabels(demonstration: Demonstration, shares: Float64Array): FrameLabels {
+  const frames = demonstration.length + 1;
+  const spans = demonstration.stages;
+  const ends = cumulative(shares);
+  const stage = new Uint8Array(frames).fill(spans[0]!.stage);
+  const tau = new Float64Array(frames);
+  const progress = new Float64Array(frames).fill(ends[spans[0]!.stage]!);
+  const tauKnown = new Uint8Array(frames).fill(1);
+  for (let n = 0; n < spans.length; n++) {
+    const span = spans[n]!;
+    const atEpisodeEnd = span.end === frames;
+    const steps = span.end - span.start - (atEpisodeEnd ? 1 : 0);
+    const until = spans[n + 1]?.start ?? frames;
+    for (let t = span.start; t < until; t++) {
+      stage[t] = span.stage;
+      tau[t] = steps === 0 ? 1 : Math.min(1, (t - span.start) / steps);
+      progress[t] = ends[span.stage]! + shares[span.stage]! * tau[t]!;
+      if (n === spans.length - 1 && !demonstration.success) tauKnown[t] = 0;
+    }
+  }
+  return { stage, tau, progress, tauKnown };
+}

@@ -1,0 +1,824 @@
+// SARM: Stage-Aware Reward Modeling for Long Horizon Robot Manipulation, https://arxiv.org/abs/2509.25358
+/**
+ * Progress in two questions: which stage is this (classifier), and how far inside it (regressor, told the stage)?
+ *
+ *   labels     y = P_{k-1} + a_k tau, pinned to milestones by the dataset-mean stage shares a_k     (labels.ts)
+ *   input      x = first frame + a causal window of the newest frames                               (window.ts)
+ *   stage      p = softmax f(x)
+ *   within     tau_k = sigmoid g(x, onehot k)
+ *   loss       CE(f(x), k) + MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1))
+ *   conditions c is the true stage for a share `teacherForcing` of the samples, else drawn from the predicted p
+ *   progress   argmax: P_{k-1} + a_k tau_k at k = argmax p;  expected: sum_k p_k (P_{k-1} + a_k tau_k)
+ *   rewind     a window may end with frames played backwards; its label is that of the frame it went back to
+ *
+ * Ours differs from the paper: state observations and two small networks instead of images and transformers; where the
+ * condition c is not the true stage, tau's target is the label as seen from stage c (0 before it, 1 after it), so that
+ * the progress is right even where the stage is not, and blending the stages gives a potential without jumps.
+ */
+
+import type * as TensorFlow from '@tensorflow/tfjs';
+import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
+import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
+import { Network } from '../parts/network.ts';
+import { Random } from '../parts/random.ts';
+import { backward, forward, initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import { packModel, unpackModel } from './bytes.ts';
+import { checkDemonstrations, cumulative, type FrameLabels, frameLabels, stageShares } from './labels.ts';
+import type {
+  Demonstration,
+  EpisodeScore,
+  FitContext,
+  LearnedReward,
+  OnlineScorer,
+  RewardModel,
+} from './types.ts';
+import { fitNormaliser, type Normaliser, normalise, WindowHistory, type WindowShape } from './window.ts';
+
+type Tensor1D = TensorFlow.Tensor1D;
+type Tensor2D = TensorFlow.Tensor2D;
+
+const fields = {
+  window: {
+    type: 'integer',
+    default: 4,
+    min: 1,
+    max: 32,
+    unit: 'frames',
+    help: 'Newest frames the model looks at',
+  },
+  gap: {
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 100,
+    unit: 'steps',
+    help: 'Control steps between two frames of the window',
+  },
+  hiddenSize: {
+    type: 'integer',
+    default: 48,
+    min: 4,
+    max: 512,
+    help: 'Units in each of the two hidden layers of either network',
+  },
+  updates: { type: 'integer', default: 1500, min: 1, max: 100_000, help: 'Gradient steps' },
+  minibatch: {
+    type: 'integer',
+    default: 256,
+    min: 8,
+    max: 8192,
+    unit: 'frames',
+    help: 'Frames in one gradient step',
+  },
+  learningRate: {
+    type: 'number',
+    default: 2e-3,
+    min: 1e-6,
+    max: 0.1,
+    help: 'Adam step size at the start; falls to 0 along a half cosine',
+  },
+  weightDecay: {
+    type: 'number',
+    default: 5e-3,
+    min: 0,
+    max: 1,
+    help: 'Decoupled weight decay (AdamW), relative to the learning rate',
+  },
+  inputNoise: {
+    type: 'number',
+    default: 0.05,
+    min: 0,
+    max: 1,
+    unit: 'standard deviations',
+    help: 'Noise on the inputs while fitting: smooths the potential around the demonstrations',
+  },
+  rewindProbability: {
+    type: 'number',
+    default: 0.8,
+    min: 0,
+    max: 1,
+    help: 'Share of training windows that end with frames played backwards',
+  },
+  rewindMax: {
+    type: 'integer',
+    default: 4,
+    min: 1,
+    max: 32,
+    unit: 'frames',
+    help: 'Most frames of the window played backwards',
+  },
+  teacherForcing: {
+    type: 'number',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    help: 'Share of samples whose regressor is told the true stage; the others get a predicted one',
+  },
+  blend: {
+    type: 'choice',
+    default: 'expected',
+    options: ['expected', 'argmax'],
+    help: 'Progress as the mean over stage probabilities (smooth) or at the most likely stage (the paper)',
+  },
+  smoothing: {
+    type: 'boolean',
+    default: false,
+    help: 'Confidence filter: accept only sure frames, average the last ten with weight confidence^3, else hold',
+  },
+  smoothingConfidence: {
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    max: 1,
+    help: 'Least stage probability the confidence filter accepts',
+  },
+  holdout: {
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    max: 0.5,
+    help: 'Share of demonstrations kept out of fitting for the reported measures',
+  },
+} as const satisfies Fields;
+
+type SarmSettings = Settings<typeof fields>;
+
+const title = 'SARM model';
+const magic = 'rl-sarm1';
+const maxGradNorm = 1;
+const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
+/** A stage less likely than this is not asked for its tau; it counts with tau 0. */
+const negligible = 1e-4;
+/** Accepted frames the confidence filter averages. */
+const smoothedFrames = 10;
+/** Frames scored together. */
+const chunk = 256;
+
+export const sarm: LearnedReward = {
+  kind: 'learned',
+  id: 'sarm',
+  title: 'Stage-aware progress (SARM)',
+  summary:
+    'Learns which stage a state is in and how far inside it, from demonstrations with stage labels; progress in [0, 1].',
+  source: 'https://arxiv.org/abs/2509.25358',
+  fields,
+  causal: true,
+  fit,
+  load,
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Fitting (tensors)
+
+async function fit(
+  demonstrations: readonly Demonstration[],
+  given: AnySettings,
+  context: FitContext,
+): ReturnType<LearnedReward['fit']> {
+  const settings = Object.freeze({ ...defaultsOf(fields), ...given }) as SarmSettings;
+  const { observationDim: dim, stages, signal } = context;
+  checkDemonstrations(demonstrations, stages, dim);
+  throwIfAborted(signal);
+
+  const random = new Random(context.seed);
+  const { training, heldOut } = split(demonstrations, stages.length, settings.holdout, random);
+  const shares = stageShares(training, stages.length);
+  const normaliser = fitNormaliser(
+    training.map(({ observations }) => observations),
+    dim,
+  );
+  const spec: ModelSpec = { settings, dim, stages, shares, normaliser };
+  const weights = await optimise(
+    new TrainingSet(training, shares, normaliser, settings, random),
+    spec,
+    random,
+    context,
+  );
+  const model = createModel(spec, weights.parameters);
+
+  const measured = heldOut.length > 0 ? heldOut : training;
+  const metrics = {
+    ...weights.losses,
+    ...prefixed(heldOut.length > 0 ? 'holdout' : 'training', measure(model, measured, shares)),
+    'demonstrations/training': training.length,
+    'demonstrations/holdout': heldOut.length,
+  };
+  return { model, metrics };
+}
+
+/** Holds out at random, but never the last demonstration that has a stage. */
+function split(demonstrations: readonly Demonstration[], stageCount: number, share: number, random: Random) {
+  const wanted = Math.min(Math.round(share * demonstrations.length), demonstrations.length - 1);
+  const order = Int32Array.from(demonstrations, (_, i) => i);
+  random.shuffle(order);
+  const left = new Int32Array(stageCount);
+  for (const { stages } of demonstrations) for (const { stage } of stages) left[stage]!++;
+  const out = new Set<number>();
+  for (const i of order) {
+    const spans = demonstrations[i]!.stages;
+    if (out.size >= wanted || spans.some(({ stage }) => left[stage]! < 2)) continue;
+    for (const { stage } of spans) left[stage]!--;
+    out.add(i);
+  }
+  return {
+    training: demonstrations.filter((_, i) => !out.has(i)),
+    heldOut: demonstrations.filter((_, i) => out.has(i)),
+  };
+}
+
+/** One minibatch as plain arrays. B samples, W = 1 + window frames each. */
+interface Minibatch {
+  /** Rows of the frame matrix, anchor first. [B * W] */
+  readonly frames: Int32Array;
+  /** [B] */
+  readonly stages: Int32Array;
+  readonly progress: Float32Array;
+  /** 1 where tau is known. [B] */
+  readonly tauKnown: Float32Array;
+}
+
+/** All frames of the demonstrations in one matrix, and minibatches drawn evenly from them. */
+class TrainingSet {
+  /** Normalised, [frames, dim]. */
+  readonly frames: Float32Array;
+  readonly count: number;
+  readonly #settings: SarmSettings;
+  readonly #random: Random;
+  /** Row of the first frame of the episode a row belongs to. [frames] */
+  readonly #first: Int32Array;
+  readonly #labels: {
+    readonly stage: Uint8Array;
+    readonly progress: Float64Array;
+    readonly tauKnown: Uint8Array;
+  };
+  /** Every row once, in random order; drawn from front to back, then shuffled anew. */
+  readonly #order: Int32Array;
+  #next: number;
+
+  constructor(
+    demonstrations: readonly Demonstration[],
+    shares: Float64Array,
+    normaliser: Normaliser,
+    settings: SarmSettings,
+    random: Random,
+  ) {
+    const dim = normaliser.mean.length;
+    this.count = demonstrations.reduce((sum, { length }) => sum + length + 1, 0);
+    this.frames = new Float32Array(this.count * dim);
+    this.#settings = settings;
+    this.#random = random;
+    this.#first = new Int32Array(this.count);
+    this.#labels = {
+      stage: new Uint8Array(this.count),
+      progress: new Float64Array(this.count),
+      tauKnown: new Uint8Array(this.count),
+    };
+    let row = 0;
+    for (const demonstration of demonstrations) {
+      const labels = frameLabels(demonstration, shares);
+      const frames = demonstration.length + 1;
+      this.#first.fill(row, row, row + frames);
+      this.#labels.stage.set(labels.stage, row);
+      this.#labels.progress.set(labels.progress, row);
+      this.#labels.tauKnown.set(labels.tauKnown, row);
+      for (let t = 0; t < frames; t++) {
+        normalise(normaliser, demonstration.observations, t * dim, this.frames, (row + t) * dim);
+      }
+      row += frames;
+    }
+    this.#order = Int32Array.from({ length: this.count }, (_, i) => i);
+    this.#next = this.count;
+  }
+
+  draw(size: number): Minibatch {
+    const { window, gap, rewindProbability, rewindMax } = this.#settings;
+    const frames = new Int32Array(size * (1 + window));
+    const stages = new Int32Array(size);
+    const progress = new Float32Array(size);
+    const tauKnown = new Float32Array(size);
+    for (let b = 0, to = 0; b < size; b++) {
+      if (this.#next === this.count) {
+        this.#random.shuffle(this.#order);
+        this.#next = 0;
+      }
+      const turn = this.#order[this.#next++]!;
+      const first = this.#first[turn]!;
+      // Frames t - (window - 1) gap .. t, then `back` of them again in reverse; the window is the end of that sequence.
+      const room = Math.min(rewindMax, Math.floor((turn - first) / gap));
+      const back =
+        room > 0 && this.#random.uniform() < rewindProbability ? 1 + this.#random.integer(room) : 0;
+      const newest = turn - back * gap;
+      frames[to++] = first;
+      for (let age = window - 1; age >= 0; age--) {
+        frames[to++] = age <= back ? newest + age * gap : Math.max(first, turn - (age - back) * gap);
+      }
+      stages[b] = this.#labels.stage[newest]!;
+      progress[b] = this.#labels.progress[newest]!;
+      tauKnown[b] = this.#labels.tauKnown[newest]!;
+    }
+    return { frames, stages, progress, tauKnown };
+  }
+}
+
+/** AdamW on both networks, held as one flat vector: stage network, then tau network. */
+async function optimise(
+  data: TrainingSet,
+  spec: ModelSpec,
+  random: Random,
+  { device: { tf }, signal, onProgress }: FitContext,
+): Promise<{ parameters: Float32Array; losses: Record<string, number> }> {
+  const { settings, dim, shares } = spec;
+  const { updates, minibatch: B, window, learningRate, weightDecay, inputNoise, teacherForcing } = settings;
+  const K = shares.length;
+  const D = (1 + window) * dim;
+  const { stageShape, tauShape } = shapesOf(spec);
+  const initial = new Float32Array(parameterCount(stageShape) + parameterCount(tauShape));
+  initial.set(initialize(stageShape, random, { hiddenGain: 1, outputGain: 0.1 }));
+  initial.set(initialize(tauShape, random, { hiddenGain: 1, outputGain: 0.1 }), parameterCount(stageShape));
+
+  const frames = tf.tensor2d(data.frames, [data.count, dim]);
+  const starts = tf.tensor2d(Float32Array.from(cumulative(shares).subarray(0, K)), [K, 1]);
+  // A share of 0 (a stage only failed demonstrations have) must not divide by 0.
+  const widths = tf.tensor2d(
+    Float32Array.from(shares, (share) => Math.max(share, 1e-6)),
+    [K, 1],
+  );
+  let parameters = tf.tensor1d(initial);
+  let mean = tf.zerosLike(parameters);
+  let square = tf.zerosLike(parameters);
+  let losses = tf.tensor1d([0, 0]);
+
+  /** The layers of both networks as tensors. */
+  const layersFrom = (flat: Tensor1D, shape: MlpShape, offset: number) =>
+    layersOf(shape).flatMap(({ inputs, outputs, weights, biases }) => [
+      tf.slice(flat, offset + weights, inputs * outputs).as2D(inputs, outputs),
+      tf.slice(flat, offset + biases, outputs),
+    ]);
+
+  /** Gradient of the loss, [P], and the two losses, [2]. */
+  const lossAndGradient = (batch: Minibatch): { gradient: Tensor1D; losses: Tensor1D } => {
+    const stageTensors = layersFrom(parameters, stageShape, 0);
+    const tauTensors = layersFrom(parameters, tauShape, parameterCount(stageShape));
+    const clean = tf.gather(frames, tf.tensor1d(batch.frames, 'int32')).reshape([B, D]) as Tensor2D;
+    const noise = Float32Array.from(
+      { length: inputNoise > 0 ? B * D : 0 },
+      () => inputNoise * random.gaussian(),
+    );
+    const x = inputNoise > 0 ? tf.add<Tensor2D>(clean, tf.tensor2d(noise, [B, D])) : clean;
+    const truth = tf.oneHot(tf.tensor1d(batch.stages, 'int32'), K).toFloat() as Tensor2D; // [B, K]
+
+    const stagePass = forward(tf, stageShape, stageTensors, x);
+    const logits = stagePass.output; // [B, K]
+    const p = tf.softmax(logits);
+    const stageLoss = tf.neg(tf.mean(tf.sum(tf.mul(truth, tf.logSoftmax(logits)), 1)));
+
+    // A draw from softmax(logits) is the argmax of logits + Gumbel noise.
+    const gumbel = Float32Array.from(
+      { length: B * K },
+      () => -Math.log(-Math.log(random.uniform() + 1e-12) + 1e-12),
+    );
+    const drawn = tf
+      .oneHot(tf.argMax(tf.add(logits, tf.tensor2d(gumbel, [B, K])), 1).toInt(), K)
+      .toFloat() as Tensor2D;
+    const forced = tf.tensor2d(
+      Float32Array.from({ length: B }, () => (random.uniform() < teacherForcing ? 1 : 0)),
+      [B, 1],
+    );
+    const condition = tf.add(tf.mul(forced, truth), tf.mul(tf.sub(1, forced), drawn)) as Tensor2D;
+
+    const y = tf.tensor2d(batch.progress, [B, 1]);
+    const target = tf.clipByValue(
+      tf.div(tf.sub(y, tf.matMul(condition, starts)), tf.matMul(condition, widths)),
+      0,
+      1,
+    );
+    const tauPass = forward(tf, tauShape, tauTensors, tf.concat([x, condition], 1) as Tensor2D);
+    const tau = tf.sigmoid(tauPass.output); // [B, 1]
+    const error = tf.mul(tf.sub(tau, target), tf.tensor2d(batch.tauKnown, [B, 1]));
+    const tauLoss = tf.mean(tf.square(error));
+
+    // d CE / d logits = (p - onehot) / B;  d MSE / d z = 2 error tau (1 - tau) / B
+    const dLogits = tf.div(tf.sub(p, truth), B) as Tensor2D;
+    const dTau = tf.mul(tf.mul(error, 2 / B), tf.mul(tau, tf.sub(1, tau))) as Tensor2D;
+    const gradients = [
+      ...backward(tf, stageShape, stageTensors, stagePass, dLogits).gradients,
+      ...backward(tf, tauShape, tauTensors, tauPass, dTau).gradients,
+    ];
+    return {
+      gradient: tf.concat1d(gradients.map((gradient) => gradient.as1D())),
+      losses: tf.stack([stageLoss, tauLoss]) as Tensor1D,
+    };
+  };
+
+  const report = async (done: number): Promise<Record<string, number>> => {
+    const [stage, tau] = await losses.data();
+    if (!Number.isFinite(stage) || !Number.isFinite(tau)) {
+      throw new RangeError(
+        `SARM fit: loss is ${stage} (stage) and ${tau} (tau) after ${done} updates, wanted finite numbers; try a smaller learningRate`,
+      );
+    }
+    const values = { 'loss/stage': stage!, 'loss/tau': tau! };
+    onProgress({ done, total: updates, metrics: values });
+    return values;
+  };
+
+  try {
+    let reported = performance.now();
+    for (let update = 0; update < updates; update++) {
+      const rate = learningRate * 0.5 * (1 + Math.cos((Math.PI * update) / updates));
+      const batch = data.draw(B);
+      const next = tf.tidy(() => {
+        const { gradient, losses } = lossAndGradient(batch);
+        const g = tf.mul(gradient, tf.minimum(1, tf.div(maxGradNorm, tf.add(tf.norm(gradient), 1e-8))));
+        const m = tf.add(tf.mul(mean, beta1), tf.mul(g, 1 - beta1));
+        const v = tf.add(tf.mul(square, beta2), tf.mul(tf.square(g), 1 - beta2));
+        const mHat = tf.div(m, 1 - beta1 ** (update + 1));
+        const vHat = tf.div(v, 1 - beta2 ** (update + 1));
+        const step = tf.div(mHat, tf.add(tf.sqrt(vHat), epsilon));
+        const decayed = tf.mul(parameters, 1 - rate * weightDecay);
+        return [tf.sub(decayed, tf.mul(step, rate)), m, v, losses] as [
+          Tensor1D,
+          Tensor1D,
+          Tensor1D,
+          Tensor1D,
+        ];
+      });
+      tf.dispose([parameters, mean, square, losses]);
+      [parameters, mean, square, losses] = next;
+      if (performance.now() - reported > 250) {
+        await report(update + 1);
+        // Lets a stop button through.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        throwIfAborted(signal);
+        reported = performance.now();
+      }
+    }
+    const values = await report(updates);
+    return { parameters: (await parameters.data()) as Float32Array, losses: values };
+  } finally {
+    tf.dispose([frames, starts, widths, parameters, mean, square, losses]);
+  }
+}
+
+/** How good the model is on these demonstrations; plain means over them. */
+function measure(model: RewardModel, demonstrations: readonly Demonstration[], shares: Float64Array) {
+  let frames = 0;
+  let rightStage = 0;
+  const known: { readonly score: number; readonly label: number }[] = [];
+  const boundary: { readonly score: number; readonly label: number }[] = [];
+  let rank = 0;
+  let drop = 0;
+  for (const demonstration of demonstrations) {
+    const { observations, length } = demonstration;
+    const { perStep, extras } = model.score(observations, length);
+    const labels: FrameLabels = frameLabels(demonstration, shares);
+    for (let t = 0; t <= length; t++) {
+      frames++;
+      if (extras['stage']![t] === labels.stage[t]) rightStage++;
+      if (labels.tauKnown[t] !== 1) continue;
+      const pair = { score: perStep[t]!, label: labels.progress[t]! };
+      known.push(pair);
+      if (t > 0 && labels.stage[t] !== labels.stage[t - 1]) boundary.push(pair);
+    }
+    rank += spearman(perStep, labels.progress) / demonstrations.length;
+    const there = model.score(thereAndBack(observations, model.observationDim), 2 * length).perStep;
+    drop += (there[length]! - there[2 * length]!) / demonstrations.length;
+  }
+  const error = (pairs: typeof known) =>
+    meanAbsoluteError(
+      pairs.map(({ score }) => score),
+      pairs.map(({ label }) => label),
+    );
+  return {
+    stageAccuracy: rightStage / frames,
+    ...(known.length > 0 ? { mae: error(known) } : {}),
+    ...(boundary.length > 0 ? { boundaryMae: error(boundary) } : {}),
+    ...(Number.isFinite(rank) ? { spearman: rank } : {}),
+    rewindDrop: drop,
+  };
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The model (plain numbers)
+
+interface ModelSpec {
+  readonly settings: SarmSettings;
+  readonly dim: number;
+  readonly stages: readonly string[];
+  readonly shares: Float64Array;
+  readonly normaliser: Normaliser;
+}
+
+function shapesOf({ settings: { window, hiddenSize }, dim, stages }: ModelSpec): {
+  stageShape: MlpShape;
+  tauShape: MlpShape;
+} {
+  const inputs = (1 + window) * dim;
+  return {
+    stageShape: { sizes: [inputs, hiddenSize, hiddenSize, stages.length], activation: 'tanh' },
+    tauShape: { sizes: [inputs + stages.length, hiddenSize, hiddenSize, 1], activation: 'tanh' },
+  };
+}
+
+/** Scores input rows; a row's result does not depend on its neighbours. Arrays are [capacity] and overwritten. */
+class Scorer {
+  readonly progress: Float64Array;
+  readonly stage: Float64Array;
+  readonly tau: Float64Array;
+  readonly confidence: Float64Array;
+  readonly inputs: number;
+  readonly #stageNet: Network;
+  readonly #tauNet: Network;
+  readonly #shares: Float64Array;
+  readonly #starts: Float64Array;
+  readonly #argmax: boolean;
+  /** [capacity, K] */
+  readonly #p: Float64Array;
+  /** Rows and stages that tau is asked for: at most [capacity * K]. */
+  readonly #askedRow: Int32Array;
+  readonly #askedStage: Int32Array;
+  readonly #askedInput: Float64Array;
+  readonly #askedTau: Float64Array;
+
+  constructor(spec: ModelSpec, parameters: Float32Array, capacity: number) {
+    const K = spec.stages.length;
+    const { stageShape, tauShape } = shapesOf(spec);
+    const cut = parameterCount(stageShape);
+    this.#stageNet = new Network(stageShape, parameters.subarray(0, cut));
+    this.#tauNet = new Network(tauShape, parameters.subarray(cut));
+    this.#shares = spec.shares;
+    this.#starts = cumulative(spec.shares);
+    this.#argmax = spec.settings.blend === 'argmax';
+    this.inputs = this.#stageNet.inputs;
+    this.progress = new Float64Array(capacity);
+    this.stage = new Float64Array(capacity);
+    this.tau = new Float64Array(capacity);
+    this.confidence = new Float64Array(capacity);
+    this.#p = new Float64Array(capacity * K);
+    this.#askedRow = new Int32Array(capacity * K);
+    this.#askedStage = new Int32Array(capacity * K);
+    this.#askedInput = new Float64Array(capacity * K * this.#tauNet.inputs);
+    this.#askedTau = new Float64Array(capacity * K);
+  }
+
+  /** x: [rows, inputs] */
+  run(x: Float64Array, rows: number): void {
+    const K = this.#shares.length;
+    const p = this.#p;
+    this.#stageNet.forward(x, rows, p);
+    let asked = 0;
+    for (let row = 0; row < rows; row++) {
+      const best = softmaxInPlace(p, row * K, K);
+      this.stage[row] = best;
+      this.confidence[row] = p[row * K + best]!;
+      for (let k = 0; k < K; k++) {
+        if (k !== best && (this.#argmax || p[row * K + k]! < negligible)) continue;
+        this.#askedRow[asked] = row;
+        this.#askedStage[asked] = k;
+        const at = asked * this.#tauNet.inputs;
+        for (let i = 0; i < this.inputs; i++) this.#askedInput[at + i] = x[row * this.inputs + i]!;
+        for (let j = 0; j < K; j++) this.#askedInput[at + this.inputs + j] = j === k ? 1 : 0;
+        asked++;
+      }
+      let start = 0;
+      if (this.#argmax) start = this.#starts[best]!;
+      else for (let k = 0; k < K; k++) start += p[row * K + k]! * this.#starts[k]!;
+      this.progress[row] = start;
+    }
+    this.#tauNet.forward(this.#askedInput, asked, this.#askedTau);
+    for (let n = 0; n < asked; n++) {
+      const row = this.#askedRow[n]!;
+      const k = this.#askedStage[n]!;
+      const tau = 1 / (1 + Math.exp(-this.#askedTau[n]!));
+      const share = this.#argmax ? 1 : p[row * K + k]!;
+      this.progress[row] = this.progress[row]! + share * this.#shares[k]! * tau;
+      if (k === this.stage[row]) this.tau[row] = tau;
+    }
+    // Math.min and max keep not-a-number, so that a broken observation shows.
+    for (let row = 0; row < rows; row++) this.progress[row] = Math.min(1, Math.max(0, this.progress[row]!));
+  }
+}
+
+/** Turns logits into probabilities; returns the most likely one, the first of equals. */
+function softmaxInPlace(values: Float64Array, offset: number, count: number): number {
+  let best = 0;
+  for (let k = 1; k < count; k++) if (values[offset + k]! > values[offset + best]!) best = k;
+  const top = values[offset + best]!;
+  let sum = 0;
+  for (let k = 0; k < count; k++) {
+    const e = Math.exp(values[offset + k]! - top);
+    values[offset + k] = e;
+    sum += e;
+  }
+  for (let k = 0; k < count; k++) values[offset + k] = values[offset + k]! / sum;
+  return best;
+}
+
+/** The paper's confidence filter, one a world: the last ten accepted values, weighted by confidence^3. */
+class Smoother {
+  /** Pairs of value and weight, a ring. [count, smoothedFrames, 2] */
+  readonly #accepted: Float64Array;
+  /** Frames accepted so far a world. [count] */
+  readonly #taken: Float64Array;
+  readonly #floor: number;
+
+  constructor(count: number, floor: number) {
+    this.#accepted = new Float64Array(count * smoothedFrames * 2);
+    this.#taken = new Float64Array(count);
+    this.#floor = floor;
+  }
+
+  reset(world: number): void {
+    this.#taken[world] = 0;
+    this.#accepted.fill(0, world * smoothedFrames * 2, (world + 1) * smoothedFrames * 2);
+  }
+
+  /** The first frame is always accepted: there is nothing to hold yet. */
+  next(world: number, value: number, confidence: number): number {
+    const start = world * smoothedFrames * 2;
+    const taken = this.#taken[world]!;
+    if (taken === 0 || !(confidence < this.#floor)) {
+      const slot = start + (taken % smoothedFrames) * 2;
+      this.#accepted[slot] = value;
+      this.#accepted[slot + 1] = confidence ** 3;
+      this.#taken[world] = taken + 1;
+    }
+    let sum = 0;
+    let weight = 0;
+    for (let i = start; i < start + smoothedFrames * 2; i += 2) {
+      sum += this.#accepted[i]! * this.#accepted[i + 1]!;
+      weight += this.#accepted[i + 1]!;
+    }
+    return sum / weight;
+  }
+
+  get size(): number {
+    return this.#accepted.length + this.#taken.length;
+  }
+
+  save(out: Float64Array, offset: number): void {
+    out.set(this.#accepted, offset);
+    out.set(this.#taken, offset + this.#accepted.length);
+  }
+
+  restore(saved: Float64Array, offset: number): void {
+    const taken = offset + this.#accepted.length;
+    this.#accepted.set(saved.subarray(offset, taken));
+    this.#taken.set(saved.subarray(taken, taken + this.#taken.length));
+  }
+}
+
+function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
+  const { settings, dim, stages, normaliser } = spec;
+  const shape: WindowShape = { dim, window: settings.window, gap: settings.gap };
+
+  function score(observations: Float64Array, length: number): EpisodeScore {
+    const frames = length + 1;
+    if (observations.length !== frames * dim) {
+      throw new RangeError(
+        `${title}: found ${observations.length} observation numbers, wanted ${frames * dim} (${frames} frames of ${dim})`,
+      );
+    }
+    const scorer = new Scorer(spec, parameters, Math.min(chunk, frames));
+    const history = new WindowHistory(shape, normaliser, 1);
+    const smoother = settings.smoothing ? new Smoother(1, settings.smoothingConfidence) : undefined;
+    const rows = new Float64Array(Math.min(chunk, frames) * scorer.inputs);
+    const perStep = new Float32Array(frames);
+    const extras = {
+      stage: new Float32Array(frames),
+      tau: new Float32Array(frames),
+      confidence: new Float32Array(frames),
+    };
+    for (let from = 0; from < frames; from += chunk) {
+      const count = Math.min(chunk, frames - from);
+      for (let row = 0; row < count; row++) {
+        const t = from + row;
+        if (t === 0) history.reset(0, observations, 0);
+        else history.push(observations, t * dim);
+        history.row(0, rows, row * scorer.inputs);
+      }
+      scorer.run(rows, count);
+      for (let row = 0; row < count; row++) {
+        const t = from + row;
+        const confidence = scorer.confidence[row]!;
+        perStep[t] = smoother?.next(0, scorer.progress[row]!, confidence) ?? scorer.progress[row]!;
+        extras.stage[t] = scorer.stage[row]!;
+        extras.tau[t] = scorer.tau[row]!;
+        extras.confidence[t] = confidence;
+      }
+    }
+    return { perStep, extras };
+  }
+
+  function online(count: number): OnlineScorer {
+    if (!Number.isInteger(count) || count < 1)
+      throw new RangeError(`${title}: ${count} worlds, wanted at least 1`);
+    const scorer = new Scorer(spec, parameters, count);
+    const history = new WindowHistory(shape, normaliser, count);
+    const smoother = settings.smoothing ? new Smoother(count, settings.smoothingConfidence) : undefined;
+    const rows = new Float64Array(count * scorer.inputs);
+    const values = new Float64Array(count);
+    const size = history.size + (smoother?.size ?? 0) + count;
+
+    const take = (world: number, row: number): void => {
+      const progress = scorer.progress[row]!;
+      values[world] = smoother?.next(world, progress, scorer.confidence[row]!) ?? progress;
+    };
+    return {
+      count,
+      values,
+      reset(world, observations, offset) {
+        if (!(world >= 0 && world < count))
+          throw new RangeError(`${title}: world ${world}, wanted 0 to ${count - 1}`);
+        history.reset(world, observations, offset);
+        smoother?.reset(world);
+        history.row(world, rows, 0);
+        scorer.run(rows, 1);
+        take(world, 0);
+      },
+      step(observations) {
+        if (observations.length !== count * dim) {
+          throw new RangeError(
+            `${title}: found ${observations.length} observation numbers, wanted ${count * dim} (${count} worlds of ${dim})`,
+          );
+        }
+        history.push(observations, 0);
+        for (let world = 0; world < count; world++) history.row(world, rows, world * scorer.inputs);
+        scorer.run(rows, count);
+        for (let world = 0; world < count; world++) take(world, world);
+      },
+      save() {
+        const out = new Float64Array(size);
+        out.set(values);
+        history.save(out, count);
+        smoother?.save(out, count + history.size);
+        return out;
+      },
+      restore(saved) {
+        if (saved.length !== size)
+          throw new RangeError(`${title}: found a saved state of ${saved.length} numbers, wanted ${size}`);
+        values.set(saved.subarray(0, count));
+        history.restore(saved, count);
+        smoother?.restore(saved, count + history.size);
+      },
+    };
+  }
+
+  function save(): Uint8Array {
+    const { mean, scale } = normaliser;
+    const header = {
+      settings,
+      observationDim: dim,
+      stages,
+      shares: Array.from(spec.shares),
+      mean: Array.from(mean),
+      scale: Array.from(scale),
+    };
+    return packModel(magic, { header, weights: parameters });
+  }
+
+  return { method: 'sarm', observationDim: dim, stages, score, online, save };
+}
+
+function load(bytes: Uint8Array): RewardModel {
+  const { header, weights } = unpackModel(title, magic, bytes);
+  const numbers = (key: string, length: number): Float64Array => {
+    const value = header[key];
+    if (!Array.isArray(value) || value.length !== length || !value.every((item) => Number.isFinite(item))) {
+      throw new RangeError(
+        `${title}: found no usable "${key}" in the header, wanted ${length} finite numbers`,
+      );
+    }
+    return Float64Array.from(value as number[]);
+  };
+  const { settings, observationDim: dim, stages } = header;
+  if (
+    typeof dim !== 'number' ||
+    !Array.isArray(stages) ||
+    settings === null ||
+    typeof settings !== 'object'
+  ) {
+    throw new RangeError(
+      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, observationDim, stages`,
+    );
+  }
+  const spec: ModelSpec = {
+    settings: Object.freeze({ ...defaultsOf(fields), ...settings }) as SarmSettings,
+    dim,
+    stages: stages.map(String),
+    shares: numbers('shares', stages.length),
+    normaliser: { mean: numbers('mean', dim), scale: numbers('scale', dim) },
+  };
+  const { stageShape, tauShape } = shapesOf(spec);
+  const wanted = parameterCount(stageShape) + parameterCount(tauShape);
+  if (weights.length !== wanted)
+    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
+  return createModel(spec, weights);
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new DOMException('Fitting was cancelled', 'AbortError');
+}
+
+const prefixed = (prefix: string, values: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [`${prefix}/${key}`, value]));

@@ -1,0 +1,325 @@
+/**
+ * The reward stack: what the learner is paid, as named terms. For every term the raw value, the weight and the product
+ * are kept; a term of weight zero is computed all the same, so that it can be looked at before it is trusted.
+ *
+ * How a learned progress Phi enters (s -> s', Robo-Dopamine arXiv 2512.23703 equations 9 and 10, after Ng et al. 1999):
+ *   shaping  F = gamma Phi(s') - Phi(s)   sum_t gamma^t F_t = gamma^T Phi(s_T) - Phi(s_0): best policies stay the same
+ *   delta    Phi(s') - Phi(s)             telescopes only undiscounted; with gamma < 1 it pays for staying at high Phi
+ *   level    Phi(s')                      the raw score as a reward; hovering near the goal can beat finishing
+ * In `shaping` and in nothing else Phi(s') is 0 where the task ended the episode: nothing follows, so no bootstrap value
+ * can pay the potential back, and only then does the sum equal -Phi(s_0) for every way of ending. At a time limit
+ * Phi(s') stays, because the learner bootstraps from the value of s', which contains -Phi(s').
+ */
+
+import type { TaskModel } from '../../sim/env.ts';
+import type { AnySettings } from '../../sim/fields.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { rewards } from './index.ts';
+import type { NativeReward, OnlineScorer, RewardMethod, RewardModel } from './types.ts';
+
+export const learnedUses = ['shaping', 'delta', 'level'] as const;
+export type LearnedUse = (typeof learnedUses)[number];
+
+export type StackEntry =
+  | { readonly kind: 'native'; readonly reward: NativeReward; readonly weight: number }
+  | {
+      readonly kind: 'learned';
+      /** Id in the registry. */
+      readonly method: string;
+      readonly model: RewardModel;
+      readonly use: LearnedUse;
+      readonly weight: number;
+    };
+
+export interface StackTerm {
+  /** `task/<term>` or `<use>/<method>`. */
+  readonly id: string;
+  readonly title: string;
+}
+
+/** Arrays are owned by the stack and overwritten by the next call. */
+export interface RewardStack {
+  readonly terms: readonly StackTerm[];
+  readonly count: number;
+  /** Term by term, so that one term of all worlds lies together; left as found where not finite. [terms, count] */
+  readonly raw: Float64Array;
+  /** May be written between steps. [terms] */
+  readonly weights: Float64Array;
+  /** raw * weight, 0 where not finite. [terms, count] */
+  readonly products: Float64Array;
+  /** Sum of a world's products; 0 where `invalid`. [count] */
+  readonly totals: Float64Array;
+  /** Learned progress of s' by each fitted model, whatever its weight. `values` is [count]. */
+  readonly learned: readonly { readonly method: string; readonly values: Float64Array }[];
+  /** 1 where the last step gave a term that is not a finite number: that episode ends as diverged. [count] */
+  readonly invalid: Uint8Array;
+  /** The first term behind `invalid[world]` with its value, in words; empty where `invalid[world]` is 0. */
+  invalidTerm(world: number): string;
+  /** A new episode whose first observation stands at `offset`. */
+  reset(world: number, observations: Float64Array, offset: number): void;
+  /**
+   * One step of all worlds, row by row a world: s and s' [count * stateDim], a [count * actionDim], the observations of
+   * s' before any automatic reset [count * observationDim], and where the task itself ended the episode [count].
+   */
+  step(
+    previous: Float64Array,
+    actions: Float64Array,
+    states: Float64Array,
+    observations: Float64Array,
+    terminated: Uint8Array,
+  ): void;
+  /** Histories of the scorers and last potentials, for exact resume; weights are the caller's to keep. */
+  save(): Float64Array;
+  /** @throws RangeError when the numbers were saved by another stack. */
+  restore(saved: Float64Array): void;
+}
+
+interface LearnedColumn {
+  readonly column: number;
+  readonly use: LearnedUse;
+  readonly tracker: number;
+}
+
+/** One scorer a model, shared by all entries that use the model. */
+interface Tracker {
+  readonly model: RewardModel;
+  readonly scorer: OnlineScorer;
+  /** Phi(s) of each world. [count] */
+  readonly before: Float64Array;
+}
+
+/** @throws RangeError naming the entry that cannot work with this task, model or its neighbours. */
+export function createStack(
+  entries: readonly StackEntry[],
+  {
+    model: task,
+    gamma,
+    count,
+  }: { readonly model: TaskModel; readonly gamma: number; readonly count: number },
+): RewardStack {
+  if (!(gamma > 0 && gamma <= 1))
+    throw new RangeError(`Reward stack: gamma is ${gamma}, wanted 0 < gamma <= 1`);
+  if (!Number.isInteger(count) || count < 1)
+    throw new RangeError(`Reward stack: ${count} worlds, wanted at least 1`);
+
+  const stateDim = task.stateDim;
+  const actionDim = task.actionSpace.dim;
+  const observationDim = task.observationSpace.dim;
+  const terms: StackTerm[] = [];
+  const weightList: number[] = [];
+  /** Position of a task term in `task.rewardTerms` and its column in the stack. */
+  const native: { readonly term: number; readonly column: number }[] = [];
+  const learned: LearnedColumn[] = [];
+  const trackers: Tracker[] = [];
+
+  const addTerm = (id: string, title: string, weight: number): number => {
+    if (terms.some((term) => term.id === id))
+      throw new RangeError(`Reward stack: term ${id} is there twice, wanted once`);
+    terms.push({ id, title });
+    weightList.push(weight);
+    return terms.length - 1;
+  };
+
+  for (const entry of entries) {
+    const name = entry.kind === 'native' ? entry.reward.id : entry.method;
+    const { weight } = entry;
+    if (!Number.isFinite(weight))
+      throw new RangeError(`Reward ${name}: weight is ${weight}, wanted a finite number`);
+    if (entry.kind === 'native') {
+      const { termKind } = entry.reward;
+      const before = terms.length;
+      task.rewardTerms.forEach((term, index) => {
+        if (term.kind !== termKind) return;
+        native.push({ term: index, column: addTerm(`task/${term.id}`, term.help, weight * term.weight) });
+      });
+      if (terms.length === before) {
+        throw new RangeError(`Reward ${name}: task ${task.id} has no ${termKind} terms, wanted at least one`);
+      }
+      continue;
+    }
+    const { use, model } = entry;
+    const registered = (Object.values(rewards) as readonly RewardMethod[]).find(
+      (method) => method.id === name,
+    );
+    if (registered?.kind === 'learned' && !registered.causal) {
+      throw new RangeError(
+        `Reward ${name}: looks ahead in the episode, so it cannot pay while the episode runs`,
+      );
+    }
+    if (!learnedUses.includes(use)) {
+      throw new RangeError(`Reward ${name}: use is ${use}, wanted one of ${learnedUses.join(', ')}`);
+    }
+    if (model.method !== name)
+      throw new RangeError(`Reward ${name}: found a model of ${model.method}, wanted one of ${name}`);
+    if (model.observationDim !== observationDim) {
+      throw new RangeError(
+        `Reward ${name}: the model reads ${model.observationDim} observations, task ${task.id} gives ${observationDim}`,
+      );
+    }
+    let tracker = trackers.findIndex((other) => other.model === model);
+    if (tracker < 0) {
+      tracker = trackers.push({ model, scorer: model.online(count), before: new Float64Array(count) }) - 1;
+    }
+    const title = `${registered?.title ?? name} as ${use}`;
+    learned.push({ column: addTerm(`${use}/${name}`, title, weight), use, tracker });
+  }
+
+  const raw = new Float64Array(terms.length * count);
+  const weights = Float64Array.from(weightList);
+  const products = new Float64Array(terms.length * count);
+  const totals = new Float64Array(count);
+  const invalid = new Uint8Array(count);
+  const nativeOut = new Float64Array(task.rewardTerms.length);
+
+  function checkSize(name: string, array: Float64Array | Uint8Array, dim: number): void {
+    if (array.length !== count * dim) {
+      throw new RangeError(
+        `Reward stack: ${name} has ${array.length} numbers, wanted ${count * dim} (${count} worlds of ${dim})`,
+      );
+    }
+  }
+
+  return {
+    terms,
+    count,
+    raw,
+    weights,
+    products,
+    totals,
+    learned: trackers.map(({ model, before }) => ({ method: model.method, values: before })),
+    invalid,
+
+    invalidTerm(world) {
+      if (invalid[world] !== 1) return '';
+      const column = terms.findIndex((_, c) => !Number.isFinite(raw[c * count + world]! * weights[c]!));
+      return `reward term ${terms[column]!.id} (${raw[column * count + world]})`;
+    },
+
+    reset(world, observations, offset) {
+      for (const { scorer, before } of trackers) {
+        scorer.reset(world, observations, offset);
+        before[world] = scorer.values[world]!;
+      }
+      invalid[world] = 0;
+    },
+
+    step(previous, actions, states, observations, terminated) {
+      checkSize('previous states', previous, stateDim);
+      checkSize('actions', actions, actionDim);
+      checkSize('states', states, stateDim);
+      checkSize('observations', observations, observationDim);
+      checkSize('terminated', terminated, 1);
+
+      if (native.length > 0) {
+        for (let world = 0; world < count; world++) {
+          const state = world * stateDim;
+          task.reward(previous, state, actions, world * actionDim, states, state, nativeOut, 0);
+          for (const { term, column } of native) raw[column * count + world] = nativeOut[term]!;
+        }
+      }
+
+      for (const { scorer } of trackers) scorer.step(observations);
+      for (const { column, use, tracker } of learned) {
+        const { scorer, before } = trackers[tracker]!;
+        for (let world = 0; world < count; world++) {
+          const after = scorer.values[world]!;
+          // A broken score must not hide behind the zero of a terminal state.
+          const bootstrapped = terminated[world] === 1 && Number.isFinite(after) ? 0 : after;
+          raw[column * count + world] =
+            use === 'shaping'
+              ? gamma * bootstrapped - before[world]!
+              : use === 'delta'
+                ? after - before[world]!
+                : after;
+        }
+      }
+      for (const { scorer, before } of trackers) before.set(scorer.values);
+
+      totals.fill(0);
+      invalid.fill(0);
+      for (let c = 0; c < terms.length; c++) {
+        const weight = weights[c]!;
+        for (let world = 0; world < count; world++) {
+          const i = c * count + world;
+          const product = raw[i]! * weight;
+          // 0 * Infinity is NaN, so a broken term is found even while it is switched off.
+          const finite = Number.isFinite(product);
+          products[i] = finite ? product : 0;
+          totals[world] = totals[world]! + products[i]!;
+          if (!finite) invalid[world] = 1;
+        }
+      }
+      for (let world = 0; world < count; world++) if (invalid[world] === 1) totals[world] = 0;
+    },
+
+    save() {
+      const parts = trackers.flatMap(({ scorer, before }) => [scorer.save(), before] as const);
+      const saved = new Float64Array(parts.reduce((sum, part) => sum + part.length + 1, 0));
+      let at = 0;
+      for (const part of parts) {
+        saved[at] = part.length;
+        saved.set(part, at + 1);
+        at += part.length + 1;
+      }
+      return saved;
+    },
+
+    restore(saved) {
+      const parts: Float64Array[] = [];
+      for (let at = 0; at < saved.length; ) {
+        const length = saved[at]!;
+        if (!(Number.isInteger(length) && length >= 0 && at + 1 + length <= saved.length)) {
+          throw new RangeError(
+            `Reward stack: part ${parts.length} of the saved state has length ${length}, which does not fit`,
+          );
+        }
+        parts.push(saved.subarray(at + 1, at + 1 + length));
+        at += length + 1;
+      }
+      if (parts.length !== trackers.length * 2) {
+        throw new RangeError(
+          `Reward stack: saved state of ${parts.length / 2} models, wanted ${trackers.length}`,
+        );
+      }
+      trackers.forEach(({ scorer, before }, n) => {
+        if (parts[2 * n + 1]!.length !== count) {
+          throw new RangeError(
+            `Reward stack: saved state of ${parts[2 * n + 1]!.length} worlds, wanted ${count}`,
+          );
+        }
+        scorer.restore(parts[2 * n]!);
+        before.set(parts[2 * n + 1]!);
+      });
+      invalid.fill(0);
+    },
+  };
+}
+
+/** One line of the stack as plain data, the way a recipe writes it. */
+export interface HashedEntry {
+  readonly reward: string;
+  readonly use?: LearnedUse | undefined;
+  readonly weight?: number | undefined;
+}
+
+/**
+ * 16 hex digits, equal for two runs that are paid by the same rule: the lines of the stack in order, the task with its
+ * version and settings, the discount inside the shaping, and the fitted models. Defaults count as if written out.
+ */
+export function stackHash(
+  entries: readonly HashedEntry[],
+  taskId: string,
+  taskVersion: number,
+  taskSettings: AnySettings,
+  gamma: number,
+  modelHashes: readonly string[],
+): string {
+  const lines = entries.map(({ reward, use, weight = 1 }) =>
+    isLearned(reward) ? { reward, use: use ?? 'shaping', weight } : { reward, weight },
+  );
+  return fingerprintOf({ lines, taskId, taskVersion, taskSettings, gamma, modelHashes });
+}
+
+function isLearned(id: string): boolean {
+  return Object.values(rewards).some((method) => method.id === id && method.kind === 'learned');
+}
