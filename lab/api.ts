@@ -111,6 +111,8 @@ export const stackEntrySchema = z.strictObject({
   use: z.enum(['shaping', 'delta', 'level']).optional(),
   weight: z.number().min(-1000).max(1000).optional(),
   settings: settings.optional(),
+  /** A stored model to use instead of fitting a new one. */
+  model: id.optional(),
 });
 export type StackEntry = z.infer<typeof stackEntrySchema>;
 

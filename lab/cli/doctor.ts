@@ -1,0 +1,70 @@
+/** `doctor`: versions, devices, the chosen backend and why, and the health of the project's database. */
+
+import { existsSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { DeviceChoice } from '../../learn/tensor/device.ts';
+import { openStore } from '../../store/index.ts';
+import { messageOf } from '../errors.ts';
+import { probeDevice } from '../probe.ts';
+import { versions } from '../versions.ts';
+import { print, printJson } from './output.ts';
+
+export async function doctor(project: string, choice: DeviceChoice, json: boolean): Promise<number> {
+  const problems: string[] = [];
+  const device = await probeDevice(choice).catch((error: unknown) => {
+    problems.push(messageOf(error));
+    return undefined;
+  });
+  const database: Record<string, unknown> = {
+    file: join(project, 'lab.db'),
+    exists: existsSync(join(project, 'lab.db')),
+  };
+  if (database['exists'] === true) {
+    try {
+      const store = openStore(project, { mode: 'read' });
+      try {
+        const health = store.health({ full: true });
+        Object.assign(database, health);
+        problems.push(...health.problems);
+      } finally {
+        store.close();
+      }
+    } catch (error) {
+      database['ok'] = false;
+      problems.push(messageOf(error));
+    }
+  }
+  const electron = existsSync(new URL('../../node_modules/electron/dist', import.meta.url));
+  const report = {
+    ok: problems.length === 0,
+    versions: versions(),
+    machine: { cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30) },
+    device:
+      device === undefined
+        ? null
+        : { name: device.name, reason: device.reason, passedOver: device.passedOver },
+    window: electron ? 'Electron' : 'browser (the Electron binary is not there)',
+    database,
+    problems,
+  };
+  if (json) printJson(report);
+  else {
+    print(
+      `Reward Lab ${report.versions['rewardLab']}, Node ${report.versions['node']}, ${report.versions['platform']}`,
+    );
+    print(`machine: ${report.machine.cores} cores, ${report.machine.memoryGiB} GiB`);
+    if (device !== undefined) {
+      print(`device: ${device.name} - ${device.reason}`);
+      for (const { name, reason } of device.passedOver) print(`  passed over ${name}: ${reason}`);
+    }
+    print(`window: ${report.window}`);
+    print(
+      database['exists'] === true
+        ? `database: ${String(database['file'])}, schema ${String(database['schemaVersion'])}, SQLite ${String(database['sqliteVersion'])}, ${database['ok'] === true ? 'healthy' : 'NOT healthy'}`
+        : `database: none yet at ${String(database['file'])}`,
+    );
+    for (const problem of problems) print(`problem: ${problem}`);
+  }
+  return problems.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,93 @@
+/** What the lab asks of its worker thread, and what comes back. One job a thread. */
+
+import type { Demonstration } from '../learn/rewards/types.ts';
+import type { DeviceChoice } from '../learn/tensor/device.ts';
+import type { AnySettings } from '../sim/fields.ts';
+import type { Experiment } from './experiment.ts';
+import type { FinishedEpisode } from './recorder.ts';
+
+/** Bytes of the fitted reward models, by line of the reward stack. */
+export type ModelBytes = Readonly<Record<number, Uint8Array>>;
+
+export interface CollectJob {
+  readonly type: 'collect';
+  readonly task: string;
+  readonly taskSettings: AnySettings;
+  readonly policy:
+    | { readonly kind: 'expert'; readonly noise: number }
+    | { readonly kind: 'random' }
+    | {
+        readonly kind: 'policy';
+        readonly algorithm: string;
+        readonly bytes: Uint8Array;
+        readonly trainedSteps: number;
+      };
+  readonly seeds: readonly number[];
+}
+
+export interface FitJob {
+  readonly type: 'fit';
+  readonly method: string;
+  readonly settings: AnySettings;
+  readonly task: string;
+  readonly taskSettings: AnySettings;
+  readonly demonstrations: readonly Demonstration[];
+  readonly seed: number;
+  readonly device: DeviceChoice;
+}
+
+export interface TrainJob {
+  readonly type: 'train';
+  readonly experiment: Experiment;
+  readonly seed: number;
+  readonly models: ModelBytes;
+  readonly rewardHash: string;
+  readonly checkpoint: Uint8Array | null;
+  readonly device: DeviceChoice;
+}
+
+export interface EvaluateJob {
+  readonly type: 'evaluate';
+  readonly experiment: Experiment;
+  readonly models: ModelBytes;
+  readonly rewardHash: string;
+  readonly checkpoint: Uint8Array;
+  readonly trainedSteps: number;
+  readonly seeds: readonly number[];
+}
+
+export type Job = CollectJob | FitJob | TrainJob | EvaluateJob;
+
+export interface CollectResult {
+  readonly episodes: number;
+  readonly success: number;
+  readonly interval: { readonly low: number; readonly high: number };
+}
+export interface FitResult {
+  readonly bytes: Uint8Array;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+export interface TrainResult {
+  readonly steps: number;
+  readonly stepsPerSecond: number;
+}
+export type JobResult = CollectResult | FitResult | TrainResult;
+
+/** From the thread to the lab. `episodes` and `checkpoint` are acknowledged, so that a slow disk slows the thread. */
+export type WorkerMessage =
+  | { readonly type: 'device'; readonly name: string; readonly reason: string }
+  | { readonly type: 'progress'; readonly done: number; readonly total: number; readonly unit: string }
+  | { readonly type: 'episodes'; readonly episodes: readonly FinishedEpisode[] }
+  | { readonly type: 'metrics'; readonly step: number; readonly values: Readonly<Record<string, number>> }
+  | { readonly type: 'checkpoint'; readonly step: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'alert';
+      readonly level: 'info' | 'warning' | 'error';
+      readonly message: string;
+      readonly step?: number;
+    }
+  | { readonly type: 'done'; readonly stopped: boolean; readonly result: JobResult }
+  | { readonly type: 'failed'; readonly message: string; readonly stack: string };
+
+/** From the lab to the thread. */
+export type ControlMessage = { readonly type: 'stop' } | { readonly type: 'ack' };

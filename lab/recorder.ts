@@ -1,0 +1,233 @@
+/**
+ * Records the episodes of N worlds: actions, state keyframes and hashes (so that an episode replays exactly), every
+ * reward term raw / weight / product, and the simulator's truth beside them. A finished episode leaves as plain columns.
+ */
+
+import type { RewardStack } from '../learn/rewards/stack.ts';
+import { hashRows, hashState } from '../sim/engine/hash.ts';
+import type { TaskModel } from '../sim/env.ts';
+import type { Column, Ending, EpisodeKind, NewEpisode } from '../store/types.ts';
+
+/** Every so many steps the whole float64 state row is kept. */
+export const keyframeEvery = 25;
+
+/** What the reward stack says about the step it took last. */
+export type RewardTrack = Pick<RewardStack, 'terms' | 'raw' | 'weights' | 'totals' | 'learned'>;
+
+export type FinishedEpisode = Omit<NewEpisode, 'runId'>;
+
+class World {
+  length = 0;
+  seed = 0;
+  trainedSteps = 0;
+  active = false;
+  readonly action: Float64Array;
+  readonly keyframe: Float64Array;
+  readonly hash: Uint32Array;
+  readonly progress: Float32Array;
+  readonly stage: Uint8Array;
+  readonly success: Uint8Array;
+  readonly raw: Float64Array;
+  readonly weight: Float64Array;
+  readonly total: Float64Array;
+  readonly value: Float32Array;
+  readonly learned: Float32Array;
+
+  constructor(model: TaskModel, terms: number, learned: number) {
+    const steps = model.horizon;
+    this.action = new Float64Array(steps * model.actionSpace.dim);
+    this.keyframe = new Float64Array((Math.floor(steps / keyframeEvery) + 2) * model.stateDim);
+    this.hash = new Uint32Array(steps + 1);
+    this.progress = new Float32Array(steps + 1);
+    this.stage = new Uint8Array(steps + 1);
+    this.success = new Uint8Array(steps + 1);
+    this.raw = new Float64Array(steps * terms);
+    this.weight = new Float64Array(steps * terms);
+    this.total = new Float64Array(steps);
+    this.value = new Float32Array(steps);
+    this.learned = new Float32Array((steps + 1) * learned);
+  }
+
+  arrays(): (Float64Array | Float32Array | Uint32Array | Uint8Array)[] {
+    return [
+      this.action,
+      this.keyframe,
+      this.hash,
+      this.progress,
+      this.stage,
+      this.success,
+      this.raw,
+      this.weight,
+      this.total,
+      this.value,
+      this.learned,
+    ];
+  }
+}
+
+export interface RecorderOptions {
+  readonly model: TaskModel;
+  readonly count: number;
+  readonly kind: EpisodeKind;
+  readonly terms: readonly string[];
+  /** The learned methods whose progress is recorded beside the truth. */
+  readonly learned: readonly string[];
+  readonly hasValue: boolean;
+  readonly rewardHash: string | null;
+}
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #worlds: World[];
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#worlds = Array.from(
+      { length: options.count },
+      () => new World(options.model, options.terms.length, options.learned.length),
+    );
+  }
+
+  /** The world starts a new episode in this state row. `learned` holds the progress of the first frame. */
+  begin(
+    world: number,
+    seed: number,
+    trainedSteps: number,
+    states: Float64Array,
+    learned: RewardTrack['learned'],
+  ): void {
+    const w = this.#worlds[world]!;
+    w.length = 0;
+    w.seed = seed;
+    w.trainedSteps = trainedSteps;
+    w.active = true;
+    this.#frame(w, world, states);
+    this.#progress(w, world, learned);
+  }
+
+  /** One step of one world; `states` already holds s'. */
+  step(world: number, states: Float64Array, actions: Float64Array, track: RewardTrack, value: number): void {
+    const w = this.#worlds[world]!;
+    if (!w.active) return;
+    const { model, count } = this.#options;
+    const t = w.length;
+    const dim = model.actionSpace.dim;
+    for (let i = 0; i < dim; i++) w.action[t * dim + i] = actions[world * dim + i]!;
+    for (let k = 0; k < track.terms.length; k++) {
+      w.raw[k * model.horizon + t] = track.raw[k * count + world]!;
+      w.weight[k * model.horizon + t] = track.weights[k]!;
+    }
+    w.total[t] = track.totals[world]!;
+    w.value[t] = value;
+    w.length = t + 1;
+    this.#frame(w, world, states);
+    this.#progress(w, world, track.learned);
+  }
+
+  /** Learned progress of the newest frame, a row a method. */
+  #progress(w: World, world: number, learned: RewardTrack['learned']): void {
+    const frames = this.#options.model.horizon + 1;
+    for (let row = 0; row < learned.length; row++) {
+      w.learned[row * frames + w.length] = learned[row]!.values[world]!;
+    }
+  }
+
+  #frame(w: World, world: number, states: Float64Array): void {
+    const { model } = this.#options;
+    const offset = world * model.stateDim;
+    const t = w.length;
+    w.hash[t] = hashState(states, offset, model.stateDim);
+    w.progress[t] = model.progress(states, offset);
+    w.stage[t] = model.stage(states, offset);
+    w.success[t] = model.success(states, offset) ? 1 : 0;
+    if (t % keyframeEvery === 0) {
+      w.keyframe.set(states.subarray(offset, offset + model.stateDim), (t / keyframeEvery) * model.stateDim);
+    }
+  }
+
+  /** Ends the world's episode and hands it over; `undefined` where none was begun. */
+  finish(world: number, ending: Ending): FinishedEpisode | undefined {
+    const w = this.#worlds[world]!;
+    if (!w.active) return undefined;
+    w.active = false;
+    const { model, terms, learned, kind, rewardHash, hasValue } = this.#options;
+    const T = w.length;
+    const frames = T + 1;
+    const keyframes = Math.floor(T / keyframeEvery) + 1;
+    const columns: Column[] = [
+      { name: 'action', width: model.actionSpace.dim, data: w.action.slice(0, T * model.actionSpace.dim) },
+      { name: 'keyframe', width: model.stateDim, data: w.keyframe.slice(0, keyframes * model.stateDim) },
+      { name: 'stateHash', width: 1, data: w.hash.slice(0, frames) },
+      { name: 'trueProgress', width: 1, data: w.progress.slice(0, frames) },
+      { name: 'trueStage', width: 1, data: w.stage.slice(0, frames) },
+      { name: 'trueSuccess', width: 1, data: w.success.slice(0, frames) },
+    ];
+    const returns: Record<string, number> = {};
+    let returnTotal = 0;
+    terms.forEach((term, k) => {
+      const raw = w.raw.slice(k * model.horizon, k * model.horizon + T);
+      const weight = w.weight.slice(k * model.horizon, k * model.horizon + T);
+      columns.push(
+        { name: `reward/${term}/raw`, width: 1, data: raw },
+        { name: `reward/${term}/weight`, width: 1, data: weight },
+        { name: `reward/${term}/product`, width: 1, data: raw.map((value, t) => value * weight[t]!) },
+      );
+      returns[term] = raw.reduce((sum, value) => sum + value, 0);
+    });
+    if (terms.length > 0) {
+      const total = w.total.slice(0, T);
+      columns.push({ name: 'reward/total', width: 1, data: total });
+      returnTotal = total.reduce((sum, value) => sum + value, 0);
+    }
+    if (hasValue) columns.push({ name: 'value', width: 1, data: w.value.slice(0, T) });
+    learned.forEach((method, row) => {
+      const start = row * (model.horizon + 1);
+      columns.push({ name: `learned/${method}`, width: 1, data: w.learned.slice(start, start + frames) });
+    });
+    return {
+      task: model.id,
+      kind,
+      seed: w.seed,
+      trainedSteps: w.trainedSteps,
+      length: T,
+      ending,
+      success: ending !== 'diverged' && w.success[T] === 1,
+      finalProgress: Number.isFinite(w.progress[T]!) ? w.progress[T]! : 0,
+      returnTotal: Number.isFinite(returnTotal) ? returnTotal : 0,
+      returns: Object.fromEntries(Object.entries(returns).map(([k, v]) => [k, Number.isFinite(v) ? v : 0])),
+      rewardHash,
+      checksum: hashRows(w.hash, frames),
+      columns,
+    };
+  }
+
+  /** Everything in flight as one flat array, for exact resume. */
+  save(): Float64Array {
+    const out: number[] = [];
+    for (const w of this.#worlds) {
+      out.push(w.active ? 1 : 0, w.length, w.seed, w.trainedSteps);
+      for (const array of w.arrays()) for (const value of array) out.push(value);
+    }
+    return Float64Array.from(out);
+  }
+
+  /** @throws RangeError when the saved state belongs to other worlds or terms. */
+  restore(saved: Float64Array): void {
+    const size = this.#worlds.reduce((sum, w) => sum + 4 + w.arrays().reduce((s, a) => s + a.length, 0), 0);
+    if (saved.length !== size) {
+      throw new RangeError(`Recorder state: found ${saved.length} numbers, wanted ${size}`);
+    }
+    let at = 0;
+    for (const w of this.#worlds) {
+      w.active = saved[at] === 1;
+      w.length = saved[at + 1]!;
+      w.seed = saved[at + 2]!;
+      w.trainedSteps = saved[at + 3]!;
+      at += 4;
+      for (const array of w.arrays()) {
+        array.set(saved.subarray(at, at + array.length));
+        at += array.length;
+      }
+    }
+  }
+}

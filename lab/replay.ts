@@ -1,0 +1,121 @@
+/**
+ * From a stored episode back to states: start from the first keyframe, apply the actions, compare every state hash.
+ * The order is the recorder's: act -> step -> observe.
+ */
+
+import type { Demonstration } from '../learn/rewards/types.ts';
+import { hashState } from '../sim/engine/hash.ts';
+import type { TaskModel } from '../sim/env.ts';
+import type { AnySettings } from '../sim/fields.ts';
+import { tasks } from '../sim/tasks/index.ts';
+import type { Column, EpisodeRow, RunRow, Store } from '../store/types.ts';
+import { keyframeEvery } from './recorder.ts';
+
+/** The task a run was made with. @throws RangeError when this build has no such task or another version of it. */
+export function taskModelOf(run: RunRow): TaskModel {
+  const registry: Readonly<Record<string, (typeof tasks)[keyof typeof tasks]>> = tasks;
+  const task = Object.hasOwn(registry, run.task) ? registry[run.task] : undefined;
+  if (task === undefined) {
+    throw new RangeError(
+      `Run ${run.id}: task "${run.task}" is not in this version; known: ${Object.keys(tasks).join(', ')}`,
+    );
+  }
+  const version = run.config['taskVersion'];
+  if (version !== task.version) {
+    throw new RangeError(
+      `Run ${run.id}: recorded with ${run.task} version ${String(version)}, this is version ${task.version}; it can be shown from its stored states, not simulated again`,
+    );
+  }
+  return task.create(run.config['taskSettings'] as AnySettings);
+}
+
+export interface Replay {
+  /** [T + 1, stateDim] */
+  readonly states: Float64Array;
+  /** First step whose state differs from the recorded one; null = none. */
+  readonly driftStep: number | null;
+  readonly message: string;
+}
+
+function column(columns: ReadonlyMap<string, Column>, name: string, id: number): Column {
+  const found = columns.get(name);
+  if (found === undefined) throw new RangeError(`Episode ${id}: column "${name}" is missing`);
+  return found;
+}
+
+/** Simulates the episode again. Never throws on drift: it says at which step. */
+export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyMap<string, Column>): Replay {
+  const T = episode.length;
+  const dim = model.stateDim;
+  const actions = column(columns, 'action', episode.id).data as Float64Array;
+  const keyframes = column(columns, 'keyframe', episode.id);
+  const hashes = column(columns, 'stateHash', episode.id).data;
+  if (keyframes.width !== dim) {
+    throw new RangeError(
+      `Episode ${episode.id}: states of ${keyframes.width} numbers, ${model.id} has ${dim}`,
+    );
+  }
+  const states = new Float64Array((T + 1) * dim);
+  const row = new Float64Array(dim);
+  model.reset(episode.seed, row, 0);
+  let driftStep: number | null = hashState(row, 0, dim) === hashes[0] ? null : 0;
+  row.set((keyframes.data as Float64Array).subarray(0, dim));
+  states.set(row, 0);
+  const action = new Float64Array(model.actionSpace.dim);
+  for (let t = 0; t < T; t++) {
+    action.set(actions.subarray(t * action.length, (t + 1) * action.length));
+    model.advance(row, action, 0, 1);
+    if (driftStep === null && hashState(row, 0, dim) !== hashes[t + 1]) driftStep = t + 1;
+    // After a drift the stored keyframes are the truth: go on from the next one.
+    if (driftStep !== null && (t + 1) % keyframeEvery === 0) {
+      const at = ((t + 1) / keyframeEvery) * dim;
+      row.set((keyframes.data as Float64Array).subarray(at, at + dim));
+    }
+    states.set(row, (t + 1) * dim);
+  }
+  const message =
+    driftStep === null
+      ? `Episode ${episode.id}: ${T} steps replay exactly`
+      : driftStep === 0
+        ? `Episode ${episode.id}: the start state of seed ${episode.seed} differs from the recorded one`
+        : `Episode ${episode.id}: drift at step ${driftStep} of ${T}`;
+  return { states, driftStep, message };
+}
+
+/** Observations of every frame. states [T + 1, stateDim] -> [T + 1, observationDim]. */
+export function observationsOf(model: TaskModel, states: Float64Array): Float64Array {
+  const frames = states.length / model.stateDim;
+  const dim = model.observationSpace.dim;
+  const out = new Float64Array(frames * dim);
+  for (let t = 0; t < frames; t++) model.observe(states, t * model.stateDim, out, t * dim);
+  return out;
+}
+
+/** Body poses of every frame. [T + 1, bodies, 7] */
+export function posesOf(model: TaskModel, states: Float64Array): Float32Array {
+  const frames = states.length / model.stateDim;
+  const width = model.bodies.length * 7;
+  const out = new Float32Array(frames * width);
+  for (let t = 0; t < frames; t++) model.poses(states, t * model.stateDim, out, t * width);
+  return out;
+}
+
+/** A stored episode with its stage labels, as reward methods want it. @throws RangeError when it has no labels. */
+export function demonstrationOf(store: Store, episodeId: number): Demonstration {
+  const episode = store.episodes.get(episodeId);
+  const model = taskModelOf(store.runs.get(episode.runId));
+  const { states } = replay(
+    model,
+    episode,
+    store.episodes.columns(episodeId, ['action', 'keyframe', 'stateHash']),
+  );
+  const labels = store.labels.get(episodeId).filter((label) => label.scheme === 'sparse');
+  if (labels.length === 0) throw new RangeError(`Episode ${episodeId} has no stage labels`);
+  return {
+    id: `episode ${episodeId}`,
+    length: episode.length,
+    observations: observationsOf(model, states),
+    stages: labels.map(({ stage, start, end }) => ({ stage, start, end })),
+    success: episode.success,
+  };
+}

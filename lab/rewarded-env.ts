@@ -1,0 +1,172 @@
+/**
+ * The environment a learner sees: a batch of worlds, the reward stack on top, every episode recorded, finished worlds
+ * started again with the next seed. One conductor, `step`: simulate -> reward -> record -> end -> reset.
+ */
+
+import type { VectorEnv } from '../learn/algorithms/types.ts';
+import type { RewardStack } from '../learn/rewards/stack.ts';
+import { createBatch } from '../sim/batch.ts';
+import type { BatchEnv, TaskModel } from '../sim/env.ts';
+import type { Ending, EpisodeKind } from '../store/types.ts';
+import { type FinishedEpisode, Recorder } from './recorder.ts';
+
+export interface RewardedEnvOptions {
+  readonly model: TaskModel;
+  readonly count: number;
+  readonly stack: RewardStack;
+  readonly kind: EpisodeKind;
+  readonly rewardHash: string | null;
+  /** Seed of the n-th episode started. */
+  readonly seedOf: (index: number) => number;
+  /** Whether the n-th episode is recorded. */
+  readonly recordEpisode: (index: number) => boolean;
+  /** Environment steps the policy has been trained for by now. */
+  readonly trainedSteps: () => number;
+  /** Every recorded episode, as soon as it ended. */
+  readonly onEpisode: (episode: FinishedEpisode) => void;
+  /** Every episode, recorded or not. */
+  readonly onEnd?: (summary: {
+    readonly success: boolean;
+    readonly ending: Ending;
+    readonly total: number;
+  }) => void;
+  /** An episode starts: the n-th of all, with this seed. */
+  readonly onBegin?: (world: number, index: number, seed: number) => void;
+  /** An episode broke off: what was not finite. */
+  readonly onInvalid?: (message: string) => void;
+}
+
+export class RewardedEnv implements VectorEnv {
+  readonly count: number;
+  readonly observationDim: number;
+  readonly actionDim: number;
+  readonly observations: Float64Array;
+  readonly finalObservations: Float64Array;
+  readonly rewards: Float64Array;
+  readonly terminated: Uint8Array;
+  readonly truncated: Uint8Array;
+  readonly diverged: Uint8Array;
+
+  readonly #options: RewardedEnvOptions;
+  readonly #batch: BatchEnv;
+  readonly #recorder: Recorder;
+  readonly #totals: Float64Array;
+  #started = 0;
+
+  constructor(options: RewardedEnvOptions) {
+    const { model, count, stack } = options;
+    this.#options = options;
+    this.#batch = createBatch(model, count);
+    this.count = count;
+    this.observationDim = model.observationSpace.dim;
+    this.actionDim = model.actionSpace.dim;
+    this.observations = new Float64Array(count * this.observationDim);
+    this.finalObservations = new Float64Array(count * this.observationDim);
+    this.rewards = new Float64Array(count);
+    this.terminated = new Uint8Array(count);
+    this.truncated = new Uint8Array(count);
+    this.diverged = new Uint8Array(count);
+    this.#totals = new Float64Array(count);
+    this.#recorder = new Recorder({
+      model,
+      count,
+      kind: options.kind,
+      terms: stack.terms.map((term) => term.id),
+      learned: stack.learned.map((entry) => entry.method),
+      hasValue: options.kind === 'training',
+      rewardHash: options.rewardHash,
+    });
+  }
+
+  /** The worlds' state rows, for actors that read states (the scripted expert). [count * stateDim] */
+  get states(): Float64Array {
+    return this.#batch.states;
+  }
+
+  /** Starts an episode in every world. */
+  start(): void {
+    for (let world = 0; world < this.count; world++) this.#begin(world);
+    this.observations.set(this.#batch.observations);
+  }
+
+  #begin(world: number): void {
+    const { stack, seedOf, recordEpisode, trainedSteps } = this.#options;
+    const index = this.#started++;
+    const seed = seedOf(index);
+    this.#batch.reset(world, seed);
+    stack.reset(world, this.#batch.observations, world * this.observationDim);
+    this.#totals[world] = 0;
+    this.#options.onBegin?.(world, index, seed);
+    if (recordEpisode(index)) {
+      this.#recorder.begin(world, seed, trainedSteps(), this.#batch.states, stack.learned);
+    }
+  }
+
+  step(actions: Float64Array, values?: Float64Array): void {
+    const batch = this.#batch;
+    const { stack, model, onEpisode, onEnd, onInvalid } = this.#options;
+    batch.step(actions);
+    stack.step(batch.previousStates, actions, batch.states, batch.observations, batch.terminated);
+    this.finalObservations.set(batch.observations);
+    for (let world = 0; world < this.count; world++) {
+      const invalid = stack.invalid[world] === 1;
+      const diverged = batch.diverged[world] === 1 || invalid;
+      this.terminated[world] = diverged ? 0 : batch.terminated[world]!;
+      this.truncated[world] = diverged ? 0 : batch.truncated[world]!;
+      this.diverged[world] = diverged ? 1 : 0;
+      this.rewards[world] = diverged ? 0 : stack.totals[world]!;
+      this.#totals[world] = this.#totals[world]! + this.rewards[world]!;
+      this.#recorder.step(world, batch.states, actions, stack, values?.[world] ?? 0);
+      if (!(diverged || this.terminated[world] === 1 || this.truncated[world] === 1)) continue;
+
+      const ending: Ending = diverged
+        ? 'diverged'
+        : this.terminated[world] === 1
+          ? 'terminated'
+          : 'truncated';
+      if (invalid) onInvalid?.(`${stack.invalidTerm(world)}; the episode ended as diverged`);
+      else if (diverged)
+        onInvalid?.('the simulated state became non-finite or exploded; the episode ended as diverged');
+      const success = !diverged && model.success(batch.states, world * model.stateDim);
+      onEnd?.({ success, ending, total: this.#totals[world]! });
+      const episode = this.#recorder.finish(world, ending);
+      if (episode !== undefined) onEpisode(episode);
+      this.#begin(world);
+    }
+    this.observations.set(batch.observations);
+  }
+
+  /** Worlds in mid-episode, reward history and recordings in flight, for exact resume. */
+  save(): Record<string, Float64Array> {
+    const { model } = this.#options;
+    const states = new Float64Array(this.count * model.stateDim);
+    for (let world = 0; world < this.count; world++)
+      states.set(this.#batch.saveState(world), world * model.stateDim);
+    return {
+      'env/states': states,
+      'env/totals': this.#totals.slice(),
+      'env/started': Float64Array.of(this.#started),
+      'env/stack': this.#options.stack.save(),
+      'env/recorder': this.#recorder.save(),
+    };
+  }
+
+  /** @throws RangeError when the saved arrays belong to another task or number of worlds. */
+  restore(saved: Readonly<Record<string, Float64Array>>): void {
+    const { model, stack } = this.#options;
+    const states = saved['env/states'];
+    if (states?.length !== this.count * model.stateDim) {
+      throw new RangeError(
+        `Checkpoint: found ${states?.length ?? 0} state numbers, wanted ${this.count} worlds x ${model.stateDim}`,
+      );
+    }
+    for (let world = 0; world < this.count; world++) {
+      this.#batch.restoreState(world, states.slice(world * model.stateDim, (world + 1) * model.stateDim));
+    }
+    this.#totals.set(saved['env/totals']!);
+    this.#started = saved['env/started']![0]!;
+    stack.restore(saved['env/stack']!);
+    this.#recorder.restore(saved['env/recorder']!);
+    this.observations.set(this.#batch.observations);
+  }
+}

@@ -1,0 +1,134 @@
+/** Runs a list of episodes, one per seed, in a batch: the expert, random actions, or a policy. */
+
+import type { Policy } from '../learn/algorithms/types.ts';
+import { createStack, type RewardStack } from '../learn/rewards/stack.ts';
+import { createRandom, type Random } from '../sim/engine/random.ts';
+import type { TaskModel } from '../sim/env.ts';
+import type { EpisodeKind } from '../store/types.ts';
+import type { FinishedEpisode } from './recorder.ts';
+import { RewardedEnv } from './rewarded-env.ts';
+import { episodeSeed } from './seeds.ts';
+import { wilsonInterval } from './statistics.ts';
+
+export type Actor =
+  | {
+      readonly kind: 'expert' /** Most noise on the expert's actions; each episode draws its level. */;
+      readonly noise: number;
+    }
+  | { readonly kind: 'random' }
+  | { readonly kind: 'policy'; readonly policy: Policy; readonly trainedSteps: number };
+
+export interface RolloutOptions {
+  readonly model: TaskModel;
+  readonly actor: Actor;
+  readonly kind: EpisodeKind;
+  readonly seeds: readonly number[];
+  /** Most worlds stepped together. */
+  readonly worlds?: number;
+  /** Rewards to record beside the truth; none by default. */
+  readonly stack?: (count: number) => RewardStack;
+  readonly rewardHash?: string | null;
+  readonly onEpisode?: (episode: FinishedEpisode) => void;
+  readonly onInvalid?: (message: string) => void;
+  /** Called between steps; return true to stop early. Awaited, so it may hold the rollout back. */
+  readonly pulse?: (done: number, steps: number) => boolean | Promise<boolean>;
+}
+
+export interface RolloutResult {
+  readonly episodes: number;
+  readonly successes: number;
+  /** Share of successful episodes in [0, 1]; 0 for none. */
+  readonly success: number;
+  /** 95 % Wilson interval. */
+  readonly interval: { readonly low: number; readonly high: number };
+  readonly meanReturn: number;
+  readonly steps: number;
+}
+
+/** Noise on the expert: piecewise constant, so that it leads off the path instead of averaging out. */
+class HeldNoise {
+  readonly #random: Random;
+  readonly #level: number;
+  readonly #held: Float64Array;
+  #left = 0;
+
+  constructor(seed: number, most: number, dim: number) {
+    this.#random = createRandom(seed);
+    this.#level = most * this.#random.uniform();
+    this.#held = new Float64Array(dim);
+  }
+
+  add(out: Float64Array, offset: number): void {
+    if (this.#left === 0) {
+      this.#left = 1 + this.#random.integer(8);
+      for (let i = 0; i < this.#held.length; i++)
+        this.#held[i] = this.#level * (2 * this.#random.uniform() - 1);
+    }
+    this.#left--;
+    for (let i = 0; i < this.#held.length; i++) {
+      out[offset + i] = Math.max(-1, Math.min(1, out[offset + i]! + this.#held[i]!));
+    }
+  }
+}
+
+export async function runEpisodes(options: RolloutOptions): Promise<RolloutResult> {
+  const { model, actor, seeds } = options;
+  const count = Math.max(1, Math.min(options.worlds ?? 32, seeds.length));
+  const dim = model.actionSpace.dim;
+  const streams: (Random | HeldNoise)[] = [];
+  let finished = 0;
+  let successes = 0;
+  let returns = 0;
+  const world: number[] = [];
+
+  const env = new RewardedEnv({
+    model,
+    count,
+    stack: options.stack?.(count) ?? createStack([], { model, gamma: 1, count }),
+    kind: options.kind,
+    rewardHash: options.rewardHash ?? null,
+    seedOf: (index) => seeds[Math.min(index, seeds.length - 1)]!,
+    recordEpisode: (index) => index < seeds.length,
+    trainedSteps: () => (actor.kind === 'policy' ? actor.trainedSteps : 0),
+    onBegin: (slot, index, seed) => {
+      world[slot] = index;
+      const noiseSeed = episodeSeed('noise', seed, 0);
+      streams[slot] =
+        actor.kind === 'expert' ? new HeldNoise(noiseSeed, actor.noise, dim) : createRandom(noiseSeed);
+    },
+    onEpisode: (episode) => {
+      finished++;
+      if (episode.success) successes++;
+      returns += episode.returnTotal;
+      options.onEpisode?.(episode);
+    },
+    ...(options.onInvalid ? { onInvalid: options.onInvalid } : {}),
+  });
+  env.start();
+
+  const actions = new Float64Array(count * dim);
+  let steps = 0;
+  while (finished < seeds.length) {
+    if (actor.kind === 'policy') actor.policy.act(env.observations, count, actions);
+    for (let slot = 0; slot < count; slot++) {
+      const stream = streams[slot]!;
+      if (stream instanceof HeldNoise) {
+        model.expert(env.states, slot * model.stateDim, actions, slot * dim);
+        stream.add(actions, slot * dim);
+      } else if (actor.kind === 'random') {
+        for (let i = 0; i < dim; i++) actions[slot * dim + i] = 2 * stream.uniform() - 1;
+      }
+      if (world[slot]! < seeds.length) steps++;
+    }
+    env.step(actions);
+    if ((await options.pulse?.(finished, steps)) === true) break;
+  }
+  return {
+    episodes: finished,
+    successes,
+    success: finished === 0 ? 0 : successes / finished,
+    interval: wilsonInterval(successes, finished),
+    meanReturn: finished === 0 ? 0 : returns / finished,
+    steps,
+  };
+}

@@ -1,0 +1,146 @@
+/** The contract of `lab/api.ts`, answered by a `Lab`. The same router serves both transports. */
+
+import { implement, ORPCError } from '@orpc/server';
+import { type Catalog, contract, type LabContract } from './api.ts';
+import { catalog } from './catalog.ts';
+import { UsageError } from './errors.ts';
+import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
+import type { Lab } from './lab.ts';
+import { type PackedArray, pack } from './pack.ts';
+import { probeDevice } from './probe.ts';
+import { version } from './versions.ts';
+
+export type { LabContract };
+
+/** What went wrong, in words a window can show: bad input is BAD_REQUEST, a thing that is not there NOT_FOUND. */
+function toApiError(error: unknown): unknown {
+  if (error instanceof UsageError) {
+    return new ORPCError('BAD_REQUEST', { message: error.message, data: { problems: [...error.problems] } });
+  }
+  if (error instanceof RangeError) return new ORPCError('NOT_FOUND', { message: error.message });
+  if (error instanceof ORPCError) return error;
+  return new ORPCError('INTERNAL_SERVER_ERROR', {
+    message: error instanceof Error ? error.message : String(error),
+  });
+}
+
+export function createRouter(lab: Lab) {
+  const os = implement(contract).use(async ({ next }) => {
+    try {
+      return await next();
+    } catch (error) {
+      throw toApiError(error);
+    }
+  });
+  // The registries do not change while the lab runs; recipe files may, and are read again by `recipes` on the command line.
+  let known: Catalog | undefined;
+  const catalogOnce = (): Catalog => {
+    known ??= catalog();
+    return known;
+  };
+
+  return os.router({
+    app: {
+      info: os.app.info.handler(async () => {
+        const { name, reason } = await probeDevice(lab.device);
+        return {
+          version,
+          project: lab.store.directory,
+          readOnly: lab.store.readOnly,
+          device: { name, reason },
+          episodes: lab.store.episodes.list({ limit: 1 }).total,
+          runs: lab.store.runs.list().length,
+        };
+      }),
+    },
+    catalog: os.catalog.handler(catalogOnce),
+    watch: os.watch.handler(({ input, signal }) => lab.events.since(input.cursor, input.waitMs, signal)),
+    recipes: {
+      check: os.recipes.check.handler(({ input }) => {
+        try {
+          const recipe = parseRecipe(input.yaml, 'recipe');
+          resolveExperiment(recipe);
+          return { ok: true as const, recipe };
+        } catch (error) {
+          if (error instanceof UsageError) return { ok: false as const, problems: [...error.problems] };
+          throw error;
+        }
+      }),
+    },
+    runs: {
+      list: os.runs.list.handler(() => lab.runs()),
+      get: os.runs.get.handler(({ input }) => {
+        const row = lab.store.runs.get(input.id);
+        return {
+          run: lab.run(input.id),
+          config: { ...row.config },
+          yaml: recipeOf(row.config),
+          versions: { ...row.versions },
+        };
+      }),
+      start: os.runs.start.handler(({ input }) => ({ id: lab.start(input.recipe, input.seed).id })),
+      stop: os.runs.stop.handler(({ input }) => ({ stopped: lab.stop(input.id) })),
+      resume: os.runs.resume.handler(({ input }) => {
+        lab.resume(input.id);
+        return { id: input.id };
+      }),
+      metrics: os.runs.metrics.handler(({ input }) => {
+        lab.store.runs.get(input.id);
+        const series = lab.store.metrics.series(input.id, {
+          ...(input.names === undefined ? {} : { names: input.names }),
+          maxPoints: input.maxPoints,
+        });
+        const arrays: Record<string, PackedArray> = { steps: series.steps };
+        for (const [name, values] of series.values) arrays[name] = values;
+        return { names: [...series.values.keys()], data: new Blob([pack(arrays)]) };
+      }),
+      lineage: os.runs.lineage.handler(({ input }) => {
+        lab.store.runs.get(input.id);
+        return lab.lineage(`run:${input.id}`);
+      }),
+    },
+    episodes: {
+      list: os.episodes.list.handler(({ input }) => {
+        const { runId, task, kind, success, ...paging } = input;
+        return lab.episodes({
+          ...paging,
+          ...(runId === undefined ? {} : { runId }),
+          ...(task === undefined ? {} : { task }),
+          ...(kind === undefined ? {} : { kind }),
+          ...(success === undefined ? {} : { success }),
+        });
+      }),
+      open: os.episodes.open.handler(({ input }) => lab.openEpisode(input.id)),
+      verify: os.episodes.verify.handler(({ input }) => lab.verify(input.id)),
+    },
+    models: { list: os.models.list.handler(() => lab.models()) },
+    sample: { create: os.sample.create.handler(() => ({ id: lab.sample() })) },
+  });
+}
+
+/** The recipe that would make a run's configuration again, as YAML; empty for runs that no recipe makes. */
+function recipeOf(config: Readonly<Record<string, unknown>>): string {
+  if (!Array.isArray(config['reward'])) return '';
+  const { name, title, task, taskSettings, algorithm, algorithmSettings, reward, experiment } = config;
+  const lines = (reward as Record<string, unknown>[]).map((line) =>
+    Object.fromEntries(Object.entries(line).filter(([, value]) => value !== null)),
+  );
+  try {
+    return recipeToYaml(
+      checkRecipe({
+        name,
+        title,
+        task,
+        taskSettings,
+        algorithm,
+        algorithmSettings,
+        reward: lines,
+        experiment,
+      }),
+    );
+  } catch {
+    return '';
+  }
+}
+
+export type LabRouter = ReturnType<typeof createRouter>;

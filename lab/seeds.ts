@@ -1,0 +1,22 @@
+/**
+ * Where episode seeds come from. Each purpose has its own stream, so that no training episode is ever evaluated on.
+ * Evaluation seeds do not depend on the run's seed: two runs are compared on the same starts (paired).
+ */
+
+import { mixSeed } from '../sim/engine/random.ts';
+
+const streams = {
+  demonstration: 1,
+  training: 2,
+  evaluation: 3,
+  shortEvaluation: 4,
+  noise: 5,
+  learner: 6,
+  fit: 7,
+} as const;
+
+/** An unsigned 32-bit seed. */
+export function episodeSeed(purpose: keyof typeof streams, runSeed: number, index: number): number {
+  const paired = purpose === 'evaluation' || purpose === 'shortEvaluation';
+  return mixSeed(mixSeed(streams[purpose] * 0x9e37, paired ? 0 : runSeed), index);
+}

@@ -1,0 +1,350 @@
+/**
+ * The thread that computes: collects, fits, trains, evaluates, so that nothing else stalls. It opens no file and no
+ * database; what it finds out goes to the lab by message, at most a few unacknowledged at a time.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { algorithms } from '../learn/algorithms/index.ts';
+import type { Algorithm, Policy } from '../learn/algorithms/types.ts';
+import { rewards } from '../learn/rewards/index.ts';
+import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
+import type { RewardMethod } from '../learn/rewards/types.ts';
+import type { DeviceChoice } from '../learn/tensor/device.ts';
+import { openDevice } from '../learn/tensor/open.ts';
+import type { TaskModel } from '../sim/env.ts';
+import type { AnySettings } from '../sim/fields.ts';
+import { tasks } from '../sim/tasks/index.ts';
+import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
+import { messageOf } from './errors.ts';
+import type { Experiment } from './experiment.ts';
+import type {
+  CollectJob,
+  CollectResult,
+  ControlMessage,
+  EvaluateJob,
+  FitJob,
+  FitResult,
+  Job,
+  JobResult,
+  ModelBytes,
+  TrainJob,
+  TrainResult,
+  WorkerMessage,
+} from './jobs.ts';
+import type { FinishedEpisode } from './recorder.ts';
+import { RewardedEnv } from './rewarded-env.ts';
+import { type Actor, runEpisodes } from './rollout.ts';
+import { episodeSeed } from './seeds.ts';
+
+/** Messages with data that may wait for the disk before the thread waits too. */
+const mostInFlight = 4;
+/** Seconds between two progress messages. */
+const progressEvery = 0.25;
+
+const now = (): number => performance.now() / 1000;
+
+/** The thread's side of the conversation. */
+class Link {
+  stopped = false;
+  readonly #abort = new AbortController();
+  #inFlight = 0;
+  #wake: (() => void) | undefined;
+  #episodes: FinishedEpisode[] = [];
+  #lastProgress = 0;
+  readonly #alerted = new Set<string>();
+
+  constructor() {
+    parentPort!.on('message', (message: ControlMessage) => {
+      if (message.type === 'ack') this.#inFlight--;
+      else {
+        this.stopped = true;
+        this.#abort.abort();
+      }
+      this.#wake?.();
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  send(message: WorkerMessage): void {
+    parentPort!.postMessage(message);
+  }
+
+  progress(done: number, total: number, unit: string): void {
+    const at = now();
+    if (at - this.#lastProgress < progressEvery && done < total) return;
+    this.#lastProgress = at;
+    this.send({ type: 'progress', done, total, unit });
+  }
+
+  /** Once per kind of trouble: the same words are said once. */
+  alert(level: 'info' | 'warning' | 'error', message: string, step?: number): void {
+    if (this.#alerted.has(message)) return;
+    this.#alerted.add(message);
+    this.send({ type: 'alert', level, message, ...(step === undefined ? {} : { step }) });
+  }
+
+  keep(episode: FinishedEpisode): void {
+    this.#episodes.push(episode);
+  }
+
+  checkpoint(step: number, bytes: Uint8Array): void {
+    this.flush();
+    this.#inFlight++;
+    this.send({ type: 'checkpoint', step, bytes });
+  }
+
+  flush(): void {
+    if (this.#episodes.length === 0) return;
+    this.#inFlight++;
+    this.send({ type: 'episodes', episodes: this.#episodes });
+    this.#episodes = [];
+  }
+
+  /** Sends what is waiting, lets messages in, and holds while the lab is behind. */
+  async breathe(most = mostInFlight): Promise<void> {
+    this.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#inFlight > most) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  drained(): Promise<void> {
+    return this.breathe(0);
+  }
+}
+
+function taskModel(task: string, settings: AnySettings): TaskModel {
+  const registry: Readonly<Record<string, (typeof tasks)[keyof typeof tasks]>> = tasks;
+  return registry[task]!.create(settings);
+}
+
+const algorithmOf = (id: string): Algorithm => (algorithms as Readonly<Record<string, Algorithm>>)[id]!;
+
+function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] {
+  return experiment.reward.map((line, index) => {
+    const method = (rewards as Readonly<Record<string, RewardMethod>>)[line.reward]!;
+    if (method.kind === 'native') return { kind: 'native', reward: method, weight: line.weight };
+    const bytes = models[index];
+    if (bytes === undefined)
+      throw new RangeError(`Reward stack line ${index} (${line.reward}) has no fitted model`);
+    return {
+      kind: 'learned',
+      method: line.reward,
+      model: method.load(bytes),
+      use: line.use,
+      weight: line.weight,
+    };
+  });
+}
+
+async function device(link: Link, choice: DeviceChoice) {
+  const opened = await openDevice(choice);
+  link.send({ type: 'device', name: opened.name, reason: opened.reason });
+  return opened;
+}
+
+async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
+  const model = taskModel(job.task, job.taskSettings);
+  const actor: Actor =
+    job.policy.kind === 'policy'
+      ? {
+          kind: 'policy',
+          policy: algorithmOf(job.policy.algorithm).loadPolicy(job.policy.bytes),
+          trainedSteps: job.policy.trainedSteps,
+        }
+      : job.policy;
+  return runEpisodes({
+    model,
+    actor,
+    kind:
+      job.policy.kind === 'expert' ? 'demonstration' : job.policy.kind === 'random' ? 'random' : 'evaluation',
+    seeds: job.seeds,
+    onEpisode: (episode) => link.keep(episode),
+    onInvalid: (message) => link.alert('warning', message),
+    pulse: async (done) => {
+      link.progress(done, job.seeds.length, 'episodes');
+      await link.breathe();
+      return link.stopped;
+    },
+  });
+}
+
+async function fit(link: Link, job: FitJob): Promise<FitResult> {
+  const model = taskModel(job.task, job.taskSettings);
+  const method = (rewards as Readonly<Record<string, RewardMethod>>)[job.method]!;
+  if (method.kind !== 'learned')
+    throw new RangeError(`${job.method} is a native reward; there is nothing to fit`);
+  let lastMetrics = 0;
+  const fitted = await method.fit(job.demonstrations, job.settings, {
+    device: await device(link, job.device),
+    seed: job.seed,
+    observationDim: model.observationSpace.dim,
+    stages: model.stages.map((stage) => stage.id),
+    signal: link.signal,
+    onProgress: ({ done, total, metrics }) => {
+      link.progress(done, total, 'updates');
+      if (now() - lastMetrics < progressEvery && done < total) return;
+      lastMetrics = now();
+      link.send({ type: 'metrics', step: done, values: metrics });
+    },
+  });
+  return { bytes: fitted.model.save(), metrics: fitted.metrics };
+}
+
+async function train(link: Link, job: TrainJob): Promise<TrainResult> {
+  const { experiment, seed } = job;
+  const settings = experiment.algorithmSettings;
+  const options = experiment.experiment;
+  const model = taskModel(experiment.task, experiment.taskSettings);
+  const opened = await device(link, job.device);
+  const count = settings['worlds'] as number;
+  const total = settings['steps'] as number;
+  const gamma = settings['gamma'] as number;
+
+  // 1. learner and environment, new or as they were
+  const algorithm = algorithmOf(experiment.algorithm);
+  const setup = {
+    observationDim: model.observationSpace.dim,
+    actionDim: model.actionSpace.dim,
+    count,
+    device: opened,
+    seed: episodeSeed('learner', seed, 0),
+  };
+  const saved = job.checkpoint === null ? undefined : openCheckpoint(job.checkpoint);
+  const learner = saved
+    ? algorithm.resume(saved.learner, settings, setup)
+    : algorithm.create(settings, setup);
+  const every = options['record'] === 'all' ? 1 : options['record'] === 'tenth' ? 10 : 0;
+  const window = { episodes: 0, successes: 0, total: 0, diverged: 0 };
+  const env = new RewardedEnv({
+    model,
+    count,
+    stack: createStack(stackEntries(experiment, job.models), { model, gamma, count }),
+    kind: 'training',
+    rewardHash: job.rewardHash,
+    seedOf: (index) => episodeSeed('training', seed, index),
+    recordEpisode: (index) => every > 0 && index % every === 0,
+    trainedSteps: () => learner.steps,
+    onEpisode: (episode) => link.keep(episode),
+    onEnd: ({ success, ending, total: sum }) => {
+      window.episodes++;
+      if (success) window.successes++;
+      if (ending === 'diverged') window.diverged++;
+      window.total += sum;
+    },
+    onInvalid: (message) => link.alert('warning', message, learner.steps),
+  });
+  if (saved) {
+    env.restore(saved.env);
+  } else {
+    env.start();
+  }
+
+  // 2. iterate: collect and learn, measure, evaluate shortly, save
+  const startedAt = now();
+  const firstStep = learner.steps;
+  const due = (interval: string): number => {
+    const length = options[interval] as number;
+    return (Math.floor(learner.steps / length) + 1) * length;
+  };
+  let nextEvaluation = due('evaluateEvery');
+  let nextCheckpoint = due('checkpointEvery');
+  let lastSaved = saved ? learner.steps : -1;
+  const save = (): void => {
+    if (lastSaved === learner.steps) return;
+    lastSaved = learner.steps;
+    link.checkpoint(learner.steps, packCheckpoint(learner.save(), env.save()));
+  };
+  link.progress(learner.steps, total, 'steps');
+  try {
+    while (learner.steps < total && !link.stopped) {
+      const metrics = await learner.iterate(env);
+      const values: Record<string, number> = { ...metrics };
+      if (window.episodes > 0) {
+        values['rollout/success'] = window.successes / window.episodes;
+        values['rollout/return'] = window.total / window.episodes;
+        values['rollout/diverged'] = window.diverged / window.episodes;
+        window.episodes = window.successes = window.total = window.diverged = 0;
+      }
+      values['speed/stepsPerSecond'] = (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt);
+      if (learner.steps >= nextEvaluation || learner.steps >= total) {
+        nextEvaluation = due('evaluateEvery');
+        const seeds = Array.from({ length: options['shortEvaluationEpisodes'] as number }, (_, i) =>
+          episodeSeed('shortEvaluation', seed, i),
+        );
+        const actor: Actor = { kind: 'policy', policy: learner.policy(), trainedSteps: learner.steps };
+        const result = await runEpisodes({ model, actor, kind: 'evaluation', seeds });
+        values['evaluation/success'] = result.success;
+      }
+      link.send({ type: 'metrics', step: learner.steps, values });
+      link.progress(learner.steps, total, 'steps');
+      if (learner.steps >= nextCheckpoint) {
+        nextCheckpoint = due('checkpointEvery');
+        save();
+      }
+      await link.breathe();
+    }
+    save();
+  } finally {
+    learner.dispose();
+  }
+  return {
+    steps: learner.steps,
+    stepsPerSecond: (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt),
+  };
+}
+
+async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
+  const { experiment } = job;
+  const model = taskModel(experiment.task, experiment.taskSettings);
+  const gamma = experiment.algorithmSettings['gamma'] as number;
+  const entries = stackEntries(experiment, job.models);
+  const policy: Policy = algorithmOf(experiment.algorithm).loadPolicy(openCheckpoint(job.checkpoint).learner);
+  return runEpisodes({
+    model,
+    actor: { kind: 'policy', policy, trainedSteps: job.trainedSteps },
+    kind: 'evaluation',
+    seeds: job.seeds,
+    stack: (count): RewardStack => createStack(entries, { model, gamma, count }),
+    rewardHash: job.rewardHash,
+    onEpisode: (episode) => link.keep(episode),
+    onInvalid: (message) => link.alert('warning', message),
+    pulse: async (done) => {
+      link.progress(done, job.seeds.length, 'episodes');
+      await link.breathe();
+      return link.stopped;
+    },
+  });
+}
+
+function perform(link: Link, job: Job): Promise<JobResult> {
+  switch (job.type) {
+    case 'collect':
+      return collect(link, job);
+    case 'fit':
+      return fit(link, job);
+    case 'train':
+      return train(link, job);
+    case 'evaluate':
+      return evaluate(link, job);
+  }
+}
+
+if (parentPort !== null) {
+  const link = new Link();
+  try {
+    const result = await perform(link, workerData as Job);
+    await link.drained();
+    link.send({ type: 'done', stopped: link.stopped, result });
+  } catch (error) {
+    const message = link.stopped ? 'stopped' : messageOf(error);
+    link.send({ type: 'failed', message, stack: error instanceof Error ? (error.stack ?? '') : '' });
+  }
+  parentPort.close();
+}
