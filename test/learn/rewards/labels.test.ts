@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  checkDemonstrations,
+  cumulative,
+  frameLabels,
+  spansFromStages,
+  stageShares,
+} from '../../../learn/rewards/labels.ts';
+import type { Demonstration } from '../../../learn/rewards/types.ts';
+
+const names = ['reach', 'push'];
+
+/** `length` steps of one observation number each; spans written as `stage:start..end`. */
+function demonstration(length: number, spans: string, success = true): Demonstration {
+  return {
+    id: 'ep-7',
+    length,
+    observations: Float64Array.from({ length: length + 1 }, (_, t) => t),
+    stages: spans
+      .split(' ')
+      .filter((span) => span !== '')
+      .map((span) => {
+        const [stage, start, end] = span.split(/:|\.\./).map(Number);
+        return { stage: stage!, start: start!, end: end! };
+      }),
+    success,
+  };
+}
+
+// Ten frames, 4 + 6, and twenty frames, 4 + 16: shares (0.4 + 0.2) / 2 and (0.6 + 0.8) / 2.
+const slow = demonstration(9, '0:0..4 1:4..10');
+const fast = demonstration(19, '0:0..4 1:4..20');
+
+test('stage shares are the mean of the shares of each demonstration and add up to 1', () => {
+  const shares = stageShares([slow, fast], 2);
+  assert.ok(Math.abs(shares[0]! - 0.3) < 1e-12);
+  assert.ok(Math.abs(shares[1]! - 0.7) < 1e-12);
+  assert.deepEqual(Array.from(cumulative(Float64Array.of(0.3, 0.7))), [0, 0.3, 1]);
+});
+
+test('a failed demonstration does not count towards the shares while one succeeded', () => {
+  const failed = demonstration(9, '0:0..10', false);
+  assert.deepEqual(Array.from(stageShares([slow, failed], 2)), Array.from(stageShares([slow], 2)));
+  assert.deepEqual(Array.from(stageShares([failed], 2)), [1, 0]);
+});
+
+test('labels run from 0 to 1, linear inside a stage, equal at the same milestone whatever the speed', () => {
+  const shares = Float64Array.of(0.4, 0.6);
+  const { stage, tau, progress } = frameLabels(slow, shares);
+  assert.deepEqual(Array.from(stage), [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+  // Stage 0 arrives at frame 4: quarters. The last stage arrives at frame 9: fifths.
+  assert.deepEqual(Array.from(tau), [0, 0.25, 0.5, 0.75, 0, 0.2, 0.4, 0.6, 0.8, 1]);
+  const wanted = [0, 0.1, 0.2, 0.3, 0.4, 0.52, 0.64, 0.76, 0.88, 1];
+  for (const [t, y] of wanted.entries()) assert.ok(Math.abs(progress[t]! - y) < 1e-12, `frame ${t}`);
+  const quick = frameLabels(fast, shares).progress;
+  assert.deepEqual([quick[0], quick[4], quick[19]], [0, 0.4, 1]);
+});
+
+test('a last stage of one frame is all arrival', () => {
+  const { tau, progress } = frameLabels(demonstration(4, '0:0..4 1:4..5'), Float64Array.of(0.8, 0.2));
+  assert.deepEqual([tau[3], tau[4], progress[4]], [0.75, 1, 1]);
+});
+
+test('frames between two spans keep the earlier stage with tau 1, frames before the first have tau 0', () => {
+  const { stage, tau } = frameLabels(demonstration(7, '0:2..4 1:6..8'), Float64Array.of(0.5, 0.5));
+  assert.deepEqual(Array.from(stage), [0, 0, 0, 0, 0, 0, 1, 1]);
+  assert.deepEqual(Array.from(tau), [0, 0, 0, 0.5, 1, 1, 0, 1]);
+});
+
+test('how far a failed demonstration got inside its last stage counts as unknown', () => {
+  const { tauKnown } = frameLabels(demonstration(4, '0:0..2 1:2..5', false), Float64Array.of(0.5, 0.5));
+  assert.deepEqual(Array.from(tauKnown), [1, 1, 0, 0, 0]);
+});
+
+test('stages per frame become ordered spans that follow the furthest stage and may skip one', () => {
+  assert.deepEqual(spansFromStages([0, 0, 1, 0, 1, 3, 2, 3]), [
+    { stage: 0, start: 0, end: 2 },
+    { stage: 1, start: 2, end: 5 },
+    { stage: 3, start: 5, end: 8 },
+  ]);
+  assert.deepEqual(spansFromStages([]), []);
+  assert.throws(() => spansFromStages([0, -1]), /frame 1: found -1/);
+});
+
+const good = slow;
+const badLabels: readonly (readonly [string, Demonstration[], RegExp])[] = [
+  ['no demonstrations', [], /Demonstrations: found none/],
+  ['no spans', [demonstration(9, '')], /Episode ep-7: found no stage spans/],
+  ['overlapping spans', [demonstration(9, '0:0..5 1:4..10')], /ep-7, span 1 .*overlaps span 0/],
+  ['an empty span', [demonstration(9, '0:0..0 1:0..10')], /ep-7, span 0 .*empty/],
+  [
+    'a span behind the end',
+    [demonstration(9, '0:0..4 1:4..11')],
+    /ep-7, span 1 .*out of range, wanted whole frames within 0 to 10/,
+  ],
+  ['a span before the start', [demonstration(9, '0:-1..4 1:4..10')], /ep-7, span 0 .*out of range/],
+  ['half a frame', [demonstration(9, '0:0..4.5 1:5..10')], /ep-7, span 0 .*out of range/],
+  ['an unknown stage', [demonstration(9, '0:0..4 2:4..10')], /ep-7, span 1 .*unknown stage, wanted 0 to 1/],
+  [
+    'stages that go backwards',
+    [demonstration(9, '1:0..4 0:4..10')],
+    /ep-7, span 1 .*backwards after stage 1 \(push\)/,
+  ],
+  ['the same stage twice', [demonstration(9, '0:0..4 0:4..10')], /ep-7, span 1 .*backwards/],
+  ['spans out of time order', [demonstration(9, '0:4..10 1:0..4')], /ep-7, span 1 .*starts before span 0/],
+  [
+    'a stage that nobody shows',
+    [demonstration(9, '0:0..10')],
+    /Stage 1 \(push\): none of the 1 demonstrations has it \(first: episode ep-7\)/,
+  ],
+  ['too few frames', [demonstration(1, '0:0..1 1:1..2')], /Episode ep-7: found 2 frames, wanted at least 3/],
+  [
+    'missing observations',
+    [{ ...good, observations: new Float64Array(9) }],
+    /Episode ep-7: found 9 observation numbers, wanted 10/,
+  ],
+  [
+    'NaN in an observation',
+    [{ ...good, observations: new Float64Array(10).fill(Number.NaN, 3, 4) }],
+    /Episode ep-7: observation 0 of frame 3 is NaN/,
+  ],
+];
+
+for (const [what, demonstrations, message] of badLabels) {
+  test(`${what}: refused with an error that names it`, () => {
+    assert.throws(
+      () => checkDemonstrations(demonstrations, names, 1),
+      (error) => error instanceof RangeError && message.test(error.message),
+    );
+  });
+}
+
+test('good demonstrations pass the check', () => {
+  checkDemonstrations([slow, fast], names, 1);
+});

@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { meanAbsoluteError } from '../../../learn/diagnostics/agreement.ts';
+import { Random } from '../../../learn/parts/random.ts';
+import { cumulative, frameLabels, stageShares } from '../../../learn/rewards/labels.ts';
+import { sarm } from '../../../learn/rewards/sarm.ts';
+import type { Demonstration, FitContext, RewardModel } from '../../../learn/rewards/types.ts';
+import { openDevice } from '../../../learn/tensor/open.ts';
+import type { AnySettings } from '../../../sim/fields.ts';
+
+const stages = ['reach', 'lift', 'return'];
+const dim = 3;
+const quick: AnySettings = { updates: 400, hiddenSize: 24, minibatch: 128 };
+
+let context: FitContext;
+before(async () => {
+  context = {
+    device: await openDevice('wasm'),
+    seed: 1,
+    observationDim: dim,
+    stages,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  };
+});
+
+/**
+ * A point in the plane goes right, up, and left again; each stage lasts 8 to 24 steps, so speeds differ by a factor of 3.
+ * Observation: x, y (both with noise of 0.02) and a number that means nothing.
+ */
+function demonstrations(count: number, seed: number): Demonstration[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const steps = stages.map(() => 8 + random.integer(17));
+    const ends = [0, steps[0]!, steps[0]! + steps[1]!, steps[0]! + steps[1]! + steps[2]!];
+    const within = (k: number, t: number) => Math.min(1, Math.max(0, (t - ends[k]!) / steps[k]!));
+    const length = ends[3]!;
+    const startX = -0.2 + 0.4 * random.uniform();
+    const observations = new Float64Array((length + 1) * dim);
+    for (let t = 0; t <= length; t++) {
+      observations[t * dim] = startX + (1 - startX) * within(0, t) - within(2, t) + 0.02 * random.gaussian();
+      observations[t * dim + 1] = within(1, t) + 0.02 * random.gaussian();
+      observations[t * dim + 2] = random.gaussian();
+    }
+    const spans = stages.map((_, k) => ({
+      stage: k,
+      start: ends[k]!,
+      end: k === 2 ? length + 1 : ends[k + 1]!,
+    }));
+    return { id: `ep-${i}`, length, observations, stages: spans, success: true };
+  });
+}
+
+function reversed({ observations, length }: Demonstration, width = dim): Float64Array {
+  const out = new Float64Array(observations.length);
+  for (let t = 0; t <= length; t++) {
+    out.set(observations.subarray((length - t) * width, (length - t + 1) * width), t * width);
+  }
+  return out;
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The online scorer over the same frames. */
+function scoredOnline(model: RewardModel, observations: Float64Array, length: number): Float32Array {
+  const scorer = model.online(1);
+  const out = new Float32Array(length + 1);
+  scorer.reset(0, observations, 0);
+  out[0] = scorer.values[0]!;
+  for (let t = 1; t <= length; t++) {
+    scorer.step(observations.subarray(t * model.observationDim, (t + 1) * model.observationDim));
+    out[t] = scorer.values[0]!;
+  }
+  return out;
+}
+
+test('on unseen demonstrations of other speeds the score is right at stage boundaries and beats a constant', async () => {
+  const training = demonstrations(40, 10);
+  const { model, metrics } = await sarm.fit(training, quick, context);
+  const shares = stageShares(training, 3);
+  const ends = cumulative(shares);
+  const boundary: number[] = [];
+  const error: number[] = [];
+  const constant: number[] = [];
+  for (const demonstration of demonstrations(20, 11)) {
+    const { observations, length } = demonstration;
+    const { perStep } = model.score(observations, length);
+    const labels = frameLabels(demonstration, shares).progress;
+    for (const { stage, start } of demonstration.stages.slice(1))
+      boundary.push(Math.abs(perStep[start]! - ends[stage]!));
+    error.push(meanAbsoluteError(perStep, labels));
+    constant.push(meanAbsoluteError(new Float32Array(length + 1).fill(0.5), labels));
+  }
+  assert.ok(mean(boundary) < 0.04, `error at boundaries ${mean(boundary)}`);
+  assert.ok(mean(error) < 0.03, `mean error ${mean(error)}`);
+  assert.ok(mean(constant) > 0.2, `a constant has ${mean(constant)}`);
+  assert.ok(metrics['holdout/stageAccuracy']! > 0.93, `stage accuracy ${metrics['holdout/stageAccuracy']}`);
+  assert.ok(metrics['holdout/rewindDrop']! > 0.8, `drop ${metrics['holdout/rewindDrop']}`);
+  assert.equal(metrics['demonstrations/holdout'], 4);
+  assert.ok(Object.values(metrics).every(Number.isFinite));
+});
+
+test('a clip played backwards scores downwards', async () => {
+  const { model } = await sarm.fit(demonstrations(40, 12), quick, context);
+  const drops = demonstrations(10, 13).map((demonstration) => {
+    const { perStep } = model.score(reversed(demonstration), demonstration.length);
+    return perStep[0]! - perStep[demonstration.length]!;
+  });
+  assert.ok(mean(drops) > 0.5, `mean drop ${mean(drops)}`);
+});
+
+/** Out to 1 and back to 0 on a line: where it is says little, which way it goes says all. */
+function outAndBack(count: number, seed: number): Demonstration[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const [out, back] = [16 + random.integer(10), 16 + random.integer(10)];
+    const length = out + back;
+    const observations = Float64Array.from({ length: length + 1 }, (_, t) => {
+      return (t < out ? t / out : 1 - (t - out) / back) + 0.005 * random.gaussian();
+    });
+    const spans = [
+      { stage: 0, start: 0, end: out },
+      { stage: 1, start: out, end: length + 1 },
+    ];
+    return { id: `ep-${i}`, length, observations, stages: spans, success: true };
+  });
+}
+
+test('rewind: a slip half-way out lowers the score, and without rewind it is taken for the way back', async () => {
+  // From 0 to 0.5 and 0.2 back again, at a speed of the demonstrations.
+  const slip = Float64Array.from({ length: 15 }, (_, t) => 0.05 * (t <= 10 ? t : 20 - t));
+  const change: Record<'rewound' | 'plain', number[]> = { rewound: [], plain: [] };
+  for (const seed of [21, 22, 23]) {
+    for (const [name, rewindProbability] of [
+      ['rewound', 0.8],
+      ['plain', 0],
+    ] as const) {
+      const settings = { ...quick, window: 6, gap: 1, rewindMax: 5, rewindProbability };
+      const { model } = await sarm.fit(outAndBack(40, seed), settings, {
+        ...context,
+        seed,
+        observationDim: 1,
+        stages: ['out', 'back'],
+      });
+      const { perStep } = model.score(slip, 14);
+      change[name].push(perStep[14]! - perStep[10]!);
+    }
+  }
+  for (const [i, rewound] of change.rewound.entries()) {
+    assert.ok(rewound < -0.05, `with rewind the score changed by ${rewound}`);
+    assert.ok(rewound < change.plain[i]! - 0.1, `with rewind ${rewound}, without ${change.plain[i]}`);
+  }
+});
+
+const variants: Readonly<Record<string, AnySettings>> = {
+  'expected progress': {},
+  'argmax progress': { blend: 'argmax' },
+  'the confidence filter': { smoothing: true, smoothingConfidence: 0.5, gap: 3 },
+};
+
+for (const [name, settings] of Object.entries(variants)) {
+  test(`with ${name}: scoring an episode equals scoring it online, in any company, after save and restore`, async () => {
+    const { model } = await sarm.fit(demonstrations(12, 14), { ...quick, updates: 60, ...settings }, context);
+    const clips = demonstrations(3, 15);
+    // Long enough to be scored in several pieces.
+    const long = new Float64Array(600 * dim);
+    for (let i = 0; i < long.length; i++)
+      long[i] = clips[0]!.observations[i % clips[0]!.observations.length]!;
+    assert.deepEqual(scoredOnline(model, long, 599), model.score(long, 599).perStep);
+
+    const batch = model.online(3);
+    const steps = Math.min(...clips.map(({ length }) => length));
+    const frame = (t: number) =>
+      Float64Array.from(
+        clips.flatMap(({ observations }) => [...observations.subarray(t * dim, (t + 1) * dim)]),
+      );
+    for (let world = 0; world < 3; world++) batch.reset(world, frame(0), world * dim);
+    const half = Math.floor(steps / 2);
+    for (let t = 1; t <= half; t++) batch.step(frame(t));
+    const other = model.online(3);
+    other.restore(batch.save());
+    for (let t = half + 1; t <= steps; t++) {
+      batch.step(frame(t));
+      other.step(frame(t));
+      assert.deepEqual(other.values, batch.values);
+      for (const [world, { observations, length }] of clips.entries()) {
+        assert.equal(Math.fround(batch.values[world]!), model.score(observations, length).perStep[t]);
+      }
+    }
+    // A world that starts again forgets the last episode.
+    batch.reset(1, frame(0), dim);
+    assert.equal(
+      Math.fround(batch.values[1]!),
+      model.score(clips[1]!.observations, clips[1]!.length).perStep[0],
+    );
+  });
+
+  test(`with ${name}: frames to come change nothing about earlier scores, to the bit`, async () => {
+    const { model } = await sarm.fit(demonstrations(12, 16), { ...quick, updates: 60, ...settings }, context);
+    const { observations, length } = demonstrations(1, 17)[0]!;
+    const cut = 20;
+    const other = observations.slice();
+    for (let i = (cut + 1) * dim; i < other.length; i++) other[i] = 3 - other[i]!;
+    const a = model.score(observations, length);
+    const b = model.score(other, length);
+    assert.deepEqual(a.perStep.subarray(0, cut + 1), b.perStep.subarray(0, cut + 1));
+    assert.notDeepEqual(a.perStep, b.perStep);
+    assert.deepEqual(Object.keys(a.extras), ['stage', 'tau', 'confidence']);
+    for (const track of [a.perStep, a.extras['tau']!, a.extras['confidence']!]) {
+      assert.ok(track.every((value) => value >= 0 && value <= 1));
+    }
+  });
+
+  test(`with ${name}: a model read back from its bytes scores the same to the bit and saves the same bytes`, async () => {
+    const { model } = await sarm.fit(demonstrations(12, 18), { ...quick, updates: 60, ...settings }, context);
+    const bytes = model.save();
+    const copy = sarm.load(bytes);
+    const { observations, length } = demonstrations(1, 19)[0]!;
+    assert.deepEqual(copy.score(observations, length), model.score(observations, length));
+    assert.deepEqual(copy.save(), bytes);
+    assert.deepEqual([copy.method, copy.observationDim, copy.stages], ['sarm', dim, stages]);
+  });
+}
+
+test('far from all demonstrations the score stays within 0 and 1, and not-a-number is not hidden', async () => {
+  const { model } = await sarm.fit(demonstrations(12, 14), { ...quick, updates: 60 }, context);
+  const scorer = model.online(1);
+  for (const far of [1e3, -1e6, 1e300]) {
+    scorer.reset(0, new Float64Array(dim).fill(far), 0);
+    assert.ok(scorer.values[0]! >= 0 && scorer.values[0]! <= 1);
+  }
+  scorer.step(Float64Array.of(0, Number.NaN, 0));
+  assert.ok(Number.isNaN(scorer.values[0]));
+});
+
+test('foreign, cut and damaged bytes are refused, each with what was found and what was wanted', async () => {
+  const { model } = await sarm.fit(demonstrations(5, 14), { ...quick, updates: 5 }, context);
+  const bytes = model.save();
+  const refused = (changed: Uint8Array, message: RegExp) =>
+    assert.throws(
+      () => sarm.load(changed),
+      (error) => error instanceof RangeError && message.test(error.message),
+    );
+  refused(new Uint8Array(3), /found 3 bytes, wanted at least/);
+  refused(
+    new TextEncoder().encode('SQLite format 3 and something longer'),
+    /found "SQLite f" at the start, wanted "rl-sarm1"/,
+  );
+  refused(bytes.subarray(0, bytes.length - 8), /found checksum [0-9a-f]{16}, wanted [0-9a-f]{16}/);
+  for (const at of [10, 30, 200, bytes.length - 1]) {
+    const damaged = bytes.slice();
+    damaged[at] = damaged[at]! ^ 4;
+    refused(damaged, /checksum/);
+  }
+});
+
+test('the same seed gives the same model, another seed another, and no tensor is left behind', async () => {
+  const training = demonstrations(8, 14);
+  const fit = async (seed: number) =>
+    (await sarm.fit(training, { ...quick, updates: 30 }, { ...context, seed })).model.save();
+  const first = await fit(5);
+  const { tf } = context.device;
+  const tensors = tf.memory().numTensors;
+  assert.deepEqual(await fit(5), first);
+  assert.notDeepEqual(await fit(6), first);
+  assert.equal(tf.memory().numTensors, tensors);
+});
+
+test('progress is reported with finite losses and fitting can be cancelled', async () => {
+  const controller = new AbortController();
+  const reports: { done: number; total: number }[] = [];
+  const { tf } = context.device;
+  const tensors = tf.memory().numTensors;
+  const fitting = sarm.fit(
+    demonstrations(8, 14),
+    { ...quick, updates: 100_000 },
+    {
+      ...context,
+      signal: controller.signal,
+      onProgress: ({ done, total, metrics }) => {
+        assert.ok(metrics['loss/stage']! > 0 && metrics['loss/tau']! > 0);
+        reports.push({ done, total });
+        if (reports.length === 2) controller.abort(new Error('some other reason'));
+      },
+    },
+  );
+  await assert.rejects(fitting, { name: 'AbortError' });
+  assert.equal(reports.length, 2);
+  assert.ok(
+    reports[0]!.done < reports[1]!.done && reports[1]!.done < 100_000 && reports[1]!.total === 100_000,
+  );
+  assert.equal(tf.memory().numTensors, tensors);
+  await assert.rejects(sarm.fit(demonstrations(8, 14), quick, { ...context, signal: AbortSignal.abort() }), {
+    name: 'AbortError',
+  });
+});
+
+test('bad labels are refused before anything is computed, and one good demonstration is enough', async () => {
+  const good = demonstrations(1, 14);
+  await assert.rejects(sarm.fit([], quick, context), /Demonstrations: found none/);
+  const broken = { ...good[0]!, stages: [{ stage: 0, start: 5, end: 5 }] };
+  await assert.rejects(sarm.fit([broken], quick, context), /Episode ep-0, span 0 .*empty/);
+  const { metrics } = await sarm.fit(good, { ...quick, updates: 5 }, context);
+  assert.equal(metrics['demonstrations/holdout'], 0);
+  assert.ok('training/mae' in metrics);
+});
+
+test('a failed demonstration teaches its stages but not how far it was inside the last one', async () => {
+  // It stays in the middle of stage 1 for good; taken for a finished stage, its label would rise to the stage's end.
+  const clips = demonstrations(20, 31);
+  const stuck = clips.slice(0, 10).map((clip) => {
+    const { start, end } = clip.stages[1]!;
+    const middle = Math.floor((start + end) / 2);
+    const length = middle + 30;
+    const observations = new Float64Array((length + 1) * dim);
+    for (let t = 0; t <= length; t++) {
+      const from = Math.min(t, middle) * dim;
+      observations.set(clip.observations.subarray(from, from + dim), t * dim);
+    }
+    return {
+      ...clip,
+      id: `${clip.id}-stuck`,
+      length,
+      observations,
+      success: false,
+      stages: [clip.stages[0]!, { stage: 1, start, end: length + 1 }],
+    };
+  });
+  const { model } = await sarm.fit([...clips, ...stuck], { ...quick, holdout: 0 }, context);
+  const taus = stuck.map(
+    ({ observations, length }) => model.score(observations, length).extras['tau']![length]!,
+  );
+  assert.ok(mean(taus) > 0.3 && mean(taus) < 0.7, `tau ${mean(taus)}`);
+});
