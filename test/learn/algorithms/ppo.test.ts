@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Tensor } from '@tensorflow/tfjs';
+import { type LossInput, ppo, ppoLoss } from '../../../learn/algorithms/ppo.ts';
+import type { Learner, LearnerSetup } from '../../../learn/algorithms/types.ts';
+import { Random } from '../../../learn/parts/random.ts';
+import { openDevice } from '../../../learn/tensor/open.ts';
+import { PointEnv } from './point-env.ts';
+
+const device = await openDevice('wasm');
+const { tf } = device;
+
+const small = { worlds: 8, stepsPerWorld: 32, minibatch: 64, hiddenSize: 16, epochs: 4, steps: 20_000 };
+const setupOf = (env: PointEnv, seed = 1): LearnerSetup => ({
+  observationDim: env.observationDim,
+  actionDim: env.actionDim,
+  count: env.count,
+  device,
+  seed,
+});
+
+/** The loss as it is read in the paper, differentiated by TensorFlow.js. */
+function referenceLoss(
+  input: LossInput,
+  { clipCoef, valueCoef, entropyCoef }: { clipCoef: number; valueCoef: number; entropyCoef: number },
+) {
+  const { count: M, logStd } = input;
+  const dim = logStd.length;
+  return tf.tidy(() => {
+    const { mean, variance } = tf.moments(tf.tensor1d(Array.from(input.advantages)));
+    const advantages = tf.tensor1d(Array.from(input.advantages)).sub(mean).div(variance.sqrt().add(1e-8));
+    const actions = tf.tensor2d(Array.from(input.actions), [M, dim]);
+    const loss = (means: Tensor, values: Tensor, logStd: Tensor) => {
+      const z = actions.sub(means).div(logStd.exp());
+      const logProbability = z
+        .square()
+        .mul(-0.5)
+        .sub(logStd)
+        .sub(0.5 * Math.log(2 * Math.PI))
+        .sum(1);
+      const ratio = logProbability.sub(tf.tensor1d(Array.from(input.logProbabilities))).exp();
+      const policy = tf
+        .maximum(
+          advantages.neg().mul(ratio),
+          advantages.neg().mul(ratio.clipByValue(1 - clipCoef, 1 + clipCoef)),
+        )
+        .mean();
+      const value = values
+        .sub(tf.tensor1d(Array.from(input.returns)))
+        .square()
+        .mean()
+        .mul(0.5);
+      const entropy = logStd.add(0.5 + 0.5 * Math.log(2 * Math.PI)).sum();
+      return policy.add(value.mul(valueCoef)).sub(entropy.mul(entropyCoef)).asScalar();
+    };
+    const { value, grads } = tf.valueAndGrads(loss)([
+      tf.tensor2d(Array.from(input.means), [M, dim]),
+      tf.tensor1d(Array.from(input.values)),
+      tf.tensor1d(Array.from(logStd)),
+    ]);
+    return { value: value.dataSync()[0]!, grads: grads.map((grad) => Array.from(grad.dataSync())) };
+  });
+}
+
+test('the loss and its hand-written gradient equal the readable loss differentiated by TensorFlow.js', () => {
+  const random = new Random(4);
+  const gaussians = (length: number) => Float64Array.from({ length }, () => random.gaussian());
+  const M = 40;
+  const dim = 3;
+  const logStd = [-0.7, 0.1, -0.2];
+  const means = gaussians(M * dim);
+  const actions = means.map((mean, i) => mean + Math.exp(logStd[i % dim]!) * random.gaussian());
+  const input: LossInput = {
+    count: M,
+    means,
+    values: gaussians(M),
+    logStd,
+    actions,
+    // Old probabilities far enough off that about half of the ratios are clipped.
+    logProbabilities: gaussians(M).map((noise, i) => {
+      let sum = 0.3 * noise;
+      for (let k = 0; k < dim; k++) {
+        const z = (actions[i * dim + k]! - means[i * dim + k]!) / Math.exp(logStd[k]!);
+        sum -= 0.5 * z * z + logStd[k]! + 0.5 * Math.log(2 * Math.PI);
+      }
+      return sum;
+    }),
+    advantages: gaussians(M).map((value) => 3 * value + 1),
+    returns: gaussians(M),
+  };
+  const settings = { clipCoef: 0.2, valueCoef: 0.7, entropyCoef: 0.03 };
+  const out = {
+    dMeans: new Float32Array(M * dim),
+    dValues: new Float32Array(M),
+    dLogStd: new Float32Array(dim),
+  };
+  const found = ppoLoss(input, settings, out);
+  assert.ok(found['policy/clipFraction'] > 0.2 && found['policy/clipFraction'] < 0.8);
+  const total = found['loss/policy'] + 0.7 * found['loss/value'] + 0.03 * found['loss/entropy'];
+  const wanted = referenceLoss(input, settings);
+  assert.ok(Math.abs(total - wanted.value) < 1e-5, `${total} ${wanted.value}`);
+  for (const [i, gradient] of [out.dMeans, out.dValues, out.dLogStd].entries()) {
+    const worst = Math.max(...gradient.map((value, k) => Math.abs(value - wanted.grads[i]![k]!)));
+    assert.ok(worst < 1e-5, `gradient ${i}: ${worst}`);
+  }
+});
+
+test('PPO brings a point to the origin, far better than its first, random policy', async () => {
+  const env = new PointEnv(8, 7, 2);
+  const learner = ppo.create(small, setupOf(env));
+  const first = (await learner.iterate(env))['rollout/reward']!;
+  let last = first;
+  while (learner.steps < 15_000) last = (await learner.iterate(env))['rollout/reward']!;
+  // The best possible is about -0.08: |x| starts at 0.5 on average and shrinks by 0.2 a step.
+  assert.ok(first < -0.4, `first ${first}`);
+  assert.ok(last > -0.2, `last ${last}`);
+  const out = new Float64Array(2);
+  learner.policy().act(Float64Array.of(0.8, -0.8), 1, out);
+  assert.ok(out[0]! < -0.5 && out[1]! > 0.5, `${out}`);
+});
+
+test('a resumed learner goes on bit for bit as if it had never stopped', async () => {
+  const env = new PointEnv(8, 7);
+  const straight = ppo.create(small, setupOf(env));
+  for (let i = 0; i < 3; i++) await straight.iterate(env);
+  const saved = straight.save();
+  const savedEnv = env.copy();
+  const resumed = ppo.resume(saved, small, setupOf(env, 999));
+  assert.equal(resumed.steps, 3 * 8 * 32);
+  assert.deepEqual(resumed.save(), saved);
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await resumed.iterate(savedEnv), await straight.iterate(env));
+  }
+  assert.deepEqual(resumed.save(), straight.save());
+});
+
+test('the same seed gives the same weights, another seed others', async () => {
+  const run = async (seed: number) => {
+    const env = new PointEnv(8, 7);
+    const learner = ppo.create(small, setupOf(env, seed));
+    await learner.iterate(env);
+    return learner.save();
+  };
+  const first = await run(1);
+  assert.deepEqual(await run(1), first);
+  assert.notDeepEqual(await run(2), first);
+});
+
+test('a policy from a checkpoint acts as the learner did when it was saved, whatever happens later', async () => {
+  const env = new PointEnv(8, 7, 2);
+  const learner = ppo.create(small, setupOf(env));
+  await learner.iterate(env);
+  const observations = Float64Array.from({ length: 10 }, (_, i) => i / 5 - 1);
+  const act = (policy: ReturnType<Learner['policy']>) => {
+    const out = new Float64Array(10);
+    policy.act(observations, 5, out);
+    return out;
+  };
+  const policy = learner.policy();
+  const before = act(policy);
+  const saved = learner.save();
+  await learner.iterate(env);
+  assert.deepEqual(act(policy), before);
+  assert.deepEqual(act(ppo.loadPolicy(saved)), before);
+  assert.notDeepEqual(act(learner.policy()), before);
+});
+
+test('a checkpoint of another network, world count or version, or a damaged one, is refused by name', () => {
+  const env = new PointEnv(8, 7);
+  const setup = setupOf(env);
+  const bytes = ppo.create(small, setup).save();
+  const resume = (bytes: Uint8Array, settings = small, given = setup) => ppo.resume(bytes, settings, given);
+  assert.throws(() => resume(bytes, { ...small, hiddenSize: 32 }), /hidden is 16,16, wanted 32,32/);
+  assert.throws(() => resume(bytes, small, { ...setup, observationDim: 2 }), /observationDim is 1, wanted 2/);
+  assert.throws(
+    () => resume(bytes, { ...small, worlds: 16 }, { ...setup, count: 16 }),
+    /worlds is 8, wanted 16/,
+  );
+  for (const length of [0, 5, 11, 40, bytes.length - 8]) {
+    assert.throws(() => resume(bytes.slice(0, length)), RangeError, `cut to ${length}`);
+    assert.throws(() => ppo.loadPolicy(bytes.slice(0, length)), RangeError, `cut to ${length}`);
+  }
+  assert.throws(
+    () => resume(new TextEncoder().encode('SQLite format 3')),
+    /starts with "SQLite f", wanted "RLABPPO/,
+  );
+  const newer = new TextDecoder('latin1').decode(bytes).replace('"version":1', '"version":9');
+  assert.throws(() => resume(Uint8Array.from(newer, (c) => c.charCodeAt(0))), /version is 9, wanted 1/);
+});
+
+test('settings that cannot work together are refused by name', () => {
+  const setup = setupOf(new PointEnv(8, 7));
+  assert.throws(() => ppo.create({ ...small, minibatch: 257 }, setup), {
+    name: 'RangeError',
+    message: /minibatch is 257, wanted at most worlds x stepsPerWorld = 8 x 32 = 256/,
+  });
+  assert.throws(() => ppo.create({ ...small, worlds: 16 }, setup), /worlds is 16, the environment has 8/);
+});
+
+test('a diverging world neither stops the training nor reaches the weights', async () => {
+  const env = new PointEnv(8, 7);
+  env.divergeAt = 5;
+  const learner = ppo.create(small, setupOf(env));
+  for (let i = 0; i < 3; i++) {
+    const metrics = await learner.iterate(env);
+    for (const [name, value] of Object.entries(metrics)) assert.ok(Number.isFinite(value), name);
+  }
+});
+
+test('a reward that is no number is an error that names it', async () => {
+  const env = new PointEnv(8, 7);
+  const learner = ppo.create(small, setupOf(env));
+  env.rewards.fill(0);
+  const step = env.step.bind(env);
+  env.step = (actions) => {
+    step(actions);
+    env.rewards[3] = Number.NaN;
+  };
+  await assert.rejects(learner.iterate(env), /rollout\/reward of world 3 is NaN/);
+});
+
+test('no tensor outlives an update', async () => {
+  const env = new PointEnv(8, 7);
+  const learner = ppo.create({ ...small, epochs: 10, targetKl: 0 }, setupOf(env));
+  const before = { tensors: tf.memory().numTensors, bytes: tf.memory().numBytes };
+  let updates = 0;
+  while (updates < 200) updates += (await learner.iterate(env))['learn/updates']!;
+  assert.deepEqual({ tensors: tf.memory().numTensors, bytes: tf.memory().numBytes }, before);
+});
+
+test('an environment of another size than promised is refused', async () => {
+  const learner = ppo.create(small, setupOf(new PointEnv(8, 7)));
+  await assert.rejects(learner.iterate(new PointEnv(4, 7)), /environment of 4 worlds/);
+});
