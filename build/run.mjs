@@ -333,7 +333,8 @@ export async function main(root, argv) {
     return 1;
   }
   const node = /** @type {string} */ (chooseNode(root));
-  return runScript(node, [join(root, script), ...args], { root });
+  // Node says so about its own TypeScript support; nobody who runs a script can do anything about it.
+  return runScript(node, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], { root });
 }
 
 const self = fileURLToPath(import.meta.url);
