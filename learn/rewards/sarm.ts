@@ -147,8 +147,8 @@ const title = 'SARM model';
 const magic = 'rl-sarm1';
 const maxGradNorm = 1;
 const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
-/** A stage less likely than this is not asked for its tau; it counts with tau 0. */
-const negligible = 1e-4;
+/** Taken off every stage probability before blending, so that one network pass does for most frames, without a jump. */
+const negligible = 0.01;
 /** Accepted frames the confidence filter averages. */
 const smoothedFrames = 10;
 /** Frames scored together. */
@@ -532,7 +532,7 @@ class Scorer {
   readonly #shares: Float64Array;
   readonly #starts: Float64Array;
   readonly #argmax: boolean;
-  /** [capacity, K] */
+  /** Stage probabilities, then the weights of the blend. [capacity, K] */
   readonly #p: Float64Array;
   /** Rows and stages that tau is asked for: at most [capacity * K]. */
   readonly #askedRow: Int32Array;
@@ -571,8 +571,12 @@ class Scorer {
       const best = softmaxInPlace(p, row * K, K);
       this.stage[row] = best;
       this.confidence[row] = p[row * K + best]!;
+      if (this.#argmax) onlyInPlace(p, row * K, K, best);
+      else sparsifyInPlace(p, row * K, K);
+      let start = 0;
       for (let k = 0; k < K; k++) {
-        if (k !== best && (this.#argmax || p[row * K + k]! < negligible)) continue;
+        start += p[row * K + k]! * this.#starts[k]!;
+        if (p[row * K + k] === 0) continue;
         this.#askedRow[asked] = row;
         this.#askedStage[asked] = k;
         const at = asked * this.#tauNet.inputs;
@@ -580,9 +584,6 @@ class Scorer {
         for (let j = 0; j < K; j++) this.#askedInput[at + this.inputs + j] = j === k ? 1 : 0;
         asked++;
       }
-      let start = 0;
-      if (this.#argmax) start = this.#starts[best]!;
-      else for (let k = 0; k < K; k++) start += p[row * K + k]! * this.#starts[k]!;
       this.progress[row] = start;
     }
     this.#tauNet.forward(this.#askedInput, asked, this.#askedTau);
@@ -590,8 +591,7 @@ class Scorer {
       const row = this.#askedRow[n]!;
       const k = this.#askedStage[n]!;
       const tau = 1 / (1 + Math.exp(-this.#askedTau[n]!));
-      const share = this.#argmax ? 1 : p[row * K + k]!;
-      this.progress[row] = this.progress[row]! + share * this.#shares[k]! * tau;
+      this.progress[row] = this.progress[row]! + p[row * K + k]! * this.#shares[k]! * tau;
       if (k === this.stage[row]) this.tau[row] = tau;
     }
     // Math.min and max keep not-a-number, so that a broken observation shows.
@@ -612,6 +612,22 @@ function softmaxInPlace(values: Float64Array, offset: number, count: number): nu
   }
   for (let k = 0; k < count; k++) values[offset + k] = values[offset + k]! / sum;
   return best;
+}
+
+function onlyInPlace(values: Float64Array, offset: number, count: number, one: number): void {
+  for (let k = 0; k < count; k++) values[offset + k] = k === one ? 1 : 0;
+}
+
+/** p -> max(0, p - negligible), scaled back to sum 1: continuous in p, and 0 for most stages. */
+function sparsifyInPlace(p: Float64Array, offset: number, count: number): void {
+  let sum = 0;
+  for (let k = 0; k < count; k++) {
+    // Math.max keeps not-a-number.
+    const left = Math.max(0, p[offset + k]! - Math.min(negligible, 1 / (2 * count)));
+    p[offset + k] = left;
+    sum += left;
+  }
+  for (let k = 0; k < count; k++) p[offset + k] = p[offset + k]! / sum;
 }
 
 /** The paper's confidence filter, one a world: the last ten accepted values, weighted by confidence^3. */
