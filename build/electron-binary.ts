@@ -97,7 +97,7 @@ export function reasonIn(output: string): string {
   const status = /(?:status(?: code)?|Response code|HTTP)[^\d\n]{0,12}([45]\d\d)/i.exec(output)?.[1];
   if (status !== undefined) return `the server answered ${status}`;
   if (/certificate|SELF_SIGNED|UNABLE_TO_/i.test(output)) return 'its certificate is not trusted';
-  const line = output.split('\n').find((text) => /error/i.test(text)) ?? output.split('\n')[0] ?? '';
+  const line = output.split('\n').find((text) => text.trim() !== '' && !text.includes('fetch failed')) ?? '';
   const short = line
     .replace(/^\s*(?:\w*Error:\s*)+/, '')
     .trim()
