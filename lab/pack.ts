@@ -59,12 +59,12 @@ export function unpack(buffer: ArrayBuffer): Record<string, PackedArray> {
   const start = align(4 + headLength);
   const arrays: Record<string, PackedArray> = {};
   for (const [name, { type, length, offset }] of Object.entries(header)) {
-    const constructor = constructors[type];
-    const end = start + offset + length * constructor.BYTES_PER_ELEMENT;
+    const Typed = constructors[type];
+    const end = start + offset + length * Typed.BYTES_PER_ELEMENT;
     if (end > buffer.byteLength) {
       throw new RangeError(`Packed array ${name}: ends at byte ${end}, the block has ${buffer.byteLength}`);
     }
-    arrays[name] = new constructor(buffer, start + offset, length);
+    arrays[name] = new Typed(buffer, start + offset, length);
   }
   return arrays;
 }

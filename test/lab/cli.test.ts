@@ -1,0 +1,190 @@
+/** The command line as its user runs it: a process, its exit code, what is on stdout and what on stderr. */
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { temporaryFolder, tinyRecipe } from '../support/project.ts';
+
+const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
+
+function lab(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
+}
+
+/** The one JSON object on stdout. */
+function json(result: { out: string }): Record<string, unknown> {
+  assert.equal(result.out.trim().split('\n').length, 1, result.out);
+  return JSON.parse(result.out) as Record<string, unknown>;
+}
+
+test('the whole chain works from the command line, with one JSON object on stdout each time', (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  const flags = ['--project', project, '--json', '--device', 'wasm'];
+
+  const collected = lab('collect', '--task', 'reach', '--episodes', '6', '--seed', '5', ...flags);
+  assert.equal(collected.code, 0, collected.err);
+  const collect = json(collected);
+  assert.equal(collect['episodes'], 6);
+  assert.ok((collect['success'] as number) >= 0 && (collect['success'] as number) <= 1);
+  assert.ok('low' in (collect['interval'] as object));
+
+  const fitted = json(lab('fit', '--from', String(collect['run']), '--set', 'updates=40', ...flags));
+  assert.match(String(fitted['hash']), /^[0-9a-f]{16}$/);
+
+  const recipe = join(project, 'tiny.yaml');
+  const reward = [{ reward: 'sparse' }, { reward: 'sarm', model: fitted['model'] as number }];
+  writeFileSync(recipe, stringify(tinyRecipe({ reward })));
+  const trainedResult = lab('train', recipe, '--seed', '2', '--set', 'steps=1024', ...flags);
+  assert.equal(trainedResult.code, 0, trainedResult.err);
+  const trained = json(trainedResult);
+  assert.equal(trained['episodes'], 10);
+  assert.equal((trained['rewardModel'] as { hash: string }).hash, fitted['hash']);
+  assert.match(trainedResult.err, /training/);
+
+  const evaluated = json(lab('evaluate', String(trained['run']), '--episodes', '7', ...flags));
+  assert.equal(evaluated['episodes'], 7);
+  const random = json(lab('collect', '--task', 'push', '--policy', 'random', '--episodes', '3', ...flags));
+  assert.equal(random['episodes'], 3);
+
+  const listed = json(lab('episodes', '--kind', 'demonstration', ...flags));
+  assert.equal(listed['total'], 6);
+  assert.equal((json(lab('runs', ...flags))['runs'] as unknown[]).length, 5);
+  const verified = json(lab('verify', '--all', ...flags));
+  assert.equal(verified['drifted'], 0);
+  assert.ok((verified['episodes'] as number) >= 26);
+  assert.equal(json(lab('doctor', ...flags))['ok'], true);
+});
+
+test('tasks, rewards, algorithms and recipes list every field with default, range and unit', () => {
+  const { tasks } = json(lab('tasks', '--json')) as {
+    tasks: { id: string; fields: Record<string, { help: string }> }[];
+  };
+  assert.deepEqual(tasks.map((task) => task.id).sort(), ['pick-place', 'push', 'reach']);
+  for (const task of tasks) for (const field of Object.values(task.fields)) assert.ok(field.help.length > 0);
+  assert.match(lab('algorithms').out, /learningRate\s+[\d.e-]+\s+.*\.\./);
+  assert.match(lab('rewards').out, /sarm - /);
+  assert.match(lab('recipes').out, /push-progress - /);
+});
+
+test('wrong usage exits with 2 and names what was found and what was wanted', (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  const cases: [string[], RegExp][] = [
+    [['train', 'push-progres'], /unknown recipe "push-progres"; did you mean "push-progress"/],
+    [['train', '/nowhere/x.yaml'], /no such file/],
+    [['train'], /wanted a recipe, or --task/],
+    [['train', '--task', 'psuh'], /did you mean "push"/],
+    [['train', '--task', 'push', '--reward', 'sram'], /did you mean "sarm"/],
+    [['train', 'push-progress', '--set', 'gamma=2'], /gamma: found 2, wanted a number from/],
+    [['train', 'push-progress', '--set', 'gama=0.9'], /did you mean "gamma"/],
+    [['collect', '--task', 'push', '--policy', 'exprt'], /wanted expert, random or the id/],
+    [['collect', '--task', 'push', '--policy', '7'], /there is no checkpoint 7/],
+    [['collect', '--task', 'push', '--episodes', '0'], /whole number from 1/],
+    [['collect', '--task', 'push', '--noise', 'x'], /number from 0 to 1/],
+    [['collect', '--task', 'push', '--seed', '-1'], /whole number from 0/],
+    [['fit', '--from', '1'], /there is no run 1/],
+    [['resume', '4'], /there is no run 4/],
+    [['evaluate', '4'], /there is no run 4/],
+    [['verify'], /one episode id, or --all/],
+    [['train', 'push-progress', '--device', 'abacus'], /Allowed choices are auto/],
+    [['dance'], /unknown command 'dance'/],
+  ];
+  for (const [args, wanted] of cases) {
+    const result = lab(...args, ...(args[0] === 'dance' ? [] : ['--project', project]));
+    assert.equal(result.code, 2, `${args.join(' ')}: ${result.err}`);
+    assert.match(result.err, wanted, args.join(' '));
+    assert.doesNotMatch(result.err, /\n\s+at /, 'no stack trace');
+  }
+  assert.equal(lab('runs', '--project', join(project, 'none')).code, 2);
+});
+
+test('with --json a failure is one JSON object too', (t) => {
+  const result = lab('train', '--task', 'psuh', '--json', '--project', temporaryFolder(t));
+  assert.equal(result.code, 2);
+  assert.match(String(json(result)['error']), /psuh/);
+});
+
+test('a project that is no folder, a foreign database and a corrupted one are refused untouched', (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'file');
+  writeFileSync(file, 'not a folder');
+  const onFile = lab('collect', '--task', 'reach', '--episodes', '1', '--project', join(file, 'project'));
+  assert.equal(onFile.code, 1);
+  assert.doesNotMatch(onFile.err, /\n\s+at /);
+
+  const contents = {
+    text: Buffer.from('hello, this is a text file, not a database'),
+    cut: Buffer.alloc(4096),
+  };
+  contents.cut.write('SQLite format 3\0');
+  for (const [name, bytes] of Object.entries(contents)) {
+    const project = join(folder, name);
+    mkdirSync(project);
+    writeFileSync(join(project, 'lab.db'), bytes);
+    const before = createHash('sha256')
+      .update(readFileSync(join(project, 'lab.db')))
+      .digest('hex');
+    const result = lab('collect', '--task', 'reach', '--episodes', '1', '--project', project);
+    assert.equal(result.code, 1, name);
+    assert.match(result.err, /lab\.db/);
+    assert.doesNotMatch(result.err, /\n\s+at /);
+    assert.equal(
+      createHash('sha256')
+        .update(readFileSync(join(project, 'lab.db')))
+        .digest('hex'),
+      before,
+    );
+    assert.ok(!readdirSync(project).some((entry) => entry.endsWith('-wal')), 'nothing was left beside it');
+  }
+});
+
+test('Ctrl-C saves the run; a second process is told who has the project; resume finishes it', async (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  const flags = ['--project', project, '--device', 'wasm'];
+  const child = spawn(
+    process.execPath,
+    [
+      cli,
+      'train',
+      '--task',
+      'reach',
+      '--reward',
+      'sparse',
+      '--set',
+      'steps=60000',
+      '--set',
+      'evaluationEpisodes=5',
+      ...flags,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let err = '';
+  child.stderr.on('data', (chunk) => {
+    err += String(chunk);
+  });
+  const exited = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  while (!/training\s+[1-9]/.test(err) && child.exitCode === null)
+    await new Promise((r) => setTimeout(r, 50));
+  assert.equal(child.exitCode, null, err);
+
+  const second = lab('collect', '--task', 'reach', '--episodes', '1', '--project', project);
+  assert.equal(second.code, 1);
+  assert.match(second.err, new RegExp(String(child.pid)), 'the message names the process that has it open');
+  // Reading beside it works.
+  assert.equal((json(lab('runs', '--json', '--project', project))['runs'] as unknown[]).length, 1);
+
+  child.kill('SIGINT');
+  assert.equal(await exited, 130, err);
+  assert.match(err, /go on with: lab resume 1/);
+  const [run] = json(lab('runs', '--json', '--project', project))['runs'] as { status: string }[];
+  assert.equal(run?.status, 'paused');
+  const resumed = lab('resume', '1', '--json', ...flags);
+  assert.equal(resumed.code, 0, resumed.err);
+  assert.equal(json(resumed)['episodes'], 5);
+  assert.equal(existsSync(join(project, 'lab.db')), true);
+});
