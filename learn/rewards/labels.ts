@@ -19,8 +19,8 @@ export interface FrameLabels {
   readonly stage: Uint8Array;
   readonly tau: Float64Array;
   readonly progress: Float64Array;
-  /** 0 where tau is unknown: the last span of a demonstration that failed never reached the end of its stage. */
-  readonly tauKnown: Uint8Array;
+  /** 0 in the last span of a demonstration that failed: how far it was from the end of its stage is unknown. */
+  readonly known: Uint8Array;
 }
 
 /**
@@ -122,13 +122,23 @@ function checkSpans({ id, length, stages: spans }: Demonstration, stages: readon
 
 /**
  * a_k over the demonstrations that succeeded (a failed one has no share for what it never did); over all where none did.
- * Shape [stages]; sums to 1. Demonstrations must have passed `checkDemonstrations`.
+ * Shape [stages]; sums to 1. With `lastIsDone` the last stage means that the task is done: there is no work left in it, its
+ * share is 0, and however long a demonstration rests there does not stretch the shares of the others.
+ * Demonstrations must have passed `checkDemonstrations`.
  */
-export function stageShares(demonstrations: readonly Demonstration[], stageCount: number): Float64Array {
-  const succeeded = demonstrations.filter((demonstration) => demonstration.success);
-  const counted = succeeded.length > 0 ? succeeded : demonstrations;
+export function stageShares(
+  demonstrations: readonly Demonstration[],
+  stageCount: number,
+  lastIsDone = false,
+): Float64Array {
+  // A single stage is all there is, so it cannot be rest.
+  const workStages = lastIsDone && stageCount > 1 ? stageCount - 1 : stageCount;
+  const works = demonstrations.filter(({ stages }) => stages.some(({ stage }) => stage < workStages));
+  const succeeded = works.filter(({ success }) => success);
+  const counted = succeeded.length > 0 ? succeeded : works;
   const shares = new Float64Array(stageCount);
-  for (const { stages: spans } of counted) {
+  for (const { stages } of counted) {
+    const spans = stages.filter(({ stage }) => stage < workStages);
     let labelled = 0;
     for (const { start, end } of spans) labelled += end - start;
     for (const { stage, start, end } of spans) {
@@ -142,7 +152,11 @@ export function stageShares(demonstrations: readonly Demonstration[], stageCount
 export function cumulative(shares: Float64Array): Float64Array {
   const out = new Float64Array(shares.length + 1);
   for (let k = 0; k < shares.length; k++) out[k + 1] = out[k]! + shares[k]!;
-  out[shares.length] = 1;
+  // Whatever rounding left over; trailing stages of share 0 begin at 1, too.
+  for (let k = shares.length; k > 0; k--) {
+    out[k] = 1;
+    if (shares[k - 1] !== 0) break;
+  }
   return out;
 }
 
@@ -154,7 +168,7 @@ export function frameLabels(demonstration: Demonstration, shares: Float64Array):
   const stage = new Uint8Array(frames).fill(spans[0]!.stage);
   const tau = new Float64Array(frames);
   const progress = new Float64Array(frames).fill(ends[spans[0]!.stage]!);
-  const tauKnown = new Uint8Array(frames).fill(1);
+  const known = new Uint8Array(frames).fill(1);
   for (let n = 0; n < spans.length; n++) {
     const span = spans[n]!;
     const atEpisodeEnd = span.end === frames;
@@ -164,8 +178,8 @@ export function frameLabels(demonstration: Demonstration, shares: Float64Array):
       stage[t] = span.stage;
       tau[t] = steps === 0 ? 1 : Math.min(1, (t - span.start) / steps);
       progress[t] = ends[span.stage]! + shares[span.stage]! * tau[t]!;
-      if (n === spans.length - 1 && !demonstration.success) tauKnown[t] = 0;
+      if (n === spans.length - 1 && !demonstration.success) known[t] = 0;
     }
   }
-  return { stage, tau, progress, tauKnown };
+  return { stage, tau, progress, known };
 }

@@ -114,6 +114,11 @@ const fields = {
     max: 1,
     help: 'Share of samples whose regressor is told the true stage; the others get a predicted one',
   },
+  lastStageDone: {
+    type: 'boolean',
+    default: true,
+    help: 'The last stage means the task is done: progress is 1 from its first frame on. Off: it is work like the others',
+  },
   blend: {
     type: 'choice',
     default: 'expected',
@@ -182,7 +187,7 @@ async function fit(
 
   const random = new Random(context.seed);
   const { training, heldOut } = split(demonstrations, stages.length, settings.holdout, random);
-  const shares = stageShares(training, stages.length);
+  const shares = stageShares(training, stages.length, settings.lastStageDone);
   const normaliser = fitNormaliser(
     training.map(({ observations }) => observations),
     dim,
@@ -233,8 +238,8 @@ interface Minibatch {
   /** [B] */
   readonly stages: Int32Array;
   readonly progress: Float32Array;
-  /** 1 where tau is known. [B] */
-  readonly tauKnown: Float32Array;
+  /** 1 where stage and progress are known, 0 where only the stage is. [B] */
+  readonly known: Float32Array;
 }
 
 /** All frames of the demonstrations in one matrix, and minibatches drawn evenly from them. */
@@ -249,7 +254,7 @@ class TrainingSet {
   readonly #labels: {
     readonly stage: Uint8Array;
     readonly progress: Float64Array;
-    readonly tauKnown: Uint8Array;
+    readonly known: Uint8Array;
   };
   /** Every row once, in random order; drawn from front to back, then shuffled anew. */
   readonly #order: Int32Array;
@@ -271,7 +276,7 @@ class TrainingSet {
     this.#labels = {
       stage: new Uint8Array(this.count),
       progress: new Float64Array(this.count),
-      tauKnown: new Uint8Array(this.count),
+      known: new Uint8Array(this.count),
     };
     let row = 0;
     for (const demonstration of demonstrations) {
@@ -280,7 +285,7 @@ class TrainingSet {
       this.#first.fill(row, row, row + frames);
       this.#labels.stage.set(labels.stage, row);
       this.#labels.progress.set(labels.progress, row);
-      this.#labels.tauKnown.set(labels.tauKnown, row);
+      this.#labels.known.set(labels.known, row);
       for (let t = 0; t < frames; t++) {
         normalise(normaliser, demonstration.observations, t * dim, this.frames, (row + t) * dim);
       }
@@ -295,7 +300,7 @@ class TrainingSet {
     const frames = new Int32Array(size * (1 + window));
     const stages = new Int32Array(size);
     const progress = new Float32Array(size);
-    const tauKnown = new Float32Array(size);
+    const known = new Float32Array(size);
     for (let b = 0, to = 0; b < size; b++) {
       if (this.#next === this.count) {
         this.#random.shuffle(this.#order);
@@ -314,9 +319,9 @@ class TrainingSet {
       }
       stages[b] = this.#labels.stage[newest]!;
       progress[b] = this.#labels.progress[newest]!;
-      tauKnown[b] = this.#labels.tauKnown[newest]!;
+      known[b] = this.#labels.known[newest]!;
     }
-    return { frames, stages, progress, tauKnown };
+    return { frames, stages, progress, known };
   }
 }
 
@@ -338,9 +343,13 @@ async function optimise(
 
   const frames = tf.tensor2d(data.frames, [data.count, dim]);
   const starts = tf.tensor2d(Float32Array.from(cumulative(shares).subarray(0, K)), [K, 1]);
-  // A share of 0 (a stage only failed demonstrations have) must not divide by 0.
+  // A share of 0 (rest after success, or a stage only failed demonstrations have) must not divide by 0.
   const widths = tf.tensor2d(
     Float32Array.from(shares, (share) => Math.max(share, 1e-6)),
+    [K, 1],
+  );
+  const hasInside = tf.tensor2d(
+    Float32Array.from(shares, (share) => (share > 0 ? 1 : 0)),
     [K, 1],
   );
   let parameters = tf.tensor1d(initial);
@@ -394,7 +403,9 @@ async function optimise(
     );
     const tauPass = forward(tf, tauShape, tauTensors, tf.concat([x, condition], 1) as Tensor2D);
     const tau = tf.sigmoid(tauPass.output); // [B, 1]
-    const error = tf.mul(tf.sub(tau, target), tf.tensor2d(batch.tauKnown, [B, 1]));
+    // A stage of share 0 has no inside to ask for.
+    const asked = tf.mul(tf.tensor2d(batch.known, [B, 1]), tf.matMul(condition, hasInside));
+    const error = tf.mul(tf.sub(tau, target), asked);
     const tauLoss = tf.mean(tf.square(error));
 
     // d CE / d logits = (p - onehot) / B;  d MSE / d z = 2 error tau (1 - tau) / B
@@ -456,7 +467,7 @@ async function optimise(
     const values = await report(updates);
     return { parameters: (await parameters.data()) as Float32Array, losses: values };
   } finally {
-    tf.dispose([frames, starts, widths, parameters, mean, square, losses]);
+    tf.dispose([frames, starts, widths, hasInside, parameters, mean, square, losses]);
   }
 }
 
@@ -475,7 +486,7 @@ function measure(model: RewardModel, demonstrations: readonly Demonstration[], s
     for (let t = 0; t <= length; t++) {
       frames++;
       if (extras['stage']![t] === labels.stage[t]) rightStage++;
-      if (labels.tauKnown[t] !== 1) continue;
+      if (labels.known[t] !== 1) continue;
       const pair = { score: perStep[t]!, label: labels.progress[t]! };
       known.push(pair);
       if (t > 0 && labels.stage[t] !== labels.stage[t - 1]) boundary.push(pair);

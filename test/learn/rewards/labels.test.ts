@@ -45,6 +45,18 @@ test('a failed demonstration does not count towards the shares while one succeed
   assert.deepEqual(Array.from(stageShares([failed], 2)), [1, 0]);
 });
 
+test('a last stage that means done has share 0 and progress 1 from its first frame, however long the rest', () => {
+  for (const rest of [1, 50]) {
+    const clip = demonstration(9 + rest, `0:0..4 1:4..10 2:10..${10 + rest}`);
+    const shares = stageShares([clip], 3, true);
+    assert.deepEqual(Array.from(shares), [0.4, 0.6, 0]);
+    assert.deepEqual(Array.from(cumulative(shares)), [0, 0.4, 1, 1]);
+    const { progress } = frameLabels(clip, shares);
+    assert.ok(Math.abs(progress[9]! - 0.9) < 1e-12);
+    assert.ok(progress.subarray(10).every((value) => value === 1));
+  }
+});
+
 test('labels run from 0 to 1, linear inside a stage, equal at the same milestone whatever the speed', () => {
   const shares = Float64Array.of(0.4, 0.6);
   const { stage, tau, progress } = frameLabels(slow, shares);
@@ -69,8 +81,8 @@ test('frames between two spans keep the earlier stage with tau 1, frames before 
 });
 
 test('how far a failed demonstration got inside its last stage counts as unknown', () => {
-  const { tauKnown } = frameLabels(demonstration(4, '0:0..2 1:2..5', false), Float64Array.of(0.5, 0.5));
-  assert.deepEqual(Array.from(tauKnown), [1, 1, 0, 0, 0]);
+  const { known } = frameLabels(demonstration(4, '0:0..2 1:2..5', false), Float64Array.of(0.5, 0.5));
+  assert.deepEqual(Array.from(known), [1, 1, 0, 0, 0]);
 });
 
 test('stages per frame become ordered spans that follow the furthest stage and may skip one', () => {
