@@ -128,7 +128,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const files = pickFiles(filesUnder(root, 'test'), args.positionals);
-  if (existsSync(join(root, 'renderer', 'index.html'))) {
+  if (files.length > 0 && existsSync(join(root, 'renderer', 'index.html'))) {
     try {
       await buildRenderer();
     } catch (error) {
