@@ -6,7 +6,10 @@
 import { parse as parseYaml, stringify as toYaml, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { algorithms } from '../learn/algorithms/index.ts';
+import type { Algorithm } from '../learn/algorithms/types.ts';
 import { rewards } from '../learn/rewards/index.ts';
+import type { RewardMethod } from '../learn/rewards/types.ts';
+import type { Task } from '../sim/env.ts';
 import type { AnySettings, Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import { type Recipe, recipeSchema } from './api.ts';
@@ -99,10 +102,19 @@ export interface Experiment {
 }
 
 const registries = { task: tasks, algorithm: algorithms, reward: rewards } as const;
+interface Registered {
+  readonly task: Task;
+  readonly algorithm: Algorithm;
+  readonly reward: RewardMethod;
+}
 
-function lookUp<K extends keyof typeof registries>(kind: K, id: string, problems: string[]) {
-  const registry: Readonly<Record<string, (typeof registries)[K][keyof (typeof registries)[K]]>> =
-    registries[kind];
+/** The registered thing with this id; where there is none, a problem line with the nearest known name. */
+function lookUp<K extends keyof Registered>(
+  kind: K,
+  id: string,
+  problems: string[],
+): Registered[K] | undefined {
+  const registry = registries[kind] as unknown as Readonly<Record<string, Registered[K]>>;
   if (Object.hasOwn(registry, id)) return registry[id];
   problems.push(`${kind}: unknown ${kind} "${id}"${nearest(id, Object.keys(registry))}`);
   return undefined;

@@ -35,6 +35,7 @@ import type {
   TrainResult,
   WorkerMessage,
 } from './jobs.ts';
+import { type Logger, openLog } from './log.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { demonstrationOf, observationsOf, posesOf, replay, taskModelOf } from './replay.ts';
 import { episodeSeed } from './seeds.ts';
@@ -79,6 +80,7 @@ export class Lab {
   readonly store: Store;
   readonly events = new EventHub();
   readonly device: DeviceChoice;
+  readonly log: Logger;
   readonly #active = new Map<number, Active>();
   readonly #queue: { readonly id: number; readonly begin: () => void }[] = [];
   #running = 0;
@@ -89,6 +91,8 @@ export class Lab {
   constructor(options: LabOptions) {
     this.store = openStore(options.project, { mode: options.mode ?? 'write' });
     this.device = options.device ?? 'auto';
+    this.log = openLog(this.store.directory, this.store.readOnly);
+    this.log.info({ project: this.store.directory, ...versions() }, 'opened');
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     this.#heartbeat.unref();
   }
@@ -297,9 +301,11 @@ export class Lab {
       else {
         status = 'failed';
         error = messageOf(cause);
+        this.log.error({ run: id, err: cause }, 'run failed');
       }
     }
     active.worker = undefined;
+    this.log.info({ run: id, status }, 'run ended');
     this.store.runs.update(id, { status, error, endedAt: Date.now() });
     this.#active.delete(id);
     this.#running = Math.max(0, this.#running - 1);
@@ -360,6 +366,7 @@ export class Lab {
               worker.postMessage({ type: 'ack' } satisfies ControlMessage);
               break;
             case 'alert':
+              this.log.warn({ run: owner, step: message.step }, message.message);
               active.alerts.push({
                 level: message.level,
                 message: message.message,
@@ -372,7 +379,10 @@ export class Lab {
               end(() => (message.stopped ? reject(new Stopped()) : resolve(message.result as R)));
               break;
             case 'failed':
-              end(() => reject(active.stopping ? new Stopped() : new Error(message.message)));
+              end(() => {
+                if (active.stopping) return reject(new Stopped());
+                reject(Object.assign(new Error(message.message), { stack: message.stack }));
+              });
               break;
           }
         } catch (error) {
