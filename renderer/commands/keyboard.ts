@@ -1,0 +1,32 @@
+/** Keys to commands. Silent while someone types, while a dialog is open, and where a control has its own use for the key. */
+
+import { commands } from './index.ts';
+import { matches } from './keys.ts';
+
+const typing =
+  'input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"], [role="option"]';
+const pressable = 'button, a[href], summary, [role="button"], [role="tab"], [role="switch"]';
+
+export function isTaken(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.isComposing) return true;
+  const target = event.target instanceof Element ? event.target : null;
+  if (target?.closest(typing)) return true;
+  if (document.querySelector('[role="dialog"]') && !(event.ctrlKey || event.metaKey)) return true;
+  // Space and Enter press the focused button; arrows walk through tabs.
+  const own = event.key === ' ' || event.key === 'Enter';
+  if (own && target?.closest(pressable)) return true;
+  return event.key.startsWith('Arrow') && target?.closest('[role="tab"], [role="tablist"]') != null;
+}
+
+export function listenToKeyboard(): () => void {
+  const onKey = (event: KeyboardEvent): void => {
+    const isPalette = matches('mod+k', event);
+    if (!isPalette && isTaken(event)) return;
+    const command = commands.find(({ shortcuts }) => shortcuts.some((shortcut) => matches(shortcut, event)));
+    if (!command) return;
+    event.preventDefault();
+    command.run();
+  };
+  window.addEventListener('keydown', onKey);
+  return () => window.removeEventListener('keydown', onKey);
+}

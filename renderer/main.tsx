@@ -1,0 +1,54 @@
+import './parts/locale.ts';
+import '@mantine/core/styles.layer.css';
+import '@mantine/notifications/styles.layer.css';
+import '@mantine/spotlight/styles.layer.css';
+import 'dockview-react/dist/styles/dockview.css';
+import 'uplot/dist/uPlot.min.css';
+import './style.css';
+
+import { createTheme, localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+import { Notifications } from '@mantine/notifications';
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import { connect } from './lab.ts';
+import { followAddress } from './state/address.ts';
+import { keepInStep } from './state/sync.ts';
+
+const theme = createTheme({
+  // Fonts of the system: nothing is fetched, and the tool looks at home.
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Open Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace',
+  primaryColor: 'blue',
+  defaultRadius: 'sm',
+  respectReducedMotion: true,
+  colors: {
+    // Cooler and quieter than the library's greys: data has the colours here.
+    dark: [
+      '#d3d8e0',
+      '#b3bac6',
+      '#8b95a5',
+      '#626c7c',
+      '#3a424f',
+      '#2b323d',
+      '#20262f',
+      '#171b21',
+      '#12151a',
+      '#0d1014',
+    ],
+  },
+});
+
+connect();
+void keepInStep();
+followAddress();
+
+createRoot(document.getElementById('root')!).render(
+  <MantineProvider
+    theme={theme}
+    defaultColorScheme="auto"
+    colorSchemeManager={localStorageColorSchemeManager({ key: 'reward-lab.scheme' })}
+  >
+    <Notifications position="bottom-right" limit={4} autoClose={6000} />
+    <App />
+  </MantineProvider>,
+);

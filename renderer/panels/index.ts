@@ -1,0 +1,28 @@
+/** The registry of panels. Adding one = its file and one line here; the dock, the palette and the crash cards follow. */
+
+import type { FunctionComponent } from 'react';
+import { CurvesPanel } from './curves.tsx';
+import { EpisodesPanel } from './episodes.tsx';
+import { LineagePanel } from './lineage.tsx';
+import { NewRunPanel } from './new-run.tsx';
+import { RunsPanel } from './runs.tsx';
+import { StagePanel } from './stage.tsx';
+import { TimelinePanel } from './timeline.tsx';
+
+export interface Panel {
+  readonly id: string;
+  readonly title: string;
+  readonly component: FunctionComponent;
+  /** Where it stands in the built-in layout. */
+  readonly place: 'left' | 'stage' | 'timeline' | 'right';
+}
+
+export const panels: readonly Panel[] = [
+  { id: 'stage', title: 'Stage', component: StagePanel, place: 'stage' },
+  { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },
+  { id: 'episodes', title: 'Episodes', component: EpisodesPanel, place: 'left' },
+  { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },
+  { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },
+  { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
+  { id: 'lineage', title: 'Lineage', component: LineagePanel, place: 'right' },
+];

@@ -1,0 +1,553 @@
+/** The new-run form. Everything in it is drawn from the catalog: a new task, algorithm or reward appears by itself. */
+
+import {
+  ActionIcon,
+  Alert,
+  Badge,
+  Button,
+  Collapse,
+  Group,
+  NumberInput,
+  Select,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+  Tooltip,
+  UnstyledButton,
+} from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import type { Catalog, FieldInfo, Recipe } from '../../lab/api.ts';
+import { lab } from '../lab.ts';
+import { Icon } from '../parts/icons.tsx';
+import {
+  changed,
+  checkDraft,
+  type Draft,
+  type DraftReward,
+  defaults,
+  draftFromRecipe,
+  emptyDraft,
+  fieldsOf,
+  type Problems,
+  pathsOf,
+  problemsFromRefusal,
+  rangeText,
+  recipeFromDraft,
+  rewardLine,
+  type Value,
+  type Values,
+} from '../state/draft.ts';
+import { useRuns } from '../state/runs.ts';
+import { showStarted } from '../state/sync.ts';
+import { EmptyHint } from './stage.tsx';
+
+type FieldTable = Readonly<Record<string, FieldInfo>>;
+
+export function NewRunPanel() {
+  const catalog = useRuns((state) => state.catalog);
+  if (!catalog) return <EmptyHint>Asking the lab what there is to run…</EmptyHint>;
+  return <NewRunForm catalog={catalog} />;
+}
+
+function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
+  const readOnly = useRuns((state) => state.info?.readOnly ?? false);
+  const [recipeId, setRecipeId] = useState<string | null>(null);
+  const [draft, setDraft] = useState<Draft>(() => emptyDraft(catalog));
+  const [refused, setRefused] = useState<Problems>({});
+  const [filter, setFilter] = useState('');
+  const [busy, setBusy] = useState(false);
+  const wrong = useMemo(() => checkDraft(catalog, draft), [catalog, draft]);
+  const problems: Problems = { ...refused, ...wrong };
+  const count = Object.keys(wrong).length;
+
+  const change = (patch: Partial<Draft>): void => {
+    setDraft((before) => ({ ...before, ...patch }));
+    setRefused({});
+  };
+
+  async function pickRecipe(id: string | null): Promise<void> {
+    setRecipeId(id);
+    const entry = catalog.recipes.find((recipe) => recipe.id === id);
+    if (!entry) return;
+    try {
+      const answer = await lab.recipes.check({ yaml: entry.yaml });
+      if (answer.ok) {
+        setDraft((before) => draftFromRecipe(catalog, answer.recipe as Recipe, before.seed));
+        setRefused({});
+      } else setRefused({ '': `${entry.path}: ${answer.problems.join('; ')}` });
+    } catch (error) {
+      setRefused({ '': error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  // The first recipe is a better start than a blank form.
+  useEffect(() => {
+    const first = catalog.recipes[0];
+    if (first) void pickRecipe(first.id);
+  }, []);
+
+  async function start(): Promise<void> {
+    setBusy(true);
+    try {
+      const { id } = await lab.runs.start({
+        recipe: recipeFromDraft(catalog, draft),
+        seed: Number(draft.seed),
+      });
+      notifications.show({ title: `${draft.name} was started`, message: `Run ${id}`, color: 'teal' });
+      await showStarted(id);
+    } catch (error) {
+      const refusal = error instanceof Error ? error : new Error(String(error));
+      setRefused(problemsFromRefusal(pathsOf(catalog, draft), refusal));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const recipe = catalog.recipes.find(({ id }) => id === recipeId);
+  const task = catalog.tasks.find(({ id }) => id === draft.task);
+  const algorithm = catalog.algorithms.find(({ id }) => id === draft.algorithm);
+  return (
+    <form
+      className="panel-column"
+      aria-label="New run"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (count === 0 && !busy) void start();
+      }}
+    >
+      <div className="grow-scroll panel-pad">
+        <Stack gap="md">
+          <Select
+            size="sm"
+            label="Recipe"
+            description={recipe?.summary ?? 'Start from a recipe, or fill in the form from defaults'}
+            placeholder="From defaults"
+            data={catalog.recipes.map(({ id, title }) => ({ value: id, label: title }))}
+            value={recipeId}
+            onChange={(value) => void pickRecipe(value)}
+            clearable
+            data-testid="field-recipe"
+          />
+          <Group grow align="flex-start" gap="sm">
+            <TextInput
+              size="sm"
+              label="Name"
+              value={draft.name}
+              onChange={(event) => change({ name: event.currentTarget.value })}
+              error={problems['name']}
+              data-testid="field-name"
+            />
+            <NumberInput
+              size="sm"
+              label="Seed"
+              value={draft.seed as number | string}
+              min={0}
+              allowDecimal={false}
+              clampBehavior="none"
+              onChange={(value) => change({ seed: value })}
+              error={problems['seed']}
+              data-testid="field-seed"
+            />
+          </Group>
+          <Group grow align="flex-start" gap="sm">
+            <Select
+              size="sm"
+              label="Task"
+              description={task?.summary}
+              data={catalog.tasks.map(({ id, title }) => ({ value: id, label: title }))}
+              value={draft.task}
+              allowDeselect={false}
+              onChange={(value) =>
+                value && change({ task: value, taskSettings: defaults(fieldsOf.task(catalog, value)) })
+              }
+              error={problems['task']}
+              data-testid="field-task"
+            />
+            <Select
+              size="sm"
+              label="Algorithm"
+              description={algorithm?.summary}
+              data={catalog.algorithms.map(({ id, title }) => ({ value: id, label: title }))}
+              value={draft.algorithm}
+              allowDeselect={false}
+              onChange={(value) =>
+                value &&
+                change({ algorithm: value, algorithmSettings: defaults(fieldsOf.algorithm(catalog, value)) })
+              }
+              error={problems['algorithm']}
+              data-testid="field-algorithm"
+            />
+          </Group>
+          <RewardStack
+            catalog={catalog}
+            lines={draft.reward}
+            problems={problems}
+            filter={filter}
+            onChange={(reward) => change({ reward })}
+          />
+          <TextInput
+            size="xs"
+            aria-label="Find a setting"
+            placeholder="Find a setting"
+            leftSection={<Icon name="search" size={12} />}
+            value={filter}
+            onChange={(event) => setFilter(event.currentTarget.value)}
+            data-testid="field-filter"
+          />
+          <FieldSection
+            title="Experiment"
+            prefix="experiment"
+            initiallyOpen
+            fields={catalog.experimentFields}
+            values={draft.experiment}
+            problems={problems}
+            filter={filter}
+            onChange={(experiment) => change({ experiment })}
+          />
+          <FieldSection
+            title={`Task: ${task?.title ?? draft.task}`}
+            prefix="taskSettings"
+            fields={fieldsOf.task(catalog, draft.task)}
+            values={draft.taskSettings}
+            problems={problems}
+            filter={filter}
+            onChange={(taskSettings) => change({ taskSettings })}
+          />
+          <FieldSection
+            title={`Algorithm: ${algorithm?.title ?? draft.algorithm}`}
+            prefix="algorithmSettings"
+            fields={fieldsOf.algorithm(catalog, draft.algorithm)}
+            values={draft.algorithmSettings}
+            problems={problems}
+            filter={filter}
+            onChange={(algorithmSettings) => change({ algorithmSettings })}
+          />
+        </Stack>
+      </div>
+      <div className="form-foot">
+        {problems[''] && (
+          <Alert color="red" p="xs" mb="xs" role="alert" data-testid="form-error">
+            {problems['']}
+          </Alert>
+        )}
+        <Group gap="sm" wrap="nowrap">
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={readOnly || count > 0}
+            className="no-shrink"
+            leftSection={<Icon name="play" size={12} />}
+            data-testid="start-run"
+          >
+            Start
+          </Button>
+          <Text size="xs" c={count > 0 ? 'red' : 'dimmed'} aria-live="polite">
+            {readOnly
+              ? 'This project was opened read-only.'
+              : count > 0
+                ? `${count} ${count === 1 ? 'field needs' : 'fields need'} another value: ${Object.values(wrong)[0]}`
+                : 'Runs in the lab; this window may be closed meanwhile.'}
+          </Text>
+        </Group>
+      </div>
+    </form>
+  );
+}
+
+function RewardStack({
+  catalog,
+  lines,
+  problems,
+  filter,
+  onChange,
+}: {
+  readonly catalog: Catalog;
+  readonly lines: readonly DraftReward[];
+  readonly problems: Problems;
+  readonly filter: string;
+  readonly onChange: (lines: readonly DraftReward[]) => void;
+}) {
+  const replace = (i: number, patch: Partial<DraftReward>): void =>
+    onChange(lines.map((line, j) => (j === i ? { ...line, ...patch } : line)));
+  return (
+    <fieldset className="stack-box">
+      <legend>
+        <Text size="sm" fw={500} component="span">
+          Reward stack
+        </Text>
+      </legend>
+      <Stack gap="xs">
+        {lines.map((line, i) => {
+          const method = catalog.rewards.find(({ id }) => id === line.reward);
+          const fields = fieldsOf.reward(catalog, line.reward);
+          return (
+            <div key={i} className="stack-line">
+              <Group gap="xs" align="flex-start" wrap="nowrap">
+                <Select
+                  size="xs"
+                  className="grow"
+                  aria-label={`Reward ${i + 1}`}
+                  data={catalog.rewards.map(({ id, title, causal }) => ({
+                    value: id,
+                    label: title,
+                    disabled: !causal,
+                  }))}
+                  value={line.reward}
+                  allowDeselect={false}
+                  onChange={(value) => value && replace(i, { ...rewardLine(catalog, { reward: value }) })}
+                  error={problems[`reward.${i}.reward`]}
+                  data-testid={`field-reward-${i}`}
+                />
+                <Tooltip label="Take this reward out">
+                  <ActionIcon
+                    size={30}
+                    variant="subtle"
+                    color="gray"
+                    aria-label={`Remove reward ${i + 1}`}
+                    disabled={lines.length === 1}
+                    onClick={() => onChange(lines.filter((_, j) => j !== i))}
+                  >
+                    <Icon name="close" size={12} />
+                  </ActionIcon>
+                </Tooltip>
+              </Group>
+              <Group gap="xs" align="flex-start" mt={6}>
+                {method?.kind === 'learned' && (
+                  <Select
+                    size="xs"
+                    w={124}
+                    aria-label={`How reward ${i + 1} is used`}
+                    data={[
+                      { value: 'shaping', label: 'as shaping' },
+                      { value: 'delta', label: 'as change' },
+                      { value: 'level', label: 'as level' },
+                    ]}
+                    value={line.use}
+                    allowDeselect={false}
+                    onChange={(value) => value && replace(i, { use: value as DraftReward['use'] })}
+                    data-testid={`field-use-${i}`}
+                  />
+                )}
+                <NumberInput
+                  size="xs"
+                  w={92}
+                  aria-label={`Weight of reward ${i + 1}`}
+                  leftSection={<span className="dim">×</span>}
+                  hideControls
+                  clampBehavior="none"
+                  value={line.weight as number | string}
+                  onChange={(weight) => replace(i, { weight })}
+                  error={problems[`reward.${i}.weight`]}
+                  data-testid={`field-weight-${i}`}
+                />
+              </Group>
+              {method && (
+                <Text size="xs" c="dimmed" mt={4}>
+                  {method.summary}
+                  {method.source ? ` (${method.source})` : ''}
+                </Text>
+              )}
+              {Object.keys(fields).length > 0 && (
+                <FieldSection
+                  title="Settings"
+                  prefix={`reward.${i}.settings`}
+                  fields={fields}
+                  values={line.settings}
+                  problems={problems}
+                  filter={filter}
+                  onChange={(settings) => replace(i, { settings })}
+                />
+              )}
+            </div>
+          );
+        })}
+        {problems['reward'] && (
+          <Text size="xs" c="red">
+            {problems['reward']}
+          </Text>
+        )}
+        <Group>
+          <Button
+            size="compact-xs"
+            variant="default"
+            leftSection={<Icon name="plus" size={10} />}
+            onClick={() => {
+              const next = catalog.rewards.find(
+                ({ id, causal }) => causal && !lines.some(({ reward }) => reward === id),
+              );
+              const id = next?.id ?? catalog.rewards[0]?.id;
+              if (id) onChange([...lines, rewardLine(catalog, { reward: id })]);
+            }}
+            data-testid="add-reward"
+          >
+            Add a reward
+          </Button>
+        </Group>
+      </Stack>
+    </fieldset>
+  );
+}
+
+function FieldSection({
+  title,
+  prefix,
+  fields,
+  values,
+  problems,
+  filter,
+  initiallyOpen = false,
+  onChange,
+}: {
+  readonly title: string;
+  readonly prefix: string;
+  readonly fields: FieldTable;
+  readonly values: Values;
+  readonly problems: Problems;
+  readonly filter: string;
+  readonly initiallyOpen?: boolean;
+  readonly onChange: (values: Values) => void;
+}) {
+  const [isOpen, setOpen] = useState(initiallyOpen);
+  const query = filter.trim().toLowerCase();
+  const names = Object.keys(fields).filter(
+    (name) => query === '' || `${name} ${fields[name]!.help}`.toLowerCase().includes(query),
+  );
+  const different = Object.keys(changed(fields, values)).length;
+  const wrong = Object.keys(problems).filter((path) => path.startsWith(`${prefix}.`)).length;
+  if (Object.keys(fields).length === 0 || (query !== '' && names.length === 0)) return null;
+  const expanded = isOpen || query !== '' || wrong > 0;
+  return (
+    <section className="field-section">
+      <UnstyledButton
+        className="section-head"
+        aria-expanded={expanded}
+        data-testid={`section-${prefix}`}
+        onClick={() => setOpen(!expanded)}
+      >
+        <span className="chevron" data-open={expanded || undefined}>
+          <Icon name="chevron" size={11} />
+        </span>
+        <Text size="sm" fw={500} component="span" truncate>
+          {title}
+        </Text>
+        <span className="grow" />
+        {different > 0 && (
+          <Badge size="xs" variant="light" radius="sm" className="no-caps">
+            {different} changed
+          </Badge>
+        )}
+        <Text size="xs" c="dimmed" component="span">
+          {Object.keys(fields).length}
+        </Text>
+      </UnstyledButton>
+      <Collapse expanded={expanded} transitionDuration={120} keepMounted={false}>
+        <div className="field-grid">
+          {names.map((name) => (
+            <SettingField
+              key={name}
+              name={name}
+              path={`${prefix}.${name}`}
+              field={fields[name]!}
+              value={values[name] ?? fields[name]!.default}
+              problem={problems[`${prefix}.${name}`]}
+              onChange={(value) => onChange({ ...values, [name]: value })}
+            />
+          ))}
+        </div>
+      </Collapse>
+    </section>
+  );
+}
+
+function SettingField({
+  name,
+  path,
+  field,
+  value,
+  problem,
+  onChange,
+}: {
+  readonly name: string;
+  readonly path: string;
+  readonly field: FieldInfo;
+  readonly value: Value;
+  readonly problem: string | undefined;
+  readonly onChange: (value: Value) => void;
+}) {
+  const isChanged = value !== field.default;
+  const range = rangeText(field);
+  const label: ReactNode = (
+    <span className="field-label">
+      {isChanged && <span className="changed-dot" title="Differs from the default" />}
+      <span className="mono">{name}</span>
+      {range !== '' && <span className="dim range">{range}</span>}
+    </span>
+  );
+  const reset = isChanged ? (
+    <Tooltip label={`Back to the default, ${String(field.default)}`}>
+      <ActionIcon
+        size="sm"
+        variant="subtle"
+        color="gray"
+        aria-label={`Reset ${name} to ${String(field.default)}`}
+        data-testid={`reset-${name}`}
+        onClick={() => onChange(field.default)}
+      >
+        <Icon name="reset" size={12} />
+      </ActionIcon>
+    </Tooltip>
+  ) : undefined;
+  const common = {
+    size: 'xs',
+    label,
+    description: field.help,
+    error: problem,
+    'data-testid': `field-${name}`,
+    'data-path': path,
+  } as const;
+  switch (field.type) {
+    case 'boolean':
+      return (
+        <div className="switch-field">
+          <Switch
+            size="xs"
+            label={label}
+            description={field.help}
+            error={problem}
+            data-testid={`field-${name}`}
+            data-path={path}
+            checked={value === true}
+            onChange={(event) => onChange(event.currentTarget.checked)}
+          />
+          {reset}
+        </div>
+      );
+    case 'choice':
+      return (
+        <Select
+          {...common}
+          data={[...field.options]}
+          value={String(value)}
+          allowDeselect={false}
+          onChange={(next) => next !== null && onChange(next)}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+        />
+      );
+    default:
+      return (
+        <NumberInput
+          {...common}
+          value={value as number | string}
+          allowDecimal={field.type === 'number'}
+          // Out of range is said, not silently corrected.
+          clampBehavior="none"
+          hideControls
+          {...(reset ? { rightSection: reset } : {})}
+          onChange={onChange}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+        />
+      );
+  }
+}

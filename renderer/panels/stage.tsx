@@ -1,0 +1,292 @@
+/** The stage: one episode, or two side by side on one clock with one camera. */
+
+import { Badge, Group, Loader, Stack, Text, Tooltip } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
+import { useConnection } from '../lab.ts';
+import { CommandButton } from '../parts/command-button.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { StageView } from '../stage/view.ts';
+import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
+import { useView } from '../state/layout.ts';
+import { frameIndex, framePosition } from '../state/player.ts';
+import { clock, type SlotName, usePlayers } from '../state/players.ts';
+import { useRuns } from '../state/runs.ts';
+import { grouped } from '../timeline/scale.ts';
+import { Welcome } from './welcome.tsx';
+
+/** The views on screen; a camera moved in one moves in all. */
+const views = new Map<SlotName, StageView>();
+
+export function StagePanel() {
+  const compare = usePlayers((state) => state.compare);
+  const isEmpty = usePlayers((state) => state.a.source.type === 'none');
+  const hasRuns = useRuns((state) => state.runs.size > 0);
+  const loaded = useRuns((state) => state.loaded);
+  if (loaded && isEmpty && !compare && !hasRuns) return <Welcome />;
+  return (
+    <div className="stages">
+      <StageSlot name="a" lettered={compare} />
+      {compare && <StageSlot name="b" lettered />}
+    </div>
+  );
+}
+
+function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lettered: boolean }) {
+  const slot = usePlayers((state) => state[name]);
+  return (
+    <section className="stage-slot" aria-label={lettered ? `Stage ${name.toUpperCase()}` : 'Stage'}>
+      <StageHeader name={name} lettered={lettered} />
+      <div className="stage-body">
+        <StageCanvas name={name} />
+        {slot.status === 'failed' && (
+          <div className="stage-message" role="alert">
+            <Text fw={600}>This episode could not be opened</Text>
+            <Text size="sm" c="dimmed">
+              {slot.error}
+            </Text>
+          </div>
+        )}
+        {!slot.loaded && slot.status !== 'failed' && (
+          <div className="stage-message">
+            <Placeholder name={name} />
+          </div>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Placeholder({ name }: { readonly name: SlotName }) {
+  const slot = usePlayers((state) => state[name]);
+  const status = useConnection((state) => state.status);
+  const runId = slot.source.type === 'live' ? slot.source.runId : null;
+  const phase = useRuns((state) => (runId === null ? null : (state.runs.get(runId)?.phase ?? null)));
+  if (status !== 'open') return <Text c="dimmed">Connecting to the lab…</Text>;
+  if (slot.source.type === 'live')
+    return (
+      <Stack align="center" gap="xs">
+        <Loader size="sm" type="dots" />
+        <Text size="sm" c="dimmed">
+          Waiting for the first episode of this run{phase ? ` (${phase})` : ''}
+        </Text>
+      </Stack>
+    );
+  if (slot.status === 'loading') return <Loader size="sm" aria-label="Loading the episode" />;
+  return (
+    <Text size="sm" c="dimmed">
+      {name === 'b'
+        ? 'Shift-click an episode, or press its B button, to open it here'
+        : 'Pick an episode from the list'}
+    </Text>
+  );
+}
+
+function StageHeader({ name, lettered }: { readonly name: SlotName; readonly lettered: boolean }) {
+  const { loaded, source } = usePlayers((state) => state[name]);
+  const liveRun = useRuns((state) => (source.type === 'live' ? state.runs.get(source.runId) : undefined));
+  return (
+    <header className="stage-header">
+      {lettered && (
+        <Badge variant="filled" color={name === 'a' ? 'blue' : 'orange'} radius="sm" size="sm">
+          {name.toUpperCase()}
+        </Badge>
+      )}
+      {loaded ? (
+        <>
+          <Text size="sm" fw={600} className="stage-run" truncate>
+            {loaded.episode.runName}
+          </Text>
+          <Text size="xs" c="dimmed" className="stage-facts" truncate>
+            episode {loaded.episode.id} · seed {loaded.episode.seed} · {loaded.episode.kind}
+          </Text>
+          <Outcome success={loaded.episode.success} ending={loaded.episode.ending} />
+          <StageNow name={name} />
+        </>
+      ) : (
+        <Text size="sm" c="dimmed">
+          {liveRun?.name ?? 'No episode'}
+        </Text>
+      )}
+      <span className="grow" />
+      {source.type === 'live' && (
+        <Badge
+          color="red"
+          variant="light"
+          radius="sm"
+          size="sm"
+          data-testid="live-badge"
+          leftSection={<span className="live-dot" />}
+          className="no-caps"
+        >
+          LIVE{loaded ? ` at ${grouped(loaded.episode.trainedSteps)} steps` : ''}
+        </Badge>
+      )}
+      {name === 'a' && !lettered && (
+        <CommandButton command="compare" icon="compare" size="sm" testId="compare" />
+      )}
+      {name === 'b' && (
+        <Group gap={2} wrap="nowrap">
+          <CommandButton command="swap" icon="swap" size="sm" />
+          <CommandButton command="close-b" icon="close" size="sm" />
+        </Group>
+      )}
+    </header>
+  );
+}
+
+export function Outcome({ success, ending }: { readonly success: boolean; readonly ending: string }) {
+  const label = success ? 'success' : ending === 'diverged' ? 'diverged' : 'no success';
+  const colour = success ? 'teal' : ending === 'diverged' ? 'red' : 'gray';
+  return (
+    <Tooltip label={`The episode ended ${ending}`} openDelay={400}>
+      <Badge
+        color={colour}
+        variant="light"
+        radius="sm"
+        size="sm"
+        className="no-caps"
+        leftSection={<Icon name={success ? 'check' : 'cross'} size={10} />}
+      >
+        {label}
+      </Badge>
+    </Tooltip>
+  );
+}
+
+function StageNow({ name }: { readonly name: SlotName }) {
+  const loaded = usePlayers((state) => state[name].loaded);
+  const frame = useFrame(name);
+  if (!loaded) return null;
+  const stage = loaded.trueStage[frame] ?? 0;
+  return (
+    <Badge variant="default" radius="sm" size="sm" className="no-caps" data-testid={`stage-now-${name}`}>
+      {loaded.stages[stage]?.title ?? `stage ${stage}`}
+    </Badge>
+  );
+}
+
+/** Circumference of the two rings of the progress label. */
+const outer = 2 * Math.PI * 17;
+const inner = 2 * Math.PI * 12;
+
+function StageCanvas({ name }: { readonly name: SlotName }) {
+  const host = useRef<HTMLDivElement>(null);
+  const label = useRef<HTMLDivElement>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const scheme = useScheme();
+  const loaded = usePlayers((state) => state[name].loaded);
+  const camera = useView((state) => state.camera);
+  const view = useRef<StageView | null>(null);
+
+  useEffect(() => {
+    if (!host.current) return;
+    try {
+      const made = new StageView(
+        host.current,
+        { scheme, reducedMotion: prefersReducedMotion() },
+        {
+          onDraw: (anchor) => placeLabel(label.current, anchor, usePlayers.getState()[name].loaded),
+          onCamera: (pose) => {
+            for (const [other, one] of views) if (other !== name) one.place(pose);
+          },
+        },
+      );
+      made.canvas.dataset['testid'] = `stage-${name}`;
+      made.canvas.setAttribute('role', 'img');
+      made.canvas.setAttribute('aria-label', `3D view ${name.toUpperCase()}; drag to turn, wheel to zoom`);
+      const sibling = [...views.values()][0];
+      views.set(name, made);
+      view.current = made;
+      made.load(usePlayers.getState()[name].loaded);
+      if (sibling) made.place(sibling.pose());
+      const follow = (): void => {
+        const episode = usePlayers.getState()[name].loaded;
+        if (episode) made.setFrame(framePosition(clock.state.time, episode.controlDt, episode.length));
+      };
+      follow();
+      const stop = clock.subscribe(follow);
+      return () => {
+        stop();
+        views.delete(name);
+        view.current = null;
+        made.dispose();
+      };
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    }
+  }, [name]);
+
+  useEffect(() => {
+    view.current?.setScheme(scheme);
+  }, [scheme]);
+
+  useEffect(() => {
+    view.current?.load(loaded);
+    const sibling = name === 'b' ? views.get('a') : undefined;
+    if (sibling && usePlayers.getState().a.loaded) view.current?.place(sibling.pose());
+    if (loaded) view.current?.setFrame(framePosition(clock.state.time, loaded.controlDt, loaded.length));
+  }, [loaded, name]);
+
+  useEffect(() => {
+    // Only A flies; B follows A's camera.
+    if (camera.count > 0 && name === 'a') view.current?.fly(camera.preset);
+  }, [camera, name]);
+
+  return (
+    <>
+      <div ref={host} className="stage-host" />
+      <div ref={label} className="stage-label" aria-hidden="true" hidden>
+        <svg width="42" height="42" viewBox="0 0 42 42" aria-hidden="true">
+          <circle cx="21" cy="21" r="17" className="ring-back" />
+          <circle cx="21" cy="21" r="17" className="ring-true" strokeDasharray={outer} />
+          <circle cx="21" cy="21" r="12" className="ring-learned" strokeDasharray={inner} />
+        </svg>
+        <div className="stage-label-text">
+          <div className="label-true" />
+          <div className="label-learned" />
+        </div>
+      </div>
+      {failure && (
+        <div className="stage-message" role="alert">
+          <Text fw={600}>The 3D view could not start</Text>
+          <Text size="sm" c="dimmed">
+            {failure}. Check that WebGL is switched on.
+          </Text>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** Straight into the page, at screen rate, past React. */
+function placeLabel(
+  element: HTMLDivElement | null,
+  anchor: { readonly x: number; readonly y: number } | null,
+  loaded: ReturnType<typeof usePlayers.getState>['a']['loaded'],
+): void {
+  if (!element) return;
+  element.hidden = !anchor || !loaded;
+  if (!anchor || !loaded) return;
+  const frame = frameIndex(clock.state.time, loaded.controlDt, loaded.length);
+  const truth = loaded.trueProgress[frame] ?? 0;
+  const learned = loaded.learned[0]?.values[frame];
+  // Beside the tool; on its other side where the view ends.
+  const room = element.parentElement?.clientWidth ?? 0;
+  const fits = anchor.x + 16 + element.offsetWidth < room - 6;
+  const x = fits ? anchor.x + 16 : anchor.x - 16 - element.offsetWidth;
+  element.style.transform = `translate(${Math.round(Math.max(6, x))}px, ${Math.round(Math.max(6, anchor.y - 50))}px)`;
+  const [, ringTrue, ringLearned] = element.querySelectorAll('circle');
+  ringTrue?.setAttribute('stroke-dashoffset', String(outer * (1 - truth)));
+  ringLearned?.setAttribute('stroke-dashoffset', String(inner * (1 - (learned ?? 0))));
+  const [textTrue, textLearned] = element.querySelectorAll('.stage-label-text > div');
+  if (textTrue) textTrue.textContent = `true ${truth.toFixed(2)}`;
+  if (textLearned) textLearned.textContent = learned === undefined ? '' : `learned ${learned.toFixed(2)}`;
+}
+
+export function EmptyHint({ children }: { readonly children: string }) {
+  return (
+    <Text size="sm" c="dimmed" ta="center" p="lg">
+      {children}
+    </Text>
+  );
+}

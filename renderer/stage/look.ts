@@ -1,0 +1,113 @@
+/** What bodies look like, by role and colour scheme. Everything made here is owned, and disposed, by the caller. */
+
+import * as three from 'three';
+import { RoundedBoxGeometry } from 'three/examples/jsm/geometries/RoundedBoxGeometry.js';
+import type { BodyInfo } from '../../lab/api.ts';
+import type { Scheme } from '../state/colours.ts';
+
+type Role = BodyInfo['role'];
+
+interface Finish {
+  readonly colour: Readonly<Record<Scheme, string>>;
+  readonly roughness: number;
+  readonly metalness: number;
+  readonly opacity?: number;
+}
+
+const finishes: Readonly<Record<Role, Finish>> = {
+  floor: { colour: { dark: '#20242b', light: '#e9ebee' }, roughness: 0.95, metalness: 0 },
+  table: { colour: { dark: '#4b525e', light: '#d9d5cd' }, roughness: 0.72, metalness: 0.02 },
+  link: { colour: { dark: '#e4e6ea', light: '#e4e7eb' }, roughness: 0.38, metalness: 0.08 },
+  joint: { colour: { dark: '#39404c', light: '#424a57' }, roughness: 0.45, metalness: 0.45 },
+  gripper: { colour: { dark: '#4f9ae8', light: '#2f7fd1' }, roughness: 0.4, metalness: 0.2 },
+  object: { colour: { dark: '#f2803f', light: '#e86f2a' }, roughness: 0.55, metalness: 0.02 },
+  goal: { colour: { dark: '#35d6a8', light: '#009a70' }, roughness: 0.5, metalness: 0, opacity: 0.26 },
+  marker: { colour: { dark: '#9fd6f5', light: '#3b8fbd' }, roughness: 0.6, metalness: 0, opacity: 0.4 },
+};
+
+export const roleColour = (role: Role, scheme: Scheme): string => finishes[role].colour[scheme];
+
+export function geometryOf(body: BodyInfo): three.BufferGeometry {
+  const { shape } = body;
+  switch (shape.type) {
+    case 'box': {
+      const [x, y, z] = shape.size;
+      return new RoundedBoxGeometry(x, y, z, 3, Math.min(0.012, Math.min(x, y, z) * 0.14));
+    }
+    case 'sphere':
+      return new three.SphereGeometry(shape.radius, 32, 20);
+    // Ours run along local z, three's along local y.
+    case 'capsule':
+      return new three.CapsuleGeometry(shape.radius, shape.length, 10, 28).rotateX(Math.PI / 2);
+    case 'cylinder':
+      return new three.CylinderGeometry(shape.radius, shape.radius, shape.length, 40).rotateX(Math.PI / 2);
+  }
+}
+
+export function materialOf(role: Role, scheme: Scheme): three.MeshStandardMaterial {
+  const { colour, roughness, metalness, opacity } = finishes[role];
+  return new three.MeshStandardMaterial({
+    color: colour[scheme],
+    roughness,
+    metalness,
+    ...(opacity === undefined ? {} : { transparent: true, opacity, depthWrite: false }),
+  });
+}
+
+/** The largest half-extent of a body, for framing and for the goal's ring. */
+export function radiusOf(body: BodyInfo): number {
+  const { shape } = body;
+  switch (shape.type) {
+    case 'box':
+      return Math.max(...shape.size) / 2;
+    case 'sphere':
+      return shape.radius;
+    case 'capsule':
+      return shape.length / 2 + shape.radius;
+    case 'cylinder':
+      return Math.max(shape.length / 2, shape.radius);
+  }
+}
+
+/** Lines every 10 cm and every metre that fade out with distance from the middle of the picture. */
+export function groundGrid(scheme: Scheme): three.Mesh<three.PlaneGeometry, three.ShaderMaterial> {
+  const material = new three.ShaderMaterial({
+    transparent: true,
+    depthWrite: false,
+    uniforms: {
+      colour: { value: new three.Color(scheme === 'dark' ? '#93a1b5' : '#5b6675') },
+      strength: { value: scheme === 'dark' ? 0.34 : 0.2 },
+      reach: { value: 2.6 },
+      middle: { value: new three.Vector2() },
+    },
+    vertexShader: /* glsl */ `
+      varying vec2 at;
+      void main() {
+        vec4 world = modelMatrix * vec4(position, 1.0);
+        at = world.xy;
+        gl_Position = projectionMatrix * viewMatrix * world;
+      }`,
+    fragmentShader: /* glsl */ `
+      varying vec2 at;
+      uniform vec3 colour;
+      uniform float strength;
+      uniform float reach;
+      uniform vec2 middle;
+      float line(float cell) {
+        vec2 p = at / cell;
+        vec2 width = fwidth(p);
+        vec2 d = abs(fract(p - 0.5) - 0.5) / max(width, vec2(1e-6));
+        float near = 1.0 - min(min(d.x, d.y), 1.0);
+        return near * (1.0 - smoothstep(0.25, 0.9, max(width.x, width.y)));
+      }
+      void main() {
+        float fade = 1.0 - smoothstep(reach * 0.15, reach, length(at - middle));
+        float alpha = max(line(0.1) * 0.35, line(1.0)) * fade * strength;
+        if (alpha < 0.003) discard;
+        gl_FragColor = vec4(colour, alpha);
+      }`,
+  });
+  const mesh = new three.Mesh(new three.PlaneGeometry(12, 12), material);
+  mesh.renderOrder = -1;
+  return mesh;
+}

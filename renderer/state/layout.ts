@@ -1,0 +1,109 @@
+/** Choices about the window itself that outlive it, and the handle by which commands reach the panels. */
+
+import type { DockviewApi } from 'dockview-react';
+import { create } from 'zustand';
+import { Palette } from './colours.ts';
+
+const memory = {
+  get(key: string): string | null {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      // Storage may be denied; the window then simply forgets.
+      return null;
+    }
+  },
+  set(key: string, value: string): void {
+    try {
+      localStorage.setItem(key, value);
+    } catch {
+      // As above.
+    }
+  },
+  remove(key: string): void {
+    try {
+      localStorage.removeItem(key);
+    } catch {
+      // As above.
+    }
+  },
+};
+
+export const layoutKey = 'reward-lab.layout.v1';
+
+export interface ViewState {
+  /** Reward terms as they enter the sum, or as they came. */
+  readonly weighted: boolean;
+  readonly timelineTable: boolean;
+  readonly hidden: ReadonlySet<string>;
+  readonly metrics: readonly string[] | null;
+  /** Weight of the past in the curves' exponential mean; 0 = raw. */
+  readonly smoothing: number;
+  readonly shortcutsOpen: boolean;
+  /** The preset the cameras were last sent to; `count` makes the same preset a new wish. */
+  readonly camera: { readonly preset: CameraPreset; readonly count: number };
+}
+
+export type CameraPreset = 'perspective' | 'front' | 'side' | 'top';
+
+const saved = JSON.parse(memory.get('reward-lab.view') ?? '{}') as Partial<
+  Pick<ViewState, 'weighted' | 'smoothing'> & { metrics: string[]; hidden: string[] }
+>;
+
+export const useView = create<ViewState>()(() => ({
+  weighted: saved.weighted ?? false,
+  timelineTable: false,
+  hidden: new Set(saved.hidden ?? []),
+  metrics: saved.metrics ?? null,
+  smoothing: saved.smoothing ?? 0,
+  shortcutsOpen: false,
+  camera: { preset: 'perspective', count: 0 },
+}));
+
+useView.subscribe((state) => {
+  const { weighted, smoothing, metrics } = state;
+  memory.set(
+    'reward-lab.view',
+    JSON.stringify({ weighted, smoothing, ...(metrics ? { metrics } : {}), hidden: [...state.hidden] }),
+  );
+});
+
+export const palette = new Palette({
+  load: () => JSON.parse(memory.get('reward-lab.palette') ?? '{}') as Record<string, number>,
+  save: (slots) => memory.set('reward-lab.palette', JSON.stringify(slots)),
+});
+
+let dock: DockviewApi | null = null;
+
+export function setDock(api: DockviewApi | null): void {
+  dock = api;
+}
+
+export function focusPanel(id: string): void {
+  dock?.getPanel(id)?.api.setActive();
+}
+
+export function savedLayout(): unknown {
+  const text = memory.get(layoutKey);
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+export function saveLayout(layout: unknown): void {
+  memory.set(layoutKey, JSON.stringify(layout));
+}
+
+export function forgetLayout(): void {
+  memory.remove(layoutKey);
+}
+
+export function toggleSeries(name: string): void {
+  useView.setState((state) => {
+    const hidden = new Set(state.hidden);
+    if (!hidden.delete(name)) hidden.add(name);
+    return { hidden };
+  });
+}

@@ -1,0 +1,152 @@
+/** An opened episode as the panels use it: the packed arrays of `episodes.open`, named and checked. Pure. */
+
+import type { BodyInfo, Episode, OpenedEpisode } from '../../lab/api.ts';
+import { type PackedArray, unpack } from '../../lab/pack.ts';
+
+type Numbers = Float64Array | Float32Array;
+
+export interface Term {
+  readonly id: string;
+  /** Each [T]. */
+  readonly raw: Numbers;
+  readonly weight: Numbers;
+  readonly product: Numbers;
+}
+
+export interface LoadedEpisode {
+  readonly episode: Episode;
+  readonly bodies: readonly BodyInfo[];
+  readonly stages: readonly { readonly id: string; readonly title: string }[];
+  /** Seconds per control step. */
+  readonly controlDt: number;
+  /** Control steps T; there are T + 1 frames. */
+  readonly length: number;
+  readonly duration: number;
+  /** [T + 1, bodies, 7] */
+  readonly poses: Float32Array;
+  readonly trueProgress: Float32Array;
+  readonly trueStage: Uint8Array;
+  readonly trueSuccess: Uint8Array;
+  readonly terms: readonly Term[];
+  /** [T]; null where no reward was recorded. */
+  readonly total: Numbers | null;
+  readonly value: Numbers | null;
+  readonly learned: readonly {
+    readonly key: string;
+    readonly title: string;
+    readonly values: Float32Array;
+  }[];
+}
+
+/** @throws RangeError naming the episode and the array when one is missing or of the wrong length. */
+export function loadEpisode(opened: OpenedEpisode, bytes: ArrayBuffer): LoadedEpisode {
+  const arrays: Record<string, PackedArray> = unpack(bytes);
+  const { episode, bodies, stages, controlDt } = opened;
+  const frames = episode.length + 1;
+  function take<A extends PackedArray>(name: string, kind: new (n: number) => A, length: number): A {
+    const array = arrays[name];
+    if (!(array instanceof kind) || array.length !== length) {
+      const found = array ? `${array.constructor.name} of ${array.length}` : 'nothing';
+      throw new RangeError(`Episode ${episode.id}: ${name} is ${found}, wanted ${kind.name} of ${length}`);
+    }
+    return array;
+  }
+  function maybe(name: string): Numbers | null {
+    const array = arrays[name];
+    return array instanceof Float64Array || array instanceof Float32Array ? array : null;
+  }
+  return {
+    episode,
+    bodies,
+    stages,
+    controlDt,
+    length: episode.length,
+    duration: episode.length * controlDt,
+    poses: take('poses', Float32Array, frames * bodies.length * 7),
+    trueProgress: take('trueProgress', Float32Array, frames),
+    trueStage: take('trueStage', Uint8Array, frames),
+    trueSuccess: take('trueSuccess', Uint8Array, frames),
+    terms: opened.terms.flatMap((id) => {
+      const raw = maybe(`reward/${id}/raw`);
+      const weight = maybe(`reward/${id}/weight`);
+      const product = maybe(`reward/${id}/product`);
+      return raw && weight && product ? [{ id, raw, weight, product }] : [];
+    }),
+    total: maybe('reward/total'),
+    value: maybe('value'),
+    learned: opened.learned.flatMap(({ key, title }) => {
+      const values = arrays[key] ?? arrays[`learned/${key}`];
+      return values instanceof Float32Array && values.length === frames ? [{ key, title, values }] : [];
+    }),
+  };
+}
+
+/** Consecutive frames of one true stage: start <= frame < end. */
+export interface StageBand {
+  readonly stage: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+export function stageBands(trueStage: Uint8Array): StageBand[] {
+  const bands: StageBand[] = [];
+  let start = 0;
+  for (let t = 1; t <= trueStage.length; t++) {
+    if (t < trueStage.length && trueStage[t] === trueStage[start]) continue;
+    bands.push({ stage: trueStage[start]!, start, end: t });
+    start = t;
+  }
+  return bands;
+}
+
+/** Frames at which success begins. */
+export function successStarts(trueSuccess: Uint8Array): number[] {
+  const starts: number[] = [];
+  for (let t = 0; t < trueSuccess.length; t++) {
+    if (trueSuccess[t] === 1 && (t === 0 || trueSuccess[t - 1] === 0)) starts.push(t);
+  }
+  return starts;
+}
+
+/** One line of the timeline. `perFrame` series have T + 1 points, reward series T (the step that leads out of a frame). */
+export interface Series {
+  /** Names the colour. */
+  readonly name: string;
+  readonly label: string;
+  readonly lane: 'progress' | 'reward';
+  readonly values: ArrayLike<number>;
+}
+
+export function seriesOf(episode: LoadedEpisode, weighted: boolean): Series[] {
+  const single = episode.learned.length === 1;
+  return [
+    { name: 'progress/true', label: 'true progress', lane: 'progress', values: episode.trueProgress },
+    ...episode.learned.map(
+      ({ key, title, values }): Series => ({
+        name: single ? 'progress/learned' : `progress/${key}`,
+        label: `learned: ${title}`,
+        lane: 'progress',
+        values,
+      }),
+    ),
+    ...episode.terms.map(
+      (term): Series => ({
+        name: `reward/${term.id}`,
+        label: term.id,
+        lane: 'reward',
+        values: weighted ? term.product : term.raw,
+      }),
+    ),
+    ...(episode.total
+      ? [{ name: 'reward/total', label: 'total', lane: 'reward', values: episode.total } as Series]
+      : []),
+    ...(episode.value
+      ? [{ name: 'value', label: 'critic value', lane: 'reward', values: episode.value } as Series]
+      : []),
+  ];
+}
+
+/** The reward of a step belongs to the frame it leads out of; the last frame has none. */
+export function valueAt(series: Series, frame: number): number | undefined {
+  return series.values[frame];
+}

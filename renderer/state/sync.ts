@@ -1,0 +1,106 @@
+/**
+ * Keeps the window in step with the lab: everything once on connecting, then a long poll for what is new. The lab keeps
+ * only the newest event of each kind for us, so a slow window costs nobody anything.
+ */
+
+import { notifications } from '@mantine/notifications';
+import type { LabEvent, Run } from '../../lab/api.ts';
+import { lab, whenOpen } from '../lab.ts';
+import { reloadEpisodes } from './episodes.ts';
+import { readLink } from './link.ts';
+import { followNewest, followRun, openEpisode, usePlayers } from './players.ts';
+import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
+
+const alertColour = { info: 'blue', warning: 'yellow', error: 'red' } as const;
+
+/** Alerts and endings are said once, when they come while someone watches; old ones stay in the run's row. */
+function announce(before: Run | undefined, after: Run): void {
+  if (!before) return;
+  for (const alert of after.alerts.slice(before.alerts.length)) {
+    notifications.show({ title: after.name, message: alert.message, color: alertColour[alert.level] });
+  }
+  if (before.status === after.status) return;
+  if (after.status === 'done') {
+    const rate = after.evaluation ? `success ${(100 * after.evaluation.success).toFixed(0)} %` : 'finished';
+    notifications.show({ title: `${after.name} is done`, message: rate, color: 'teal' });
+  }
+  if (after.status === 'failed' || after.status === 'crashed') {
+    notifications.show({
+      title: `${after.name} ${after.status}`,
+      message: after.error ?? 'No reason was given',
+      color: 'red',
+      autoClose: false,
+    });
+  }
+}
+
+function take(events: readonly LabEvent[]): void {
+  if (events.length === 0) return;
+  const before = useRuns.getState();
+  for (const event of events) if (event.type === 'run') announce(before.runs.get(event.run.id), event.run);
+  useRuns.setState(foldEvents(before, events));
+  if (events.some((event) => event.type === 'episode')) followNewest();
+}
+
+async function loadAll(): Promise<void> {
+  const [info, catalog, runs] = await Promise.all([lab.app.info(), lab.catalog(), lab.runs.list()]);
+  const first = !useRuns.getState().loaded;
+  useRuns.setState({ info, catalog, runs: new Map(runs.map((run) => [run.id, run])), loaded: true });
+  if (first) await openSomething();
+  reloadEpisodes();
+}
+
+/** On the first sight of a project: what the address asks for, else the newest run with its newest episode. */
+async function openSomething(): Promise<void> {
+  const link = readLink(location.hash);
+  const runs = sortedRuns(useRuns.getState().runs);
+  const run = runs.find(({ id }) => id === link.run) ?? runs.find(({ episodes }) => episodes > 0) ?? runs[0];
+  if (run) await selectRun(run.id, link.a === undefined);
+  if (link.a !== undefined) void openEpisode('a', link.a);
+  if (link.b !== undefined) void openEpisode('b', link.b);
+}
+
+/** Selects a run; its newest episode is opened, or followed while the run is at work, if `open` says so. */
+export async function selectRun(id: number, open = true): Promise<void> {
+  useRuns.setState({ selected: id });
+  if (!open) return;
+  const run = useRuns.getState().runs.get(id);
+  if (!useRuns.getState().newest.has(id)) {
+    const { items } = await lab.episodes.list({ runId: id, sort: 'id', descending: true, limit: 1 });
+    const newest = items[0];
+    if (newest) useRuns.setState((state) => ({ newest: new Map(state.newest).set(id, newest) }));
+  }
+  if (useRuns.getState().selected !== id) return;
+  if (run && isActive(run)) followRun(id);
+  else {
+    const newest = useRuns.getState().newest.get(id);
+    if (newest && usePlayers.getState().a.loaded?.episode.id !== newest.id) await openEpisode('a', newest.id);
+  }
+}
+
+/** Puts a run that was just started on screen. */
+export async function showStarted(id: number): Promise<void> {
+  const runs = await lab.runs.list();
+  useRuns.setState({ runs: new Map(runs.map((run) => [run.id, run])), selected: id });
+  followRun(id);
+}
+
+/** Never returns; survives the lab going away and coming back. */
+export async function keepInStep(): Promise<never> {
+  for (;;) {
+    await whenOpen();
+    try {
+      await loadAll();
+      let cursor = 0;
+      for (;;) {
+        const news = await lab.watch({ cursor, waitMs: 15_000 });
+        cursor = news.cursor;
+        take(news.events);
+      }
+    } catch (error) {
+      // Either the connection is gone (whenOpen waits for the next one) or the lab refused; both are tried again.
+      console.warn('Lost step with the lab:', error);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+}
