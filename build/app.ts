@@ -50,7 +50,7 @@ export function toJavaScript(file: string, source: string): string {
     .reduce((text, end) => `${text.slice(0, end - 2)}js${text.slice(end)}`, stripped);
 }
 
-async function bundlePreload(): Promise<void> {
+async function bundlePreload(appDir: string): Promise<void> {
   const { build } = await import('vite');
   await build({
     configFile: false,
@@ -68,10 +68,8 @@ async function bundlePreload(): Promise<void> {
   });
 }
 
-/** Returns true when it built. */
-export async function buildApp({ force = false } = {}): Promise<boolean> {
-  const hash = hashOf(root, inputs);
-  if (!force && !isStale(stampFile, hash)) return false;
+/** Writes the whole app into `appDir`, which is emptied first. */
+export async function writeApp(appDir: string): Promise<void> {
   rmSync(appDir, { recursive: true, force: true });
   for (const file of folders.flatMap((folder) => filesUnder(root, folder))) {
     if (file === 'electron/preload.ts') continue;
@@ -90,7 +88,14 @@ export async function buildApp({ force = false } = {}): Promise<boolean> {
     join(appDir, 'package.json'),
     `${JSON.stringify({ name, version, type: 'module', main: 'electron/main.js' }, null, 2)}\n`,
   );
-  await bundlePreload();
+  await bundlePreload(appDir);
+}
+
+/** Writes dist/app when its sources have changed. Returns true when it did. */
+export async function buildApp({ force = false } = {}): Promise<boolean> {
+  const hash = hashOf(root, inputs);
+  if (!force && !isStale(stampFile, hash)) return false;
+  await writeApp(appDir);
   stamp(stampFile, hash);
   return true;
 }
