@@ -62,7 +62,7 @@ export const scene = {
   fingerMass: 0.2,
   fingerForce: 10,
   fingerSpeed: 0.1,
-  fingerFriction: 0.8,
+  fingerFriction: 0.5,
   openingMax: 0.04,
   gripperSpeed: 0.15,
   gripperAcceleration: 2.5,
@@ -390,20 +390,23 @@ function stepOne(spec: WorldSpec, states: Float64Array, o: number, ax: number, a
         vz += (tableNormal - before) * inverseMass;
 
         const most = spec.tableFriction * tableNormal;
+        // Sliding and spinning share the friction (ellipsoidal limit surface): what turns slides more easily.
         let x = tableX - vx * scene.blockMass;
         let y = tableY - vy * scene.blockMass;
-        const size = Math.sqrt(x * x + y * y);
+        let twist = tableSpin - spin / inverseInertia;
+        const lever = twist / spinLever;
+        const size = Math.sqrt(x * x + y * y + lever * lever);
         if (size > most) {
-          x *= most / size;
-          y *= most / size;
+          const share = most / size;
+          x *= share;
+          y *= share;
+          twist *= share;
         }
         vx += (x - tableX) * inverseMass;
         vy += (y - tableY) * inverseMass;
+        spin += (twist - tableSpin) * inverseInertia;
         tableX = x;
         tableY = y;
-
-        const twist = clampTo(tableSpin - spin / inverseInertia, most * spinLever);
-        spin += (twist - tableSpin) * inverseInertia;
         tableSpin = twist;
       }
       for (let i = 0; i < contacts; i++) {
