@@ -1,0 +1,64 @@
+import type { OpenedDatabase } from './database.ts';
+import { bytesOf, hash64 } from './rows.ts';
+import type { CheckpointRow, Store } from './types.ts';
+
+interface Row extends CheckpointRow {
+  readonly bytes: Buffer;
+}
+
+const columns = 'id, run_id AS runId, step, hash, created_at AS createdAt';
+
+export function openCheckpoints({ db, write }: OpenedDatabase): Store['checkpoints'] {
+  const one = db.prepare<[number], Row>(`SELECT ${columns}, bytes FROM checkpoints WHERE id = ?`);
+  // Newest by id, not by step: a run that was resumed from further back writes smaller steps again.
+  const latest = db
+    .prepare<[number], number>('SELECT id FROM checkpoints WHERE run_id = ? ORDER BY id DESC LIMIT 1')
+    .pluck();
+  const ofRun = db.prepare<[number], CheckpointRow>(
+    `SELECT ${columns} FROM checkpoints WHERE run_id = ? ORDER BY id`,
+  );
+  const hasRun = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const insert = db.prepare(
+    'INSERT INTO checkpoints (run_id, step, hash, created_at, bytes) VALUES (?, ?, ?, ?, ?)',
+  );
+  const prune = db.prepare(`DELETE FROM checkpoints WHERE run_id = @run
+    AND id NOT IN (SELECT id FROM checkpoints WHERE run_id = @run ORDER BY id DESC LIMIT @keep)
+    AND NOT EXISTS (SELECT 1 FROM lineage WHERE from_node = 'checkpoint:' || checkpoints.id)
+    AND NOT EXISTS (SELECT 1 FROM lineage WHERE to_node = 'checkpoint:' || checkpoints.id)`);
+
+  function get(id: number): CheckpointRow & { readonly bytes: Uint8Array } {
+    const row = one.get(id);
+    if (row === undefined) throw new RangeError(`There is no checkpoint ${id} in this project`);
+    const found = hash64(row.bytes);
+    if (found !== row.hash) {
+      throw new Error(`Checkpoint ${id}: stored bytes are damaged (hash ${found}, wanted ${row.hash})`);
+    }
+    return { ...row, bytes: bytesOf(row.bytes) };
+  }
+
+  return {
+    add(runId, step, bytes) {
+      return write(() => {
+        if (hasRun.get(runId) === undefined) {
+          throw new RangeError(`There is no run ${runId} in this project; the checkpoint was not stored`);
+        }
+        const hash = hash64(bytes);
+        const createdAt = Date.now();
+        const id = Number(insert.run(runId, step, hash, createdAt, bytes).lastInsertRowid);
+        return { id, runId, step, hash, createdAt };
+      });
+    },
+    latest(runId) {
+      const id = latest.get(runId);
+      return id === undefined ? undefined : get(id);
+    },
+    get,
+    list: (runId) => ofRun.all(runId),
+    prune(runId, keep) {
+      if (!Number.isInteger(keep) || keep < 1) {
+        throw new RangeError(`Checkpoints of run ${runId}: keep ${keep}, wanted at least 1`);
+      }
+      write(() => prune.run({ run: runId, keep }));
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import type { OpenedDatabase } from './database.ts';
+import { DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
+import { numberOf } from './rows.ts';
+import type { Column, EpisodeQuery, EpisodeRow, Store } from './types.ts';
+
+interface Row extends Omit<EpisodeRow, 'success' | 'verified' | 'finalProgress' | 'returnTotal' | 'returns'> {
+  readonly success: 0 | 1;
+  readonly verified: 0 | 1 | null;
+  readonly finalProgress: number | null;
+  readonly returnTotal: number | null;
+}
+
+interface Return {
+  readonly episodeId: number;
+  readonly name: string;
+  readonly value: number | null;
+}
+
+type Filter = Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success'>;
+
+const sortColumns: Readonly<Record<NonNullable<EpisodeQuery['sort']>, string>> = {
+  id: 'id',
+  length: 'length',
+  success: 'success',
+  finalProgress: 'final_progress',
+  returnTotal: 'return_total',
+  trainedSteps: 'trained_steps',
+  createdAt: 'created_at',
+};
+
+const columns = `id, run_id AS runId, task, kind, seed, trained_steps AS trainedSteps, length, ending, success,
+  final_progress AS finalProgress, return_total AS returnTotal, reward_hash AS rewardHash, checksum, verified,
+  created_at AS createdAt`;
+
+export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['episodes'] {
+  const one = db.prepare<[number], Row>(`SELECT ${columns} FROM episodes WHERE id = ?`);
+  const insert =
+    db.prepare(`INSERT INTO episodes (run_id, task, kind, seed, trained_steps, length, ending, success,
+    final_progress, return_total, reward_hash, checksum, created_at)
+    VALUES (@runId, @task, @kind, @seed, @trainedSteps, @length, @ending, @success, @finalProgress, @returnTotal,
+    @rewardHash, @checksum, @now)`);
+  const insertData = db.prepare('INSERT INTO episode_data (episode_id, bytes) VALUES (?, ?)');
+  const data = db.prepare<[number], Buffer>('SELECT bytes FROM episode_data WHERE episode_id = ?').pluck();
+  const hasRun = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const verify = db.prepare('UPDATE episodes SET verified = ? WHERE id = ?');
+  const returns = db.prepare<[string], Return>(`SELECT v.episode_id AS episodeId, t.name, v.value
+    FROM episode_returns v JOIN reward_terms t ON t.id = v.term_id
+    WHERE v.episode_id IN (SELECT value FROM json_each(?)) ORDER BY v.episode_id, v.term_id`);
+  const insertReturn = db.prepare(
+    'INSERT INTO episode_returns (episode_id, term_id, value) VALUES (?, ?, ?)',
+  );
+  const insertTerm = db.prepare('INSERT INTO reward_terms (name) VALUES (?)');
+  const term = db.prepare<[string], number>('SELECT id FROM reward_terms WHERE name = ?').pluck();
+  const terms = new Map<string, number>();
+  onRollback(() => terms.clear());
+
+  function termId(name: string): number {
+    const id = terms.get(name) ?? term.get(name) ?? Number(insertTerm.run(name).lastInsertRowid);
+    terms.set(name, id);
+    return id;
+  }
+
+  function rowsOf(rows: readonly Row[]): EpisodeRow[] {
+    const byEpisode = new Map<number, Record<string, number>>(rows.map(({ id }) => [id, {}]));
+    for (const { episodeId, name, value } of returns.all(JSON.stringify([...byEpisode.keys()]))) {
+      byEpisode.get(episodeId)![name] = numberOf(value);
+    }
+    return rows.map((row) => ({
+      ...row,
+      success: row.success === 1,
+      verified: row.verified === null ? null : row.verified === 1,
+      finalProgress: numberOf(row.finalProgress),
+      returnTotal: numberOf(row.returnTotal),
+      returns: byEpisode.get(row.id)!,
+    }));
+  }
+
+  function missing(id: number): RangeError {
+    return new RangeError(`There is no episode ${id} in this project`);
+  }
+
+  return {
+    add(episode) {
+      if (!Number.isInteger(episode.length) || episode.length < 0) {
+        throw new RangeError(
+          `Episode of run ${episode.runId}: length ${episode.length}, wanted a whole number`,
+        );
+      }
+      const bytes = encodeColumns(episode.columns);
+      return write(() => {
+        if (hasRun.get(episode.runId) === undefined) {
+          throw new RangeError(
+            `There is no run ${episode.runId} in this project; the episode was not stored`,
+          );
+        }
+        const { columns: _, returns: values, success, ...plain } = episode;
+        const row = { ...plain, success: success ? 1 : 0, now: Date.now() };
+        const id = Number(insert.run(row).lastInsertRowid);
+        insertData.run(id, bytes);
+        for (const [name, value] of Object.entries(values)) insertReturn.run(id, termId(name), value);
+        return id;
+      });
+    },
+    get(id) {
+      const row = one.get(id);
+      if (row === undefined) throw missing(id);
+      return rowsOf([row])[0]!;
+    },
+    list(query = {}) {
+      const { where, values } = conditions(query);
+      const total = db.prepare<unknown[], number>(`SELECT count(*) FROM episodes ${where}`).pluck();
+      const direction = query.descending === true ? 'DESC' : 'ASC';
+      const sort = sortColumns[query.sort ?? 'id'];
+      const order = sort === 'id' ? `id ${direction}` : `${sort} ${direction}, id ${direction}`;
+      // Sorted and cut by id alone, so that the rows in between are never read; -1 is SQLite's "no limit".
+      const page = db.prepare<unknown[], Row>(`SELECT ${columns} FROM episodes
+        WHERE id IN (SELECT id FROM episodes ${where} ORDER BY ${order} LIMIT ? OFFSET ?) ORDER BY ${order}`);
+      const rows = page.all(...values, query.limit ?? -1, query.offset ?? 0);
+      return { total: total.get(...values) ?? 0, items: rowsOf(rows) };
+    },
+    ids(query = {}) {
+      const { where, values } = conditions(query);
+      return db
+        .prepare<unknown[], number>(`SELECT id FROM episodes ${where} ORDER BY id`)
+        .pluck()
+        .all(...values);
+    },
+    columns(id, names) {
+      const bytes = data.get(id);
+      if (bytes === undefined) {
+        if (one.get(id) === undefined) throw missing(id);
+        throw new Error(`Episode ${id}: stored bytes are missing`);
+      }
+      return readColumns(id, bytes, names);
+    },
+    setVerified(id, ok) {
+      write(() => {
+        if (verify.run(ok ? 1 : 0, id).changes === 0) throw missing(id);
+      });
+    },
+  };
+}
+
+/** @throws Error naming the episode when the bytes are damaged; RangeError when a column is not there. */
+export function readColumns(id: number, bytes: Uint8Array, names?: readonly string[]): Map<string, Column> {
+  try {
+    return decodeColumns(bytes, names);
+  } catch (error) {
+    if (error instanceof DamagedBlobError) {
+      throw new Error(`Episode ${id}: stored bytes are damaged (${error.message})`, { cause: error });
+    }
+    if (error instanceof RangeError)
+      throw new RangeError(`Episode ${id}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function conditions({ runId, task, kind, success }: Filter): { where: string; values: (string | number)[] } {
+  const parts: string[] = [];
+  const values: (string | number)[] = [];
+  const equal = (column: string, value: string | number | undefined): void => {
+    if (value === undefined) return;
+    parts.push(`${column} = ?`);
+    values.push(value);
+  };
+  equal('run_id', runId);
+  equal('kind', kind);
+  equal('success', success === undefined ? undefined : Number(success));
+  equal('task', task);
+  return { where: parts.length === 0 ? '' : `WHERE ${parts.join(' AND ')}`, values };
+}

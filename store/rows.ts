@@ -1,0 +1,25 @@
+/** What the table files share: values that SQLite has no word for, hashes, JSON. */
+
+import { createHash } from 'node:crypto';
+
+/** SQLite stores NaN as NULL; the tables say so. */
+export const numberOf = (value: number | null): number => value ?? Number.NaN;
+
+/** First 64 bits of SHA-256, hex. */
+export const hash64 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+
+/** JSON has no NaN and no infinities: they are written as their names. */
+export function numbersToJson(values: Readonly<Record<string, number>>): string {
+  return JSON.stringify(values, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+  );
+}
+export function numbersFromJson(text: string): Record<string, number> {
+  const values = JSON.parse(text) as Record<string, number | string>;
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
+}
+
+/** A blob of better-sqlite3 is a view into memory of its own; handed out as plain bytes. */
+export const bytesOf = (blob: Buffer): Uint8Array =>
+  new Uint8Array(blob.buffer, blob.byteOffset, blob.length);

@@ -1,0 +1,87 @@
+import type { OpenedDatabase } from './database.ts';
+import type { RunPatch, RunRow, Store } from './types.ts';
+
+interface Row extends Omit<RunRow, 'config' | 'versions'> {
+  readonly config: string;
+  readonly versions: string;
+}
+
+const columnOf: Readonly<Record<keyof RunPatch, string>> = {
+  status: 'status',
+  error: 'error',
+  endedAt: 'ended_at',
+  heartbeatAt: 'heartbeat_at',
+  device: 'device',
+  rewardHash: 'reward_hash',
+  name: 'name',
+};
+
+export function openRuns({ db, write }: OpenedDatabase): Store['runs'] {
+  const select = `SELECT id, kind, name, task, algorithm, seed, status, config, versions, reward_hash AS rewardHash,
+    device, error, created_at AS createdAt, ended_at AS endedAt, heartbeat_at AS heartbeatAt,
+    (SELECT count(*) FROM episodes WHERE run_id = runs.id) AS episodes FROM runs`;
+  const one = db.prepare<[number], Row>(`${select} WHERE id = ?`);
+  const all = db.prepare<[], Row>(`${select} ORDER BY id`);
+  const insert = db.prepare(`INSERT INTO runs
+    (kind, name, task, algorithm, seed, status, config, versions, reward_hash, device, created_at, heartbeat_at)
+    VALUES (@kind, @name, @task, @algorithm, @seed, @status, @config, @versions, @rewardHash, @device, @now, @now)`);
+  const running = db.prepare<[], number>(`SELECT id FROM runs WHERE status = 'running' ORDER BY id`).pluck();
+  const crash = db.prepare(
+    `UPDATE runs SET status = 'crashed', ended_at = coalesce(heartbeat_at, created_at) WHERE id = ?`,
+  );
+  /** Runs that this process set running itself; they are alive. */
+  const ours = new Set<number>();
+
+  const rowOf = (row: Row): RunRow => ({
+    ...row,
+    config: JSON.parse(row.config) as Record<string, unknown>,
+    versions: JSON.parse(row.versions) as Record<string, string>,
+  });
+
+  function get(id: number): RunRow {
+    const row = one.get(id);
+    if (row === undefined) throw new RangeError(`There is no run ${id} in this project`);
+    return rowOf(row);
+  }
+
+  return {
+    create(run) {
+      const status = run.status ?? 'queued';
+      const id = write(() =>
+        Number(
+          insert.run({
+            ...run,
+            status,
+            config: JSON.stringify(run.config),
+            versions: JSON.stringify(run.versions),
+            rewardHash: run.rewardHash ?? null,
+            device: run.device ?? null,
+            now: Date.now(),
+          }).lastInsertRowid,
+        ),
+      );
+      if (status === 'running') ours.add(id);
+      return id;
+    },
+    update(id, patch) {
+      const fields = Object.entries(patch).filter(([, value]) => value !== undefined);
+      write(() => {
+        if (fields.length === 0) return void get(id);
+        const assignments = fields.map(([field]) => `${columnOf[field as keyof RunPatch]} = ?`).join(', ');
+        const { changes } = db
+          .prepare(`UPDATE runs SET ${assignments} WHERE id = ?`)
+          .run(...fields.map(([, value]) => value), id);
+        if (changes === 0) throw new RangeError(`There is no run ${id} in this project`);
+      });
+      if (patch.status === 'running') ours.add(id);
+    },
+    get,
+    list: () => all.all().map(rowOf),
+    markCrashed: () =>
+      write(() => {
+        const lost = running.all().filter((id) => !ours.has(id));
+        for (const id of lost) crash.run(id);
+        return lost;
+      }),
+  };
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DamagedBlobError, decodeColumns, encodeColumns } from '../../../store/formats/episode-blob.ts';
+import type { Column, ColumnData } from '../../../store/types.ts';
+
+const bits = (data: ColumnData): string =>
+  Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex');
+const plain = (columns: Iterable<Column>): unknown[] =>
+  [...columns].map(({ name, width, data }) => [name, width, data.constructor.name, bits(data)]);
+
+/** A small generator of our own; only the spread of the bits matters here. */
+function noise(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state;
+  };
+}
+
+const odd = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  -0,
+  0,
+  5e-324,
+  1.7976931348623157e308,
+  -1 / 3,
+];
+
+test('every type comes back bit for bit, with NaN, infinities and minus zero', () => {
+  const columns: Column[] = [
+    { name: 'f64', width: 2, data: Float64Array.from(odd) },
+    { name: 'f32', width: 4, data: Float32Array.from(odd) },
+    { name: 'u32', width: 1, data: Uint32Array.of(0, 1, 0x80000000, 0xffffffff, 0x01020304) },
+    { name: 'u8', width: 3, data: Uint8Array.of(0, 1, 127, 128, 255, 3) },
+  ];
+  assert.deepEqual(plain(decodeColumns(encodeColumns(columns)).values()), plain(columns));
+});
+
+test('a NaN keeps its payload bits', () => {
+  const data = new Float64Array(Uint32Array.of(0xdeadbeef, 0x7ff80001, 1, 0xfff00000).buffer);
+  const back = decodeColumns(encodeColumns([{ name: 'odd', width: 1, data }])).get('odd')!;
+  assert.equal(bits(back.data), bits(data));
+});
+
+test('zero rows, zero columns and one row come back', () => {
+  for (const columns of [
+    [],
+    [{ name: 'none', width: 3, data: new Float64Array(0) }],
+    [
+      { name: 'none', width: 1, data: new Uint8Array(0) },
+      { name: 'one', width: 3, data: Float32Array.of(1, 2, 3) },
+    ],
+  ] satisfies Column[][]) {
+    assert.deepEqual(plain(decodeColumns(encodeColumns(columns)).values()), plain(columns));
+  }
+});
+
+test('random bits of any width and row count come back, also from the middle of a larger buffer', () => {
+  const next = noise(5);
+  for (const width of [1, 2, 3, 7, 46]) {
+    for (const rows of [1, 2, 5, 129]) {
+      const words = Uint32Array.from({ length: rows * width * 2 + 2 }, next);
+      const columns: Column[] = [
+        { name: 'a', width, data: new Float64Array(words.buffer, 8, rows * width) },
+        { name: 'b', width, data: new Float32Array(words.buffer, 4, rows * width) },
+        { name: 'c', width, data: new Uint32Array(words.buffer, 8, rows * width) },
+        { name: 'd', width, data: new Uint8Array(words.buffer, 3, rows * width) },
+      ];
+      assert.deepEqual(plain(decodeColumns(encodeColumns(columns)).values()), plain(columns));
+    }
+  }
+});
+
+test('the layout is component by component, all first bytes first', async () => {
+  const { zstdDecompressSync } = await import('node:zlib');
+  const blob = encodeColumns([
+    { name: 'a', width: 2, data: Uint32Array.of(0x04030201, 0x40302010, 0x08070605, 0x80706050) },
+  ]);
+  const header = blob.readUInt32LE(8);
+  assert.equal(blob.subarray(0, 4).toString(), 'RLEB');
+  assert.equal(blob.subarray(20, 20 + header).toString(), '[{"name":"a","type":"u32","width":2,"rows":2}]');
+  // Stored order 04030201 08070605 | 40302010 80706050, then byte planes.
+  assert.equal(
+    zstdDecompressSync(blob.subarray(20 + header)).toString('hex'),
+    '01051050' + '02062060' + '03073070' + '04084080',
+  );
+});
+
+test('chosen columns come alone; a name that is not there is refused with those that are', () => {
+  const blob = encodeColumns([
+    { name: 'a', width: 1, data: Float64Array.of(1, 2) },
+    { name: 'b', width: 1, data: Float32Array.of(3, 4) },
+    { name: 'c', width: 1, data: Uint8Array.of(5, 6) },
+  ]);
+  assert.deepEqual(
+    [...decodeColumns(blob, ['c', 'b'])],
+    [
+      ['b', { name: 'b', width: 1, data: Float32Array.of(3, 4) }],
+      ['c', { name: 'c', width: 1, data: Uint8Array.of(5, 6) }],
+    ],
+  );
+  assert.throws(() => decodeColumns(blob, ['d']), new RangeError('no column d; there are: a, b, c'));
+});
+
+test('a column that cannot be is refused by name', () => {
+  const data = Float64Array.of(1, 2, 3);
+  assert.throws(
+    () => encodeColumns([{ name: 'a', width: 2, data }]),
+    /Column a: 3 numbers do not fill rows of 2/,
+  );
+  assert.throws(() => encodeColumns([{ name: 'a', width: 0, data }]), /Column a: width 0/);
+  assert.throws(
+    () =>
+      encodeColumns([
+        { name: 'a', width: 1, data },
+        { name: 'a', width: 1, data },
+      ]),
+    /Column a is given twice/,
+  );
+});
+
+test('any flipped bit and any cut is found', () => {
+  const blob = encodeColumns([
+    { name: 'a', width: 1, data: Float64Array.from({ length: 20 }, (_, i) => Math.sqrt(i)) },
+  ]);
+  for (let byte = 0; byte < blob.length; byte++) {
+    const bad = Buffer.from(blob);
+    bad[byte]! ^= 1 << (byte % 8);
+    assert.throws(() => decodeColumns(bad), DamagedBlobError, `byte ${byte}`);
+  }
+  for (const length of [0, 3, 19, 20, blob.length - 1]) {
+    assert.throws(() => decodeColumns(blob.subarray(0, length)), DamagedBlobError, `length ${length}`);
+  }
+});
