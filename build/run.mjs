@@ -305,11 +305,23 @@ export function runScript(node, args, { root, env = process.env }) {
     process.on('SIGINT', forward);
     process.on('SIGTERM', forward);
     process.on('SIGHUP', forward);
+    // npm tells only the shell between it and us, which dies of a SIGTERM without a word: whoever loses its parent that
+    // way passes the signal on.
+    const parent = process.ppid;
+    const orphaned = setInterval(() => {
+      if (process.platform === 'win32' || process.ppid === parent) return;
+      clearInterval(orphaned);
+      forward('SIGTERM');
+    }, 500);
+    const end = (/** @type {number} */ code) => {
+      clearInterval(orphaned);
+      resolve(code);
+    };
     child.on('error', (error) => {
       say(`${node}: ${error.message}`);
-      resolve(1);
+      end(1);
     });
-    child.on('close', (code, signal) => resolve(exitCodeOf(code, signal)));
+    child.on('close', (code, signal) => end(exitCodeOf(code, signal)));
   });
 }
 
@@ -330,6 +342,10 @@ export async function main(root, argv) {
     if (code !== 0) return code;
   } catch (error) {
     say(`Set-up failed: ${/** @type {Error} */ (error).message}`);
+    return 1;
+  }
+  if (!existsSync(join(root, script))) {
+    say(`\`npm run ${name}\` runs ${script}, which is not in ${root}`);
     return 1;
   }
   const node = /** @type {string} */ (chooseNode(root));

@@ -278,3 +278,31 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.equal(code, signal === 'SIGINT' ? 130 : 143);
   });
 }
+
+test('a script whose caller died is told to stop', { skip: isWindows }, async () => {
+  installed();
+  write(
+    'lab/cli.ts',
+    `process.on('SIGTERM', () => { console.log('stopped'); process.exit(0); });
+     setInterval(() => {}, 1000);
+     console.log('up');`,
+  );
+  // `; true` keeps the shell between us and the script, as npm does.
+  const shell = spawn('sh', ['-c', '"$0" --input-type=module -e "$1"; true', process.execPath, main('lab')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  shell.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+    if (out === 'up\n') shell.kill('SIGKILL');
+  });
+  await new Promise((resolve) => shell.stdout.on('close', resolve));
+  assert.equal(out, 'up\nstopped\n');
+});
+
+test('a script that is not there is named', { skip: isWindows }, () => {
+  installed();
+  const { status, stderr } = call({}, 'bench');
+  assert.equal(status, 1);
+  assert.match(stderr, /`npm run bench` runs bench\/cli\.ts, which is not in /);
+});
