@@ -58,7 +58,7 @@ export function EpisodesPanel() {
     if (!isOld || isBusy || top > 0) return;
     const timer = setTimeout(() => reloadEpisodes(useRuns.getState().episodeCount), 1200);
     return () => clearTimeout(timer);
-  }, [isOld, isBusy, top]);
+  }, [isOld, isBusy, top, state.asOf]);
 
   useEffect(() => {
     const element = scroller.current;

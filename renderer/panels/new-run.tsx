@@ -247,13 +247,21 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
             {readOnly
               ? 'This project was opened read-only.'
               : count > 0
-                ? `${count} ${count === 1 ? 'field needs' : 'fields need'} another value: ${Object.values(wrong)[0]}`
+                ? firstProblem(wrong)
                 : 'Runs in the lab; this window may be closed meanwhile.'}
           </Text>
         </Group>
       </div>
     </form>
   );
+}
+
+/** `2 fields need another value. clipCoef: 3 is outside 0 to 1` */
+function firstProblem(wrong: Problems): string {
+  const [path, problem] = Object.entries(wrong)[0] ?? ['', ''];
+  const count = Object.keys(wrong).length;
+  const lead = count === 1 ? '' : `${count} fields need another value. `;
+  return `${lead}${path.split('.').at(-1)}: ${problem}`;
 }
 
 function RewardStack({

@@ -10,7 +10,7 @@ import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
 import { frameIndex, framePosition } from '../state/player.ts';
 import { clock, type SlotName, usePlayers } from '../state/players.ts';
-import { useRuns } from '../state/runs.ts';
+import { isActive, useRuns } from '../state/runs.ts';
 import { grouped } from '../timeline/scale.ts';
 import { Welcome } from './welcome.tsx';
 
@@ -84,6 +84,7 @@ function Placeholder({ name }: { readonly name: SlotName }) {
 function StageHeader({ name, lettered }: { readonly name: SlotName; readonly lettered: boolean }) {
   const { loaded, source } = usePlayers((state) => state[name]);
   const liveRun = useRuns((state) => (source.type === 'live' ? state.runs.get(source.runId) : undefined));
+  const isLive = liveRun !== undefined && isActive(liveRun);
   return (
     <header className="stage-header">
       {lettered && (
@@ -97,7 +98,7 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
             {loaded.episode.runName}
           </Text>
           <Text size="xs" c="dimmed" className="stage-facts" truncate>
-            episode {loaded.episode.id} · seed {loaded.episode.seed} · {loaded.episode.kind}
+            episode {loaded.episode.id} · {loaded.episode.kind} · seed {loaded.episode.seed}
           </Text>
           <Outcome success={loaded.episode.success} ending={loaded.episode.ending} />
           <StageNow name={name} />
@@ -110,15 +111,16 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
       <span className="grow" />
       {source.type === 'live' && (
         <Badge
-          color="red"
+          color={isLive ? 'red' : 'gray'}
           variant="light"
           radius="sm"
           size="sm"
           data-testid="live-badge"
-          leftSection={<span className="live-dot" />}
+          {...(isLive ? { leftSection: <span className="live-dot" /> } : {})}
           className="no-caps"
         >
-          LIVE{loaded ? ` at ${grouped(loaded.episode.trainedSteps)} steps` : ''}
+          {isLive ? 'LIVE' : 'Latest'}
+          {loaded ? ` at ${grouped(loaded.episode.trainedSteps)} steps` : ''}
         </Badge>
       )}
       {name === 'a' && !lettered && (

@@ -291,6 +291,7 @@ export class StageView {
     const lineColours: three.LineBasicMaterial[] = [];
     const box = new three.Box3();
     let ground = Number.POSITIVE_INFINITY;
+    let tableTop = Number.NEGATIVE_INFINITY;
     bodies.forEach((body, i) => {
       const holder = new three.Group();
       holder.name = body.name;
@@ -323,9 +324,11 @@ export class StageView {
         }
         const radius = radiusOf(body);
         if (body.role !== 'table') {
-          box.expandByPoint(at.clone().addScalar(radius));
-          box.expandByPoint(at.clone().addScalar(-radius));
+          box.expandByPoint(at.clone().addScalar(Math.min(radius, 0.06)));
+          box.expandByPoint(at.clone().addScalar(-Math.min(radius, 0.06)));
+          ground = Math.min(ground, at.z - radius);
         } else if (body.shape.type === 'box') {
+          tableTop = Math.max(tableTop, at.z + body.shape.size[2] / 2);
           ground = Math.min(ground, at.z - body.shape.size[2] / 2);
         }
       }
@@ -356,7 +359,12 @@ export class StageView {
       this.addTrail(objectPath, colours, 2, 0.6);
     }
 
+    for (let i = 0; i < this.toolPath.length; i += 3) {
+      box.expandByPoint(new three.Vector3().fromArray(this.toolPath, i));
+    }
     if (!box.isEmpty()) {
+      // What is below the table top (a pedestal) is not what people look at.
+      box.min.z = Math.min(box.max.z, Math.max(box.min.z, tableTop));
       const size = box.getSize(new three.Vector3());
       this.reach = Math.min(1.6, Math.max(0.25, size.length() / 2));
       box.getCenter(this.centre);

@@ -48,6 +48,8 @@ export function foldEvents(state: RunsState, events: readonly LabEvent[]): Parti
   for (const event of events) {
     switch (event.type) {
       case 'run':
+        // Episodes that came faster than events are still counted by the run.
+        if ((runs.get(event.run.id)?.episodes ?? 0) !== event.run.episodes) episodeCount++;
         runs.set(event.run.id, event.run);
         break;
       case 'metrics':
