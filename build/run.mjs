@@ -29,7 +29,7 @@ export const scripts = {
   test: 'build/test.ts',
   ok: 'build/ok.ts',
   lab: 'lab/cli.ts',
-  bench: 'bench/cli.ts',
+  bench: 'build/bench.ts',
   dist: 'build/dist.ts',
 };
 

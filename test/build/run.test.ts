@@ -304,5 +304,5 @@ test('a script that is not there is named', { skip: isWindows }, () => {
   installed();
   const { status, stderr } = call({}, 'bench');
   assert.equal(status, 1);
-  assert.match(stderr, /`npm run bench` runs bench\/cli\.ts, which is not in /);
+  assert.match(stderr, /`npm run bench` runs build\/bench\.ts, which is not in /);
 });
