@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { Lab } from '../../lab/lab.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
@@ -168,8 +169,19 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
     err += String(chunk);
   });
   const exited = new Promise<number | null>((resolve) => child.on('exit', resolve));
-  while (!/training\s+[1-9]/.test(err) && child.exitCode === null)
-    await new Promise((r) => setTimeout(r, 50));
+  // Until the first episodes are stored, seen by a reader beside it.
+  const stored = (): number => {
+    try {
+      const reader = new Lab({ project, mode: 'read' });
+      const episodes = reader.runs()[0]?.episodes ?? 0;
+      void reader.close();
+      return episodes;
+    } catch {
+      return 0;
+    }
+  };
+  while (child.exitCode === null && stored() === 0) await new Promise((r) => setTimeout(r, 50));
+  await new Promise((r) => setTimeout(r, 50));
   assert.equal(child.exitCode, null, err);
 
   const second = lab('collect', '--task', 'reach', '--episodes', '1', '--project', project);
