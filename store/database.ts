@@ -98,6 +98,8 @@ function openForWriting(
     db = new Database(file, { fileMustExist: true });
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
+    // The log goes into the file every 16 MB, not every 4: the disk is waited for a quarter as often.
+    db.pragma('wal_autocheckpoint = 2000');
     db.pragma('journal_size_limit = 67108864');
     migrate(db, file, migrations, !isNew);
     db.pragma('foreign_keys = ON');
@@ -166,6 +168,8 @@ function createDatabase(file: string, migrations: readonly Migration[]): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(draft + suffix, { force: true });
   const db = new Database(draft);
   try {
+    // Blobs of 70 kB: a fifth less work to write than with pages of 4 kB.
+    db.pragma('page_size = 8192');
     db.pragma('journal_mode = WAL');
     db.pragma(`application_id = ${applicationId}`);
     migrate(db, draft, migrations, false);
