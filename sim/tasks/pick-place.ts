@@ -128,7 +128,7 @@ const rewardTerms: readonly RewardTerm[] = [
 ];
 
 /** Below this speed the block counts as resting, m/s. A hand that trembles a little may still hold it. */
-const restSpeed = 0.1;
+const restSpeed = 0.13;
 /** Height of the fingertips when the block on the table is grasped, and the block's middle above them. */
 const graspHeight = 0.015;
 const gripToBlock = scene.blockHalf - graspHeight;

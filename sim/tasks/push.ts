@@ -126,12 +126,12 @@ const rewardTerms: readonly RewardTerm[] = [
 ];
 
 /** Below this speed the block counts as resting, m/s. */
-const restSpeed = 0.05;
+const restSpeed = 0.1;
 /** The place to push from: this far behind the block's middle, at this height of the fingertips. */
-const behind = 0.04;
+const behind = 0.045;
 const pushHeight = 0.022;
 /** Being this near to that place is as good as being there. */
-const reachSlack = 0.025;
+const reachSlack = 0.03;
 /** Share of the progress that getting behind the block is worth. */
 const approachShare = 0.25;
 
@@ -271,7 +271,9 @@ function create(anySettings: AnySettings): TaskModel {
     progress(state, o) {
       if (success(state, o)) return 1;
       if (blockFell(state, o)) return 0;
-      const behindIt = clamp(1 - reachDistance(state, o) / state[o + startReach]!, 0, 1);
+      // A block that is there needs no pusher, even while it still slides.
+      const reach = goalDistance(state, o) < goalRadius ? 0 : reachDistance(state, o);
+      const behindIt = clamp(1 - reach / state[o + startReach]!, 0, 1);
       // Negative where the block is farther away than it was: that eats up the share of the approach.
       const moved =
         (state[o + startGoalDistance]! - goalDistance(state, o)) /
@@ -297,10 +299,10 @@ function create(anySettings: AnySettings): TaskModel {
       const gy = state[o + row.gripperPos + 1]! - by;
       const gz = state[o + row.gripperPos + 2]!;
       const d = goalDistance(state, o);
-      if (d < 0.45 * goalRadius) {
-        // There: leave the block alone, a little way off.
-        const off = length2(gx, gy);
-        const speed = off > 1e-9 ? clamp((8 * (0.07 - off)) / scene.gripperSpeed, 0, 1) / off : 0;
+      const off = length2(gx, gy);
+      if (d < 0.45 * goalRadius || (d < 0.8 * goalRadius && off > 0.05)) {
+        // There, or near enough once let go: leave the block alone, a little way off.
+        const speed = off > 1e-9 ? clamp((8 * (0.07 - off)) / scene.gripperSpeed, 0, 0.5) / off : 0;
         writeCommand(speed * gx, speed * gy, 0, out, at);
         return;
       }
@@ -311,15 +313,19 @@ function create(anySettings: AnySettings): TaskModel {
       const lift = (8 * (pushHeight - gz)) / scene.gripperSpeed;
       if (along < -0.03 && along > -0.075 && Math.abs(aside) < 0.016 && gz < 0.042) {
         // Behind it: push, slower near the goal, and stay on the line through block and goal.
-        const speed = clamp((6 * d) / scene.gripperSpeed, 0.35, 1);
-        const correct = (-10 * aside) / scene.gripperSpeed;
+        // Within the goal so slowly that the block counts as resting.
+        const most = d < goalRadius ? 0.4 : 1;
+        const speed = clamp((6 * (d - 0.3 * goalRadius)) / scene.gripperSpeed, 0.25, most);
+        const correct = clamp((-10 * aside) / scene.gripperSpeed, -most, most);
         writeCommand(speed * wayX - correct * wayY, speed * wayY + correct * wayX, lift, out, at);
         return;
       }
       // Go to the place behind it: straight where the way is free, else over the block.
       const toX = -0.06 * wayX;
       const toY = -0.06 * wayY;
-      const free = clearance(gx, gy, toX, toY) > 0.05;
+      const nearest = clearance(gx, gy, toX, toY);
+      // A way that leads off from behind the block is free however close it begins.
+      const free = nearest > 0.05 || (along < -0.02 && nearest > off - 0.001);
       const high = 0.08;
       if (free) commandTowards(state, o, bx + toX, by + toY, pushHeight, out, at);
       else if (gz < 0.07) writeCommand(0, 0, 1, out, at);
