@@ -13,7 +13,7 @@ import type { Demonstration, RewardMethod } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { openStore } from '../store/index.ts';
 import type { EpisodeRow, ModelRow, NewEpisode, RunRow, RunStatus, Store } from '../store/types.ts';
-import type { Alert, Episode, Model, OpenedEpisode, Recipe, Run } from './api.ts';
+import type { Episode, Model, OpenedEpisode, Recipe, Run } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { messageOf, UsageError } from './errors.ts';
@@ -53,7 +53,6 @@ interface Active {
   unit: string;
   stepsPerSecond: number | null;
   etaSeconds: number | null;
-  readonly alerts: Alert[];
   stopping: boolean;
   worker: Worker | undefined;
   finished: Promise<RunStatus>;
@@ -147,7 +146,6 @@ export class Lab {
       unit: row.kind === 'train' ? 'steps' : 'episodes',
       stepsPerSecond: null,
       etaSeconds: null,
-      alerts: [],
     };
     const done =
       active !== undefined || row.kind !== 'train'
@@ -174,7 +172,7 @@ export class Lab {
       episodes: row.episodes,
       evaluation: this.evaluationOf(row.id),
       error: row.error,
-      alerts: [...rest.alerts],
+      alerts: this.store.alerts.of(row.id),
     };
   }
 
@@ -269,7 +267,6 @@ export class Lab {
       unit: 'steps',
       stepsPerSecond: null,
       etaSeconds: null,
-      alerts: [],
       stopping: false,
       worker: undefined,
       finished: Promise.resolve('queued'),
@@ -367,7 +364,7 @@ export class Lab {
               break;
             case 'alert':
               this.log.warn({ run: owner, step: message.step }, message.message);
-              active.alerts.push({
+              this.store.alerts.add(owner, {
                 level: message.level,
                 message: message.message,
                 at: Date.now(),

@@ -1,5 +1,6 @@
 /** The store of a project: one SQLite database, one writer, any number of readers. See docs/database.md. */
 
+import { openAlerts } from './alerts.ts';
 import { openCheckpoints } from './checkpoints.ts';
 import { type OpenedDatabase, type OpenOptions, openDatabase } from './database.ts';
 import { openEpisodes } from './episodes.ts';
@@ -47,6 +48,7 @@ function storeOf(opened: OpenedDatabase): Store {
     models: openModels(opened),
     scores: openScores(opened),
     metrics: openMetrics(opened),
+    alerts: openAlerts(opened),
     checkpoints: openCheckpoints(opened),
     lineage: openLineage(opened),
     transaction: (work) => opened.write(work),

@@ -119,6 +119,17 @@ CREATE TABLE metrics (
   PRIMARY KEY (run_id, name_id, step)
 ) STRICT, WITHOUT ROWID;
 
+-- Trouble in a run, in plain words, once per onset.
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
+  message TEXT NOT NULL,
+  step INTEGER,                                         -- environment steps trained when it was seen
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX alerts_by_run ON alerts (run_id);
+
 CREATE TABLE checkpoints (
   id INTEGER PRIMARY KEY AUTOINCREMENT,                 -- lineage names ids, so none is used twice
   run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

@@ -117,6 +117,16 @@ export interface CheckpointRow {
   readonly createdAt: number;
 }
 
+/** Trouble in a run, in plain words, once per onset. */
+export interface Alert {
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+  /** Environment steps trained when it was seen. */
+  readonly step?: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** Nodes are named `run:1`, `model:2`, `checkpoint:3`, `episodes:1` (all episodes of run 1). */
 export interface LineageEdge {
   readonly from: string;
@@ -190,6 +200,11 @@ export interface Store {
     };
     /** Removes rows after this step (a resumed run writes them again). */
     truncateAfter(runId: number, step: number): void;
+  };
+  readonly alerts: {
+    add(runId: number, alert: Alert): void;
+    /** In the order in which they were raised. */
+    of(runId: number): Alert[];
   };
   readonly checkpoints: {
     add(runId: number, step: number, bytes: Uint8Array): CheckpointRow;
