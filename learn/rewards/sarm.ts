@@ -40,7 +40,7 @@ type Tensor2D = TensorFlow.Tensor2D;
 const fields = {
   window: {
     type: 'integer',
-    default: 4,
+    default: 3,
     min: 1,
     max: 32,
     unit: 'frames',
@@ -56,7 +56,7 @@ const fields = {
   },
   hiddenSize: {
     type: 'integer',
-    default: 48,
+    default: 32,
     min: 4,
     max: 512,
     help: 'Units in each of the two hidden layers of either network',
