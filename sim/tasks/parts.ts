@@ -175,34 +175,56 @@ export interface DrawnScene {
 }
 
 const tableThickness = 0.04;
+const legHeight = -scene.floorZ - tableThickness;
 
-/** Table, floor, arm, block (where there is one) and goal. */
-export function drawnScene(goalAt: number, goalRadius: number, hasBlock: boolean): DrawnScene {
-  const side = 2 * scene.blockHalf;
-  const bodies: Body[] = [
-    { name: 'floor', shape: { type: 'box', size: [4, 4, 0.02] }, role: 'floor' },
+/** Bodies that never move, with their middles. */
+const furniture: readonly (readonly [Body, readonly [number, number, number]])[] = [
+  [{ name: 'floor', shape: { type: 'box', size: [4, 4, 0.02] }, role: 'floor' }, [0, 0, scene.floorZ - 0.01]],
+  [
     {
       name: 'table',
       shape: { type: 'box', size: [2 * scene.tableHalf[0], 2 * scene.tableHalf[1], tableThickness] },
       role: 'table',
     },
+    [0, 0, -tableThickness / 2],
+  ],
+  ...[-1, 1].flatMap((x) =>
+    [-1, 1].map((y): readonly [Body, readonly [number, number, number]] => [
+      {
+        name: `leg${x < 0 ? 'Back' : 'Front'}${y < 0 ? 'Right' : 'Left'}`,
+        shape: { type: 'box', size: [0.05, 0.05, legHeight] },
+        role: 'table',
+      },
+      [x * (scene.tableHalf[0] - 0.04), y * (scene.tableHalf[1] - 0.04), scene.floorZ + legHeight / 2],
+    ]),
+  ),
+];
+
+/** Table, floor, goal, block (where there is one) and arm. */
+export function drawnScene(goalAt: number, goalRadius: number, hasBlock: boolean): DrawnScene {
+  const side = 2 * scene.blockHalf;
+  const bodies: Body[] = [
+    ...furniture.map(([body]) => body),
     { name: 'goal', shape: { type: 'sphere', radius: goalRadius }, role: 'goal' },
     ...(hasBlock
       ? [{ name: 'block', shape: { type: 'box', size: [side, side, side] }, role: 'object' } as const]
       : []),
     ...armBodies,
   ];
-  const armAt = bodies.length - armBodies.length;
+  const goalBody = furniture.length;
+  const armBody = bodies.length - armBodies.length;
   return {
     bodies,
     poses(state, o, out, outAt) {
-      out.fill(0, outAt, outAt + bodies.length * 7);
-      for (let i = 0; i < armAt; i++) out[outAt + i * 7 + 6] = 1;
-      out[outAt + 2] = scene.floorZ - 0.01;
-      out[outAt + 7 + 2] = -tableThickness / 2;
-      for (let k = 0; k < 3; k++) out[outAt + 14 + k] = state[o + goalAt + k]!;
+      out.fill(0, outAt, outAt + armBody * 7);
+      for (let i = 0; i < armBody; i++) out[outAt + i * 7 + 6] = 1;
+      for (let i = 0; i < furniture.length; i++) {
+        for (let k = 0; k < 3; k++) out[outAt + i * 7 + k] = furniture[i]![1][k]!;
+      }
+      const g = outAt + goalBody * 7;
+      for (let k = 0; k < 3; k++) out[g + k] = state[o + goalAt + k]!;
       if (hasBlock) {
-        const b = outAt + 21;
+        const b = g + 7;
         for (let k = 0; k < 3; k++) out[b + k] = state[o + row.blockPos + k]!;
         // Half-angle quaternion about z from cos and sin of the yaw, the root with w >= 0.
         const c = state[o + row.blockYaw]!;
@@ -216,7 +238,7 @@ export function drawnScene(goalAt: number, goalRadius: number, hasBlock: boolean
         state[o + row.gripperPos + 2]!,
         state[o + row.opening]!,
         out,
-        outAt + armAt * 7,
+        outAt + armBody * 7,
       );
     },
   };
