@@ -70,9 +70,13 @@ async function withLab<T>(
 ): Promise<T> {
   const lab = new Lab({ project: projectDirectory(options.project), device: options.device });
   let stopped = false;
+  let stoppedAt = 0;
   const stop = (): void => {
-    if (stopped) process.exit(130);
+    // A signal to the whole process group arrives twice: from the kernel, and passed on by build/run.mjs.
+    if (stopped && performance.now() - stoppedAt > 1000) process.exit(130);
+    if (stopped) return;
     stopped = true;
+    stoppedAt = performance.now();
     note('Stopping: the run is being saved (once more to leave at once)');
     for (const run of lab.runs()) lab.stop(run.id);
   };
