@@ -489,9 +489,16 @@ function SettingField({
   const label: ReactNode = (
     <span className="field-label">
       {isChanged && <span className="changed-dot" title="Differs from the default" />}
-      <span className="mono">{name}</span>
-      {range !== '' && <span className="dim range">{range}</span>}
+      <span className="truncate" title={name}>
+        {name}
+      </span>
     </span>
+  );
+  const description: ReactNode = (
+    <>
+      {range !== '' && <span className="range">{range}. </span>}
+      {field.help}
+    </>
   );
   const reset = isChanged ? (
     <Tooltip label={`Back to the default, ${String(field.default)}`}>
@@ -510,7 +517,7 @@ function SettingField({
   const common = {
     size: 'xs',
     label,
-    description: field.help,
+    description,
     error: problem,
     'data-testid': `field-${name}`,
     'data-path': path,
@@ -522,7 +529,7 @@ function SettingField({
           <Switch
             size="xs"
             label={label}
-            description={field.help}
+            description={description}
             error={problem}
             data-testid={`field-${name}`}
             data-path={path}

@@ -98,7 +98,13 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
             {loaded.episode.runName}
           </Text>
           <Text size="xs" c="dimmed" className="stage-facts" truncate>
-            episode {loaded.episode.id} · {loaded.episode.kind} · seed {loaded.episode.seed}
+            <span className="wide">episode </span>
+            <span className="narrow">#</span>
+            {loaded.episode.id}
+            <span className="wide">
+              {' '}
+              · {loaded.episode.kind} · seed {loaded.episode.seed}
+            </span>
           </Text>
           <Outcome success={loaded.episode.success} ending={loaded.episode.ending} />
           <StageNow name={name} />

@@ -37,6 +37,9 @@ const presetDirections: Readonly<Record<CameraPreset, readonly [number, number, 
 /** Vertical, degrees, for a view that is wider than high. */
 const fieldOfView = 36;
 
+/** Milliseconds between two pictures at least, when they are made by the CPU. */
+const softwareInterval = 90;
+
 const easeOut = (x: number): number => 1 - (1 - x) ** 3;
 
 export class StageView {
@@ -51,6 +54,8 @@ export class StageView {
   private readonly resizer: ResizeObserver;
   private readonly events: StageEvents;
   private readonly reducedMotion: boolean;
+  private readonly isSoftware: boolean;
+  private lastDraw = 0;
   private grid: ReturnType<typeof groundGrid>;
   private environment: three.WebGLRenderTarget | null = null;
   private scheme: Scheme;
@@ -85,8 +90,8 @@ export class StageView {
     this.canvas = this.renderer.domElement;
     host.append(this.canvas);
     // Software rendering pays per pixel.
-    const isSoftware = /swiftshader|llvmpipe|software/i.test(rendererName(this.renderer));
-    this.renderer.setPixelRatio(isSoftware ? 1 : Math.min(devicePixelRatio, 2));
+    this.isSoftware = /swiftshader|llvmpipe|software/i.test(rendererName(this.renderer));
+    this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
     this.renderer.toneMapping = three.ACESFilmicToneMapping;
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = three.PCFShadowMap;
@@ -107,7 +112,7 @@ export class StageView {
     this.sky.position.set(0, 0, 1);
     this.sun = new three.DirectionalLight('#fff4e2', 2.4);
     this.sun.castShadow = true;
-    this.sun.shadow.mapSize.setScalar(isSoftware ? 1024 : 2048);
+    this.sun.shadow.mapSize.setScalar(this.isSoftware ? 1024 : 2048);
     this.sun.shadow.radius = 5;
     this.sun.shadow.bias = -0.0004;
     this.sun.shadow.normalBias = 0.012;
@@ -231,6 +236,13 @@ export class StageView {
 
   private readonly draw = (): void => {
     if (this.request === -1) return;
+    const now = performance.now();
+    // Without a GPU pictures cost tens of milliseconds; lists and keys must not wait for them.
+    if (this.isSoftware && now - this.lastDraw < softwareInterval) {
+      this.request = requestAnimationFrame(this.draw);
+      return;
+    }
+    this.lastDraw = now;
     this.request = 0;
     if (this.flight) this.advanceFlight(this.flight);
     else if (this.controls.enableDamping) this.controls.update();

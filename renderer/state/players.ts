@@ -99,11 +99,11 @@ async function show(name: SlotName, id: number, start: 'keep' | 'zero'): Promise
  * Opens a stored episode. A clock that was stopped at a moment stays at that moment, so that the same moment of several
  * episodes can be looked at one after the other; else the episode plays from its frame 0.
  */
-export function openEpisode(name: SlotName, id: number): Promise<void> {
-  const inspecting = clock.state.mode === 'paused' && clock.state.time > 0;
+export function openEpisode(name: SlotName, id: number, start?: 'keep' | 'zero'): Promise<void> {
+  const isInspecting = clock.state.mode === 'paused' && clock.state.time > 0;
   setSlot(name, { source: { type: 'episode', id } });
   if (name === 'b') usePlayers.setState({ compare: true });
-  return show(name, id, inspecting ? 'keep' : 'zero');
+  return show(name, id, start ?? (isInspecting ? 'keep' : 'zero'));
 }
 
 /** Follows the newest episodes of a run in A. */

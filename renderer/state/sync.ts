@@ -8,7 +8,7 @@ import type { LabEvent, Run } from '../../lab/api.ts';
 import { lab, whenOpen } from '../lab.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { readLink } from './link.ts';
-import { followNewest, followRun, openEpisode, usePlayers } from './players.ts';
+import { clock, followNewest, followRun, openEpisode, usePlayers } from './players.ts';
 import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
 
 const alertColour = { info: 'blue', warning: 'yellow', error: 'red' } as const;
@@ -54,10 +54,20 @@ async function loadAll(): Promise<void> {
 async function openSomething(): Promise<void> {
   const link = readLink(location.hash);
   const runs = sortedRuns(useRuns.getState().runs);
-  const run = runs.find(({ id }) => id === link.run) ?? runs.find(({ episodes }) => episodes > 0) ?? runs[0];
+  // Demonstrations and reward models are runs of their own; the training that they were made for is what people mean.
+  const withEpisodes = runs.filter(({ episodes }) => episodes > 0);
+  const run =
+    runs.find(({ id }) => id === link.run) ??
+    runs.find((one) => isActive(one) && one.kind === 'train') ??
+    withEpisodes.find(({ kind }) => kind === 'train') ??
+    withEpisodes[0] ??
+    runs[0];
   if (run) await selectRun(run.id, link.a === undefined);
-  if (link.a !== undefined) void openEpisode('a', link.a);
-  if (link.b !== undefined) void openEpisode('b', link.b);
+  await Promise.all([
+    link.a === undefined ? null : openEpisode('a', link.a, link.t === undefined ? 'zero' : 'keep'),
+    link.b === undefined ? null : openEpisode('b', link.b, 'keep'),
+  ]);
+  if (link.t !== undefined) clock.dispatch({ type: 'seek', time: link.t });
 }
 
 /** Selects a run; its newest episode is opened, or followed while the run is at work, if `open` says so. */

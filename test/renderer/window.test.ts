@@ -1,0 +1,246 @@
+/** The window in a real browser on a real lab: one visit from the empty project to two episodes side by side. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
+import { buildRenderer, root } from '../../build/renderer.ts';
+import { Lab } from '../../lab/lab.ts';
+import { serve } from '../../lab/serve.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { temporaryFolder } from '../support/project.ts';
+
+/** Where the pictures of the README come from. */
+const pictures = join(root, 'test', 'output', 'window');
+
+/** Different colours in a picture of this element, by the browser's own decoder. */
+async function coloursIn(page: Page, png: Buffer): Promise<number> {
+  return page.evaluate(
+    async (source) => {
+      const image = new Image();
+      image.src = source;
+      await image.decode();
+      const canvas = document.createElement('canvas');
+      canvas.width = image.width;
+      canvas.height = image.height;
+      const context = canvas.getContext('2d')!;
+      context.drawImage(image, 0, 0);
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const seen = new Set<number>();
+      for (let i = 0; i < data.length; i += 4) {
+        seen.add((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!);
+      }
+      return seen.size;
+    },
+    `data:image/png;base64,${png.toString('base64')}`,
+  );
+}
+
+const stepOf = async (page: Page): Promise<number> =>
+  Number(await page.getByTestId('position').getAttribute('data-step'));
+
+/** Long enough for the stage to have drawn what the clock says, also in software rendering. */
+const settled = (page: Page): Promise<void> => page.waitForTimeout(400);
+
+/** Types into settings by their path in the recipe. */
+async function fillAll(page: Page, values: Readonly<Record<string, number>>): Promise<void> {
+  for (const [name, value] of Object.entries(values)) {
+    await page.locator(`[data-path="${name}"]`).fill(String(value));
+  }
+}
+
+const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
+
+test('a newcomer starts a run from the form, watches it, replays, scrubs and compares', {
+  timeout: 180_000,
+}, async (t) => {
+  await buildRenderer();
+  mkdirSync(pictures, { recursive: true });
+  const lab = new Lab({ project: join(temporaryFolder(t), 'first-lab'), device: 'wasm' });
+  const door = await serve({ lab });
+  const browser = await launchBrowser();
+  t.after(async () => {
+    await browser.close();
+    await door.close();
+    await lab.close();
+  });
+  const page = await browser.newPage({ viewport: { width: 1440, height: 860 }, colorScheme: 'dark' });
+  page.setDefaultTimeout(20_000);
+  const mistakes: string[] = [];
+  page.on('pageerror', (error) => mistakes.push(String(error.stack)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') mistakes.push(message.text());
+  });
+  const picture = (name: string): Promise<Buffer> => page.screenshot({ path: join(pictures, `${name}.png`) });
+
+  /** One visit, so each part needs the one before; the first that fails leaves a picture and ends it. */
+  const step = async (title: string, part: () => Promise<void>): Promise<void> => {
+    try {
+      await part();
+    } catch (cause) {
+      await picture('failed');
+      throw new Error(`Where ${title}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  };
+
+  await step('an empty project says what to do next', async () => {
+    await page.goto(door.url);
+    await page.getByTestId('make-sample').waitFor();
+    await picture('empty');
+    await page.getByTestId('welcome-new-run').click();
+    await page.getByTestId('start-run').waitFor();
+  });
+
+  await step('the form refuses a value out of range at its field and starts when it is right', async () => {
+    await page.getByTestId('field-recipe').click();
+    await page.getByRole('option', { name: /Reach/ }).first().click();
+    await page.getByTestId('section-algorithmSettings').click();
+    await page.getByTestId('section-reward.1.settings').click();
+    await fillAll(page, { 'algorithmSettings.clipCoef': 50 });
+    await page.getByText('50 is outside').first().waitFor();
+    assert.equal(await page.getByTestId('start-run').isDisabled(), true);
+    await page.getByTestId('reset-clipCoef').click();
+    await fillAll(page, {
+      'algorithmSettings.steps': 16_384,
+      'algorithmSettings.worlds': 8,
+      'algorithmSettings.stepsPerWorld': 64,
+      'algorithmSettings.minibatch': 128,
+      'algorithmSettings.hiddenSize': 16,
+      'reward.1.settings.updates': 60,
+      'experiment.demonstrations': 6,
+      'experiment.evaluationEpisodes': 10,
+      'experiment.shortEvaluationEpisodes': 4,
+      'experiment.evaluateEvery': 2048,
+    });
+    await page.getByTestId('field-name').fill('from-the-form');
+    await picture('form');
+    assert.equal(await page.getByTestId('start-run').isDisabled(), false);
+    await page.getByTestId('start-run').click();
+    // Nothing typed in a form may reach the shortcuts.
+    assert.equal(await page.getByRole('dialog').count(), 0);
+  });
+
+  await step('the stage follows the run live and the curves move', async () => {
+    await page.getByTestId('live-badge').waitFor();
+    await page
+      .getByRole('tab', { name: 'Curves' })
+      .or(page.locator('.dv-tab', { hasText: 'Curves' }))
+      .first()
+      .click();
+    const value = page.getByTestId('curve-value-rollout/return');
+    await value.waitFor();
+    const seen = new Set<string>();
+    for (let i = 0; i < 200 && seen.size < 2; i++) {
+      seen.add(await textOf(value));
+      await page.waitForTimeout(100);
+    }
+    assert.ok(seen.size >= 2, `the newest value of a curve stayed at ${[...seen]}`);
+    await page.locator('.dv-tab', { hasText: 'Runs' }).click();
+    const status = page.getByTestId('run-row').filter({ hasText: 'from-the-form' }).getByText('done');
+    await status.first().waitFor({ timeout: 120_000 });
+    await picture('runs');
+  });
+
+  await step('an episode from the list plays, pauses, and is drawn differently at another step', async () => {
+    await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+    await page.getByTestId('episode-row').nth(2).click();
+    const episode = await page.getByTestId('episode-row').nth(2).getAttribute('data-episode');
+    await page.locator(`.stage-header:has-text("${episode}")`).waitFor();
+    await page.keyboard.press('Home');
+    await page.waitForFunction(
+      () => document.querySelector('[data-testid=play][aria-pressed=true]') !== null,
+    );
+    await page.waitForFunction(
+      () => Number(document.querySelector('[data-testid=position]')?.getAttribute('data-step')) > 2,
+    );
+    await page.keyboard.press('Space');
+    const paused = await stepOf(page);
+    await page.waitForTimeout(300);
+    assert.equal(await stepOf(page), paused);
+
+    await page.keyboard.press('Home');
+    await settled(page);
+    const first = await page.getByTestId('stage-a').screenshot();
+    assert.equal(await stepOf(page), 0);
+    await page.keyboard.press('End');
+    await settled(page);
+    const last = await page.getByTestId('stage-a').screenshot();
+    assert.ok((await coloursIn(page, first)) > 200, 'the stage is blank');
+    assert.notDeepEqual(first, last);
+  });
+
+  await step('a click on the timeline seeks there and arrow keys step from there', async () => {
+    const box = (await page.getByTestId('timeline').boundingBox())!;
+    await page.mouse.click(box.x + box.width * 0.3, box.y + box.height / 2);
+    const near = await stepOf(page);
+    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.up();
+    const far = await stepOf(page);
+    assert.ok(far > near + 5, `dragged from step ${near} to ${far}`);
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await stepOf(page), far - 1);
+    assert.match(
+      (await page.getByTestId('timeline').getAttribute('aria-valuetext')) ?? '',
+      /^step \d+ of \d+/,
+    );
+  });
+
+  await step('a second episode opens beside the first on the same clock', async () => {
+    await page
+      .getByTestId('episode-row')
+      .nth(5)
+      .click({ modifiers: ['Shift'] });
+    await page.getByTestId('stage-b').waitFor();
+    await page.locator('.legend-head', { hasText: 'B' }).waitFor();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowLeft');
+    await settled(page);
+    assert.ok((await coloursIn(page, await page.getByTestId('stage-b').screenshot())) > 200);
+    await picture('compare-dark');
+    await page.getByTestId('timeline-table-toggle').click();
+    assert.ok((await page.getByTestId('timeline-table').locator('tbody tr').count()) > 10);
+    await page.getByTestId('timeline-table-toggle').click();
+  });
+
+  await step(
+    'an episode is verified from its row, and palette and theme work from the keyboard',
+    async () => {
+      await page.getByTestId('episode-row').nth(2).getByTestId('verify').click();
+      await page.getByText('replays exactly').first().waitFor();
+      await page.keyboard.press('Control+k');
+      await page.getByPlaceholder('Type a command or the name of a run').fill('Dark, light');
+      await page.keyboard.press('Enter');
+      await page.waitForFunction(() => document.documentElement.dataset['mantineColorScheme'] === 'light');
+      await page.waitForTimeout(300);
+      await picture('compare-light');
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').getByText('One step forward').waitFor();
+      await page.keyboard.press('Escape');
+    },
+  );
+
+  await step('a reload comes back to the same episodes at the same moment', async () => {
+    await page.waitForFunction(() => /a=\d+&b=\d+/.test(location.hash));
+    const before = { step: await stepOf(page), hash: await page.evaluate(() => location.hash) };
+    assert.ok(before.step > 0);
+    await page.reload();
+    await page.getByTestId('stage-b').waitFor();
+    await page.locator('.legend-head', { hasText: 'B' }).waitFor();
+    assert.equal(await stepOf(page), before.step);
+    await page.waitForTimeout(500);
+    assert.equal(await page.evaluate(() => location.hash), before.hash);
+  });
+
+  assert.deepEqual(mistakes, []);
+
+  await step('a lab that is gone is said in a banner, and what is on screen stays', async () => {
+    await door.close();
+    await page.getByTestId('connection-banner').waitFor();
+    assert.equal(await page.getByTestId('stage-a').isVisible(), true);
+  });
+});
