@@ -19,29 +19,33 @@ export interface FrameLabels {
   readonly stage: Uint8Array;
   readonly tau: Float64Array;
   readonly progress: Float64Array;
-  /** 0 in the last span of a demonstration that failed: how far it was from the end of its stage is unknown. */
+  /** 0 where tau and progress are not to be learned from. */
   readonly known: Uint8Array;
 }
 
 /**
- * The simulator's stage per frame as ordered spans. A frame that falls back (the object slipped) counts to the furthest
- * stage so far, so that the order holds; stages that were jumped over have no span.
+ * The simulator's stage per frame as ordered spans. A stage begins where it is reached for good: frames before a fall
+ * back (the object slipped) count to the stage that had to be done again, so that the order holds and a state that is
+ * about to be lost is not called progress. Stages that were jumped over have no span.
  */
 export function spansFromStages(stagePerFrame: ArrayLike<number>): StageSpan[] {
-  const spans: StageSpan[] = [];
-  let reached = -1;
-  let start = 0;
-  for (let t = 0; t < stagePerFrame.length; t++) {
+  const frames = stagePerFrame.length;
+  const lasting = new Array<number>(frames);
+  let least = Number.POSITIVE_INFINITY;
+  for (let t = frames - 1; t >= 0; t--) {
     const stage = stagePerFrame[t]!;
     if (!Number.isInteger(stage) || stage < 0) {
       throw new RangeError(`Stage of frame ${t}: found ${stage}, wanted an integer of at least 0`);
     }
-    if (stage <= reached) continue;
-    if (reached >= 0) spans.push({ stage: reached, start, end: t });
-    reached = stage;
-    start = t;
+    least = Math.min(least, stage);
+    lasting[t] = least;
   }
-  if (reached >= 0) spans.push({ stage: reached, start, end: stagePerFrame.length });
+  const spans: StageSpan[] = [];
+  for (let t = 0; t < frames; t++) {
+    const span = spans.at(-1);
+    if (span !== undefined && span.stage === lasting[t]) spans[spans.length - 1] = { ...span, end: t + 1 };
+    else spans.push({ stage: lasting[t]!, start: t, end: t + 1 });
+  }
   return spans;
 }
 
@@ -160,8 +164,18 @@ export function cumulative(shares: Float64Array): Float64Array {
   return out;
 }
 
+/**
+ * What to make of the last span of a demonstration that failed, whose stage was never finished:
+ * `zero` = nothing done in it (a wandering arm has not approached), `unknown` = only the stage is known.
+ */
+export type Unfinished = 'zero' | 'unknown';
+
 /** Frames before the first span have stage and tau of its start; frames between spans keep the earlier stage with tau 1. */
-export function frameLabels(demonstration: Demonstration, shares: Float64Array): FrameLabels {
+export function frameLabels(
+  demonstration: Demonstration,
+  shares: Float64Array,
+  unfinished: Unfinished = 'unknown',
+): FrameLabels {
   const frames = demonstration.length + 1;
   const spans = demonstration.stages;
   const ends = cumulative(shares);
@@ -173,12 +187,14 @@ export function frameLabels(demonstration: Demonstration, shares: Float64Array):
     const span = spans[n]!;
     const atEpisodeEnd = span.end === frames;
     const steps = span.end - span.start - (atEpisodeEnd ? 1 : 0);
+    const isUnfinished = n === spans.length - 1 && !demonstration.success;
     const until = spans[n + 1]?.start ?? frames;
     for (let t = span.start; t < until; t++) {
       stage[t] = span.stage;
-      tau[t] = steps === 0 ? 1 : Math.min(1, (t - span.start) / steps);
+      tau[t] = isUnfinished ? 0 : steps === 0 ? 1 : Math.min(1, (t - span.start) / steps);
       progress[t] = ends[span.stage]! + shares[span.stage]! * tau[t]!;
-      if (n === spans.length - 1 && !demonstration.success) known[t] = 0;
+      // Done, but failed: it was lost again, at a frame that the spans do not tell.
+      if (isUnfinished && (unfinished === 'unknown' || shares[span.stage] === 0)) known[t] = 0;
     }
   }
   return { stage, tau, progress, known };
