@@ -23,7 +23,14 @@ import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import { backward, forward, initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import { packModel, unpackModel } from './bytes.ts';
-import { checkDemonstrations, cumulative, type FrameLabels, frameLabels, stageShares } from './labels.ts';
+import {
+  checkDemonstrations,
+  cumulative,
+  type FrameLabels,
+  frameLabels,
+  stageShares,
+  type Unfinished,
+} from './labels.ts';
 import type {
   Demonstration,
   EpisodeScore,
@@ -119,6 +126,12 @@ const fields = {
     default: true,
     help: 'The last stage means the task is done: progress is 1 from its first frame on. Off: it is work like the others',
   },
+  unfinished: {
+    type: 'choice',
+    default: 'zero',
+    options: ['zero', 'unknown'],
+    help: 'Progress inside the stage in which a failed episode ended: zero (nothing was done in it) or not learned from',
+  },
   blend: {
     type: 'choice',
     default: 'expected',
@@ -204,7 +217,10 @@ async function fit(
   const measured = heldOut.length > 0 ? heldOut : training;
   const metrics = {
     ...weights.losses,
-    ...prefixed(heldOut.length > 0 ? 'holdout' : 'training', measure(model, measured, shares)),
+    ...prefixed(
+      heldOut.length > 0 ? 'holdout' : 'training',
+      measure(model, measured, shares, settings.unfinished),
+    ),
     'demonstrations/training': training.length,
     'demonstrations/holdout': heldOut.length,
   };
@@ -280,7 +296,7 @@ class TrainingSet {
     };
     let row = 0;
     for (const demonstration of demonstrations) {
-      const labels = frameLabels(demonstration, shares);
+      const labels = frameLabels(demonstration, shares, settings.unfinished);
       const frames = demonstration.length + 1;
       this.#first.fill(row, row, row + frames);
       this.#labels.stage.set(labels.stage, row);
@@ -291,8 +307,11 @@ class TrainingSet {
       }
       row += frames;
     }
-    this.#order = Int32Array.from({ length: this.count }, (_, i) => i);
-    this.#next = this.count;
+    // Where even the stage is in doubt (done, but failed) there is nothing to learn.
+    const { stage, known } = this.#labels;
+    const usable = (i: number) => known[i] === 1 || shares[stage[i]!]! > 0;
+    this.#order = Int32Array.from({ length: this.count }, (_, i) => i).filter(usable);
+    this.#next = this.#order.length;
   }
 
   draw(size: number): Minibatch {
@@ -302,7 +321,7 @@ class TrainingSet {
     const progress = new Float32Array(size);
     const known = new Float32Array(size);
     for (let b = 0, to = 0; b < size; b++) {
-      if (this.#next === this.count) {
+      if (this.#next === this.#order.length) {
         this.#random.shuffle(this.#order);
         this.#next = 0;
       }
@@ -471,18 +490,24 @@ async function optimise(
   }
 }
 
-/** How good the model is on these demonstrations; plain means over them. */
-function measure(model: RewardModel, demonstrations: readonly Demonstration[], shares: Float64Array) {
+/** How good the model is on these demonstrations: means over frames, rank and rewind over those that succeeded. */
+function measure(
+  model: RewardModel,
+  demonstrations: readonly Demonstration[],
+  shares: Float64Array,
+  unfinished: Unfinished,
+) {
   let frames = 0;
   let rightStage = 0;
   const known: { readonly score: number; readonly label: number }[] = [];
   const boundary: { readonly score: number; readonly label: number }[] = [];
+  let succeeded = 0;
   let rank = 0;
   let drop = 0;
   for (const demonstration of demonstrations) {
     const { observations, length } = demonstration;
     const { perStep, extras } = model.score(observations, length);
-    const labels: FrameLabels = frameLabels(demonstration, shares);
+    const labels: FrameLabels = frameLabels(demonstration, shares, unfinished);
     for (let t = 0; t <= length; t++) {
       frames++;
       if (extras['stage']![t] === labels.stage[t]) rightStage++;
@@ -491,9 +516,12 @@ function measure(model: RewardModel, demonstrations: readonly Demonstration[], s
       known.push(pair);
       if (t > 0 && labels.stage[t] !== labels.stage[t - 1]) boundary.push(pair);
     }
-    rank += spearman(perStep, labels.progress) / demonstrations.length;
+    // Rank and rewind need an episode that got somewhere.
+    if (!demonstration.success) continue;
+    succeeded++;
+    rank += spearman(perStep, labels.progress);
     const there = model.score(thereAndBack(observations, model.observationDim), 2 * length).perStep;
-    drop += (there[length]! - there[2 * length]!) / demonstrations.length;
+    drop += there[length]! - there[2 * length]!;
   }
   const error = (pairs: typeof known) =>
     meanAbsoluteError(
@@ -504,8 +532,8 @@ function measure(model: RewardModel, demonstrations: readonly Demonstration[], s
     stageAccuracy: rightStage / frames,
     ...(known.length > 0 ? { mae: error(known) } : {}),
     ...(boundary.length > 0 ? { boundaryMae: error(boundary) } : {}),
-    ...(Number.isFinite(rank) ? { spearman: rank } : {}),
-    rewindDrop: drop,
+    ...(Number.isFinite(rank) && succeeded > 0 ? { spearman: rank / succeeded } : {}),
+    ...(succeeded > 0 ? { rewindDrop: drop / succeeded } : {}),
   };
 }
 

@@ -80,12 +80,19 @@ test('frames between two spans keep the earlier stage with tau 1, frames before 
   assert.deepEqual(Array.from(tau), [0, 0, 0, 0.5, 1, 1, 0, 1]);
 });
 
-test('how far a failed demonstration got inside its last stage counts as unknown', () => {
-  const { known } = frameLabels(demonstration(4, '0:0..2 1:2..5', false), Float64Array.of(0.5, 0.5));
-  assert.deepEqual(Array.from(known), [1, 1, 0, 0, 0]);
+test('the unfinished stage of a failed demonstration counts as not begun, or as not known', () => {
+  const failed = demonstration(4, '0:0..2 1:2..5', false);
+  const zero = frameLabels(failed, Float64Array.of(0.5, 0.5), 'zero');
+  assert.deepEqual(Array.from(zero.progress), [0, 0.25, 0.5, 0.5, 0.5]);
+  assert.deepEqual(Array.from(zero.known), [1, 1, 1, 1, 1]);
+  const unknown = frameLabels(failed, Float64Array.of(0.5, 0.5), 'unknown');
+  assert.deepEqual(Array.from(unknown.known), [1, 1, 0, 0, 0]);
+  // Done (share 0) and yet failed: nothing to learn from either way.
+  assert.deepEqual(Array.from(frameLabels(failed, Float64Array.of(1, 0), 'zero').known), [1, 1, 0, 0, 0]);
 });
 
-test('a stage begins where it is reached for good; stages may be skipped', () => {
+test('a stage begins where it is reached for good, and a stage jumped over has no span', () => {
+  // Frame 2 is lost again at frame 3, frame 5 at frame 6.
   assert.deepEqual(spansFromStages([0, 0, 1, 0, 1, 3, 2, 3]), [
     { stage: 0, start: 0, end: 4 },
     { stage: 1, start: 4, end: 5 },
@@ -96,6 +103,59 @@ test('a stage begins where it is reached for good; stages may be skipped', () =>
     { stage: 0, start: 0, end: 1 },
     { stage: 2, start: 1, end: 3 },
   ]);
+  assert.deepEqual(spansFromStages([0, 1, 2, 0]), [{ stage: 0, start: 0, end: 4 }]);
   assert.deepEqual(spansFromStages([]), []);
   assert.throws(() => spansFromStages([0, -1]), /frame 1: found -1/);
+});
+
+const good = slow;
+const badLabels: readonly (readonly [string, Demonstration[], RegExp])[] = [
+  ['no demonstrations', [], /Demonstrations: found none/],
+  ['no spans', [demonstration(9, '')], /Episode ep-7: found no stage spans/],
+  ['overlapping spans', [demonstration(9, '0:0..5 1:4..10')], /ep-7, span 1 .*overlaps span 0/],
+  ['an empty span', [demonstration(9, '0:0..0 1:0..10')], /ep-7, span 0 .*empty/],
+  [
+    'a span behind the end',
+    [demonstration(9, '0:0..4 1:4..11')],
+    /ep-7, span 1 .*out of range, wanted whole frames within 0 to 10/,
+  ],
+  ['a span before the start', [demonstration(9, '0:-1..4 1:4..10')], /ep-7, span 0 .*out of range/],
+  ['half a frame', [demonstration(9, '0:0..4.5 1:5..10')], /ep-7, span 0 .*out of range/],
+  ['an unknown stage', [demonstration(9, '0:0..4 2:4..10')], /ep-7, span 1 .*unknown stage, wanted 0 to 1/],
+  [
+    'stages that go backwards',
+    [demonstration(9, '1:0..4 0:4..10')],
+    /ep-7, span 1 .*backwards after stage 1 \(push\)/,
+  ],
+  ['the same stage twice', [demonstration(9, '0:0..4 0:4..10')], /ep-7, span 1 .*backwards/],
+  ['spans out of time order', [demonstration(9, '0:4..10 1:0..4')], /ep-7, span 1 .*starts before span 0/],
+  [
+    'a stage that nobody shows',
+    [demonstration(9, '0:0..10')],
+    /Stage 1 \(push\): none of the 1 demonstrations has it \(first: episode ep-7\)/,
+  ],
+  ['too few frames', [demonstration(1, '0:0..1 1:1..2')], /Episode ep-7: found 2 frames, wanted at least 3/],
+  [
+    'missing observations',
+    [{ ...good, observations: new Float64Array(9) }],
+    /Episode ep-7: found 9 observation numbers, wanted 10/,
+  ],
+  [
+    'NaN in an observation',
+    [{ ...good, observations: new Float64Array(10).fill(Number.NaN, 3, 4) }],
+    /Episode ep-7: observation 0 of frame 3 is NaN/,
+  ],
+];
+
+for (const [what, demonstrations, message] of badLabels) {
+  test(`${what}: refused with an error that names it`, () => {
+    assert.throws(
+      () => checkDemonstrations(demonstrations, names, 1),
+      (error) => error instanceof RangeError && message.test(error.message),
+    );
+  });
+}
+
+test('good demonstrations pass the check', () => {
+  checkDemonstrations([slow, fast], names, 1);
 });
