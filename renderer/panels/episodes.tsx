@@ -94,8 +94,8 @@ export function EpisodesPanel() {
       ArrowUp: at - 1,
       PageDown: at + page,
       PageUp: at - page,
-      Home: 0,
-      End: state.total - 1,
+      // Home and End alone go to the first and last frame, here as everywhere.
+      ...(event.ctrlKey || event.metaKey ? { Home: 0, End: state.total - 1 } : {}),
     };
     const to = jumps[event.key];
     if (to !== undefined) {

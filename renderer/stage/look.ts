@@ -18,7 +18,7 @@ const finishes: Readonly<Record<Role, Finish>> = {
   floor: { colour: { dark: '#20242b', light: '#e9ebee' }, roughness: 0.95, metalness: 0 },
   table: { colour: { dark: '#4b525e', light: '#d9d5cd' }, roughness: 0.72, metalness: 0.02 },
   link: { colour: { dark: '#e4e6ea', light: '#e4e7eb' }, roughness: 0.38, metalness: 0.08 },
-  joint: { colour: { dark: '#39404c', light: '#424a57' }, roughness: 0.45, metalness: 0.45 },
+  joint: { colour: { dark: '#39404c', light: '#424a57' }, roughness: 0.45, metalness: 0.25 },
   gripper: { colour: { dark: '#4f9ae8', light: '#2f7fd1' }, roughness: 0.4, metalness: 0.2 },
   object: { colour: { dark: '#f2803f', light: '#e86f2a' }, roughness: 0.55, metalness: 0.02 },
   goal: { colour: { dark: '#35d6a8', light: '#009a70' }, roughness: 0.5, metalness: 0, opacity: 0.26 },

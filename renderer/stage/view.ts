@@ -51,16 +51,20 @@ export class StageView {
   private readonly sun: three.DirectionalLight;
   private readonly sky: three.HemisphereLight;
   private readonly shadows: three.Mesh<three.PlaneGeometry, three.ShadowMaterial>;
+  private readonly toolLine = trailMaterial(3.2, 0.95);
+  private readonly objectLine = trailMaterial(2, 0.6);
   private readonly resizer: ResizeObserver;
   private readonly events: StageEvents;
   private readonly reducedMotion: boolean;
   private readonly isSoftware: boolean;
   private lastDraw = 0;
+  private fence: WebGLSync | null = null;
   private grid: ReturnType<typeof groundGrid>;
   private environment: three.WebGLRenderTarget | null = null;
   private scheme: Scheme;
   private episode: LoadedEpisode | null = null;
   private task = '';
+  private looks = '';
   private world = new three.Group();
   private bodies: three.Object3D[] = [];
   private trails: Line2[] = [];
@@ -99,14 +103,8 @@ export class StageView {
     // Materials that receive shadows must find a shadow map from the first picture on.
     this.renderer.shadowMap.needsUpdate = true;
 
-    const pmrem = new three.PMREMGenerator(this.renderer);
-    const room = new RoomEnvironment();
-    this.environment = pmrem.fromScene(room, 0.06);
-    this.scene.environment = this.environment.texture;
-    // The room is y up, the world z up.
-    this.scene.environmentRotation.set(Math.PI / 2, 0, 0);
-    room.dispose();
-    pmrem.dispose();
+    // Reflections cost more than all the rest where the CPU draws; there the sky light is stronger instead.
+    if (!this.isSoftware) this.reflectRoom();
 
     this.sky = new three.HemisphereLight('#ffffff', '#8c8578', 0.5);
     this.sky.position.set(0, 0, 1);
@@ -152,9 +150,15 @@ export class StageView {
   /** Null empties the stage. The camera stays where it is between episodes of the same task. */
   load(episode: LoadedEpisode | null): void {
     if (episode === this.episode) return;
-    this.clearWorld();
+    // Episodes of one task look alike: what is on the graphics card stays there, only poses and trails are new.
+    const isAlike = episode !== null && this.looks === looksOf(episode);
+    if (!isAlike) this.clearWorld();
     this.episode = episode;
-    if (episode) this.build(episode);
+    if (episode) {
+      if (!isAlike) this.build(episode);
+      this.drawTrails(episode);
+      this.frameScene(episode);
+    }
     this.redrawAll();
   }
 
@@ -179,7 +183,10 @@ export class StageView {
     this.applyScheme();
     this.clearWorld();
     this.episode = episode;
-    if (episode) this.build(episode);
+    if (episode) {
+      this.build(episode);
+      this.drawTrails(episode);
+    }
     this.redrawAll();
   }
 
@@ -213,6 +220,8 @@ export class StageView {
     this.canvas.removeEventListener('webglcontextrestored', this.redrawAll);
     this.controls.dispose();
     this.clearWorld();
+    this.toolLine.dispose();
+    this.objectLine.dispose();
     this.shadows.geometry.dispose();
     this.shadows.material.dispose();
     this.grid.geometry.dispose();
@@ -237,8 +246,9 @@ export class StageView {
   private readonly draw = (): void => {
     if (this.request === -1) return;
     const now = performance.now();
-    // Without a GPU pictures cost tens of milliseconds; lists and keys must not wait for them.
-    if (this.isSoftware && now - this.lastDraw < softwareInterval) {
+    // Without a GPU a picture costs tens of milliseconds. Asking for the next before it is there would fill the queue
+    // until the whole window waits for it; lists and keys must not.
+    if (this.isSoftware && (now - this.lastDraw < softwareInterval || !this.isPictureDone())) {
       this.request = requestAnimationFrame(this.draw);
       return;
     }
@@ -248,8 +258,36 @@ export class StageView {
     else if (this.controls.enableDamping) this.controls.update();
     this.grid.material.uniforms['middle']!.value.set(this.controls.target.x, this.controls.target.y);
     this.renderer.render(this.scene, this.camera);
+    if (this.isSoftware) this.markPicture();
     this.events.onDraw(this.anchor());
   };
+
+  private markPicture(): void {
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    this.fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+  }
+
+  /** Asks without waiting. */
+  private isPictureDone(): boolean {
+    if (!this.fence) return true;
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    if (gl.getSyncParameter(this.fence, gl.SYNC_STATUS) !== gl.SIGNALED && !gl.isContextLost()) return false;
+    gl.deleteSync(this.fence);
+    this.fence = null;
+    return true;
+  }
+
+  private reflectRoom(): void {
+    const pmrem = new three.PMREMGenerator(this.renderer);
+    const room = new RoomEnvironment();
+    this.environment = pmrem.fromScene(room, 0.06);
+    this.scene.environment = this.environment.texture;
+    // The room is y up, the world z up.
+    this.scene.environmentRotation.set(Math.PI / 2, 0, 0);
+    room.dispose();
+    pmrem.dispose();
+  }
 
   private advanceFlight(flight: NonNullable<StageView['flight']>): void {
     const part = Math.min(1, (performance.now() - flight.start) / 260);
@@ -291,19 +329,19 @@ export class StageView {
   private applyScheme(): void {
     const isDark = this.scheme === 'dark';
     this.scene.environmentIntensity = isDark ? 0.42 : 0.55;
-    this.sky.intensity = isDark ? 0.35 : 0.55;
+    const missing = this.isSoftware ? (isDark ? 0.75 : 1.15) : 0;
+    this.sky.intensity = (isDark ? 0.35 : 0.55) + missing;
     this.sun.intensity = isDark ? 2.1 : 1.9;
     this.renderer.toneMappingExposure = isDark ? 1.02 : 1.04;
     this.shadows.material.opacity = isDark ? 0.45 : 0.22;
   }
 
   private build(episode: LoadedEpisode): void {
-    const { bodies, poses, length } = episode;
+    const { bodies, poses } = episode;
+    this.looks = looksOf(episode);
     const materials = new Map<string, three.MeshStandardMaterial>();
     const lineColours: three.LineBasicMaterial[] = [];
-    const box = new three.Box3();
     let ground = Number.POSITIVE_INFINITY;
-    let tableTop = Number.NEGATIVE_INFINITY;
     bodies.forEach((body, i) => {
       const holder = new three.Group();
       holder.name = body.name;
@@ -335,23 +373,25 @@ export class StageView {
           holder.add(ringOf(radiusOf(body), line));
         }
         const radius = radiusOf(body);
-        if (body.role !== 'table') {
-          box.expandByPoint(at.clone().addScalar(Math.min(radius, 0.06)));
-          box.expandByPoint(at.clone().addScalar(-Math.min(radius, 0.06)));
-          ground = Math.min(ground, at.z - radius);
-        } else if (body.shape.type === 'box') {
-          tableTop = Math.max(tableTop, at.z + body.shape.size[2] / 2);
-          ground = Math.min(ground, at.z - body.shape.size[2] / 2);
-        }
+        const below = body.role === 'table' && body.shape.type === 'box' ? body.shape.size[2] / 2 : radius;
+        ground = Math.min(ground, at.z - below);
       }
       this.world.add(holder);
       this.bodies.push(holder);
     });
     this.scene.add(this.world);
-    if (!Number.isFinite(ground)) ground = box.isEmpty() ? 0 : Math.min(0, box.min.z);
+    if (!Number.isFinite(ground)) ground = 0;
     this.shadows.position.z = ground - 0.001;
     this.grid.position.z = ground;
+  }
 
+  private drawTrails(episode: LoadedEpisode): void {
+    for (const trail of this.trails) {
+      this.world.remove(trail);
+      trail.geometry.dispose();
+    }
+    this.trails = [];
+    const { length } = episode;
     this.toolPath =
       pathOf(episode, 'gripper') ??
       pathOf(episode, 'link') ??
@@ -362,14 +402,30 @@ export class StageView {
     if (this.toolPath.length > 0) {
       const colours = new Float32Array((length + 1) * 3);
       for (let t = 0; t <= length; t++) colours.set(progressRgb(progress[t]!), t * 3);
-      this.addTrail(this.toolPath, colours, 3.2, 0.95);
+      this.addTrail(this.toolPath, colours, this.toolLine);
     }
     if (objectPath) {
       const colours = new Float32Array((length + 1) * 3);
       const colour = new three.Color(roleColour('object', this.scheme));
       for (let t = 0; t <= length; t++) colours.set([colour.r, colour.g, colour.b], t * 3);
-      this.addTrail(objectPath, colours, 2, 0.6);
+      this.addTrail(objectPath, colours, this.objectLine);
     }
+  }
+
+  /** Where presets look at; the camera itself is moved only when another task comes on stage. */
+  private frameScene(episode: LoadedEpisode): void {
+    const box = new three.Box3();
+    let tableTop = Number.NEGATIVE_INFINITY;
+    episode.bodies.forEach((body, i) => {
+      const at = new three.Vector3().fromArray(episode.poses, i * 7);
+      if (body.role === 'table' && body.shape.type === 'box') {
+        tableTop = Math.max(tableTop, at.z + body.shape.size[2] / 2);
+      } else if (body.role !== 'table' && body.role !== 'floor') {
+        const near = Math.min(radiusOf(body), 0.06);
+        box.expandByPoint(at.clone().addScalar(near));
+        box.expandByPoint(at.clone().addScalar(-near));
+      }
+    });
 
     for (let i = 0; i < this.toolPath.length; i += 3) {
       box.expandByPoint(new three.Vector3().fromArray(this.toolPath, i));
@@ -403,18 +459,11 @@ export class StageView {
     shadow.updateProjectionMatrix();
   }
 
-  private addTrail(path: Float32Array, colours: Float32Array, width: number, opacity: number): void {
+  private addTrail(path: Float32Array, colours: Float32Array, material: LineMaterial): void {
     if (path.length < 6) return;
     const geometry = new LineGeometry();
     geometry.setPositions(path);
     geometry.setColors(colours);
-    const material = new LineMaterial({
-      linewidth: width,
-      vertexColors: true,
-      transparent: true,
-      opacity,
-      depthWrite: false,
-    });
     const line = new Line2(geometry, material);
     line.frustumCulled = false;
     line.renderOrder = 3;
@@ -454,12 +503,15 @@ export class StageView {
     this.world.traverse((node) => {
       const drawn = node as Partial<three.Mesh>;
       drawn.geometry?.dispose();
-      for (const material of [drawn.material ?? []].flat()) materials.add(material);
+      for (const material of [drawn.material ?? []].flat()) {
+        if (!(material instanceof LineMaterial)) materials.add(material);
+      }
     });
     for (const material of materials) material.dispose();
     this.world = new three.Group();
     this.bodies = [];
     this.trails = [];
+    this.looks = '';
     this.toolPath = new Float32Array();
     this.episode = null;
   }
@@ -475,6 +527,13 @@ export class StageView {
     this.camera.updateProjectionMatrix();
     this.invalidate();
   }
+}
+
+/** Equal texts, equal looks. */
+const looksOf = (episode: LoadedEpisode): string => JSON.stringify(episode.bodies);
+
+function trailMaterial(linewidth: number, opacity: number): LineMaterial {
+  return new LineMaterial({ linewidth, opacity, vertexColors: true, transparent: true, depthWrite: false });
 }
 
 function rendererName(renderer: three.WebGLRenderer): string {
