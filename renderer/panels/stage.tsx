@@ -126,7 +126,7 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
           className="no-caps"
         >
           {isLive ? 'LIVE' : 'Latest'}
-          {loaded ? ` at ${grouped(loaded.episode.trainedSteps)} steps` : ''}
+          {loaded && <span className="wide"> at {grouped(loaded.episode.trainedSteps)} steps</span>}
         </Badge>
       )}
       {name === 'a' && !lettered && (
