@@ -49,7 +49,7 @@ export const fields = {
     unit: 'steps',
     help: 'Largest number of steps in one gradient; at most worlds x stepsPerWorld.',
   },
-  learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  learningRate: { type: 'number', default: 2e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
   annealLearningRate: {
     type: 'boolean',
     default: true,
@@ -70,7 +70,7 @@ export const fields = {
     max: 1,
     help: 'How far the probability ratio may leave 1 before its gradient stops.',
   },
-  entropyCoef: { type: 'number', default: 0, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
+  entropyCoef: { type: 'number', default: 0.003, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
   valueCoef: { type: 'number', default: 0.5, min: 0, max: 10, help: 'Weight of the value loss.' },
   maxGradNorm: {
     type: 'number',
