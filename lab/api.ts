@@ -179,7 +179,7 @@ export const runSchema = z.object({
 });
 export type Run = z.infer<typeof runSchema>;
 
-export const episodeKindSchema = z.enum(['demonstration', 'random', 'training', 'evaluation']);
+export const episodeKindSchema = z.enum(['demonstration', 'failure', 'random', 'training', 'evaluation']);
 export const endingSchema = z.enum(['terminated', 'truncated', 'diverged']);
 
 export const episodeSchema = z.object({

@@ -46,6 +46,14 @@ const whole =
 const runId = whole(1, Number.MAX_SAFE_INTEGER);
 const many = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
+interface CollectFlags {
+  readonly task: string;
+  readonly policy: string;
+  readonly episodes: number;
+  readonly failures: number;
+  readonly noise: number;
+}
+
 /** A finished run as the JSON that the verbs print. */
 function evaluationJson(run: Run, evaluation: EvaluationSummary | null) {
   return {
@@ -274,7 +282,15 @@ function program(): { command: Command; exitCode: () => number } {
         })
         .default(0),
     )
-    .action(async (options: Common & { task: string; policy: string; episodes: number; noise: number }) => {
+    .addOption(
+      new Option(
+        '--failures <n>',
+        'failed episodes beside the demonstrations, so that a reward model sees failure',
+      )
+        .argParser(whole(0, 1_000_000))
+        .default(0),
+    )
+    .action(async (options: Common & CollectFlags) => {
       const task = taskOf(options.task);
       const taskSettings = settingsFrom(task.fields, options.set, 'task');
       const policy =
@@ -297,6 +313,7 @@ function program(): { command: Command; exitCode: () => number } {
           policy,
           noise: options.noise,
           episodes: options.episodes,
+          failures: options.failures,
         });
         result.catch(() => undefined);
         const [run] = await follow(lab, [{ id, label: '' }]);
@@ -400,6 +417,7 @@ function program(): { command: Command; exitCode: () => number } {
     .addOption(
       new Option('--kind <kind>', 'only of this kind').choices([
         'demonstration',
+        'failure',
         'random',
         'training',
         'evaluation',

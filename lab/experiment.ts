@@ -33,6 +33,14 @@ export const experimentFields = {
     max: 1,
     help: 'Most of the uniform noise added to the expert, so that demonstrations cover more than one path; each episode draws its own level from 0 to this',
   },
+  failures: {
+    type: 'integer',
+    default: 40,
+    min: 0,
+    max: 10_000,
+    unit: 'episodes',
+    help: 'Episodes in which the arm only wanders, labelled like demonstrations, so that a reward model sees what failure looks like',
+  },
   evaluationEpisodes: {
     type: 'integer',
     default: 100,

@@ -15,6 +15,7 @@ export interface CollectJob {
   readonly taskSettings: AnySettings;
   readonly policy:
     | { readonly kind: 'expert'; readonly noise: number }
+    | { readonly kind: 'wandering' }
     | { readonly kind: 'random' }
     | {
         readonly kind: 'policy';

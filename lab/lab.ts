@@ -408,7 +408,7 @@ export class Lab {
       if (skipSeeds?.has(episode.seed) === true) continue;
       newest = this.store.transaction(() => {
         const id = this.store.episodes.add({ ...episode, runId });
-        if (episode.kind === 'demonstration') {
+        if (episode.kind === 'demonstration' || episode.kind === 'failure') {
           const stages = episode.columns.find((column) => column.name === 'trueStage')!.data;
           this.store.labels.set(id, 'simulator', 'sparse', spansFromStages(stages));
         }
@@ -576,6 +576,7 @@ export class Lab {
             policy: 'expert',
             noise: experiment.experiment['demonstrationNoise'] as number,
             episodes: experiment.experiment['demonstrations'] as number,
+            failures: experiment.experiment['failures'] as number,
             name: `${experiment.name}: demonstrations`,
           });
     this.store.lineage.link({ from: `episodes:${collectId}`, to: me, role: 'demonstrations' });
@@ -634,26 +635,31 @@ export class Lab {
     const have = new Set(
       this.store.episodes.list({ runId: collectId, limit: 1_000_000 }).items.map((e) => e.seed),
     );
-    const purpose = typeof config.policy === 'number' ? 'evaluation' : 'demonstration';
-    const seeds = Array.from({ length: config.episodes }, (_, i) => episodeSeed(purpose, row.seed, i)).filter(
-      (seed) => !have.has(seed),
-    );
-    if (seeds.length > 0) {
+    const policies = [
+      {
+        policy: this.#collectPolicy(config, row.task),
+        purpose: typeof config.policy === 'number' ? 'evaluation' : 'demonstration',
+        count: config.episodes,
+      },
+      { policy: { kind: 'wandering' }, purpose: 'failure', count: config.failures },
+    ] as const;
+    for (const { policy, purpose, count } of policies) {
+      const seeds = Array.from({ length: count }, (_, i) => episodeSeed(purpose, row.seed, i)).filter(
+        (seed) => !have.has(seed),
+      );
+      if (seeds.length === 0) continue;
       await this.#job<CollectResult>(
         owner,
         active,
-        {
-          type: 'collect',
-          task: row.task,
-          taskSettings: config.taskSettings,
-          policy: this.#collectPolicy(config, row.task),
-          seeds,
-        },
+        { type: 'collect', task: row.task, taskSettings: config.taskSettings, policy, seeds },
         { episodes: (episodes) => this.#keep(collectId, episodes) },
       );
     }
-    const all = this.store.episodes.list({ runId: collectId, limit: 1 }).total;
-    const won = this.store.episodes.list({ runId: collectId, success: true, limit: 1 }).total;
+    // The share of the asked-for policy; failures beside demonstrations do not count.
+    const kind =
+      config.policy === 'expert' ? 'demonstration' : config.policy === 'random' ? 'random' : 'evaluation';
+    const all = this.store.episodes.list({ runId: collectId, kind, limit: 1 }).total;
+    const won = this.store.episodes.list({ runId: collectId, kind, success: true, limit: 1 }).total;
     return { episodes: all, success: all === 0 ? 0 : won / all, interval: wilsonInterval(won, all) };
   }
 
@@ -742,7 +748,10 @@ export class Lab {
       settings: StackLine['settings'];
       demonstrations: number;
     };
-    const ids = this.store.episodes.ids({ runId: demonstrations, kind: 'demonstration' });
+    const ids = [
+      ...this.store.episodes.ids({ runId: demonstrations, kind: 'demonstration' }),
+      ...this.store.episodes.ids({ runId: demonstrations, kind: 'failure' }),
+    ];
     const demos: Demonstration[] = ids.map((id) => demonstrationOf(this.store, id));
     const fitted = await this.#job<FitResult>(
       owner,
@@ -914,7 +923,7 @@ export class Lab {
         hash: row.hash,
         createdAt: row.createdAt,
         metrics: { ...row.metrics },
-        demonstrations: this.store.episodes.ids({ runId: from }).length,
+        demonstrations: this.store.episodes.ids({ runId: from, kind: 'demonstration' }).length,
       };
     });
   }
@@ -1041,6 +1050,8 @@ export interface CollectSettings {
   readonly policy: 'expert' | 'random' | number;
   readonly noise: number;
   readonly episodes: number;
+  /** Failures recorded beside them, labelled like demonstrations. */
+  readonly failures: number;
 }
 
 interface JobSink {

@@ -15,6 +15,8 @@ export type Actor =
       readonly kind: 'expert' /** Most noise on the expert's actions; each episode draws its level. */;
       readonly noise: number;
     }
+  /** Random actions, each held for a while, so that the arm gets about: what failure looks like. */
+  | { readonly kind: 'wandering' }
   | { readonly kind: 'random' }
   | { readonly kind: 'policy'; readonly policy: Policy; readonly trainedSteps: number };
 
@@ -45,24 +47,29 @@ export interface RolloutResult {
   readonly steps: number;
 }
 
-/** Noise on the expert: piecewise constant, so that it leads off the path instead of averaging out. */
+/** Longest hold of a draw, in control steps. */
+const longestHold = 8;
+
+/** Piecewise constant noise: it leads off the path instead of averaging out. */
 class HeldNoise {
   readonly #random: Random;
   readonly #level: number;
   readonly #held: Float64Array;
   #left = 0;
 
-  constructor(seed: number, most: number, dim: number) {
-    this.#random = createRandom(seed);
-    this.#level = most * this.#random.uniform();
+  /** Uniform in [-level, level], each draw held for 1 to `longestHold` steps. */
+  constructor(random: Random, level: number, dim: number) {
+    this.#random = random;
+    this.#level = level;
     this.#held = new Float64Array(dim);
   }
 
   add(out: Float64Array, offset: number): void {
     if (this.#left === 0) {
-      this.#left = 1 + this.#random.integer(8);
-      for (let i = 0; i < this.#held.length; i++)
+      this.#left = 1 + this.#random.integer(longestHold);
+      for (let i = 0; i < this.#held.length; i++) {
         this.#held[i] = this.#level * (2 * this.#random.uniform() - 1);
+      }
     }
     this.#left--;
     for (let i = 0; i < this.#held.length; i++) {
@@ -71,11 +78,38 @@ class HeldNoise {
   }
 }
 
+/** What one world's episode draws its actions from. */
+class Script {
+  readonly #actor: Actor;
+  readonly #random: Random;
+  readonly #noise: HeldNoise;
+
+  constructor(actor: Actor, seed: number, model: TaskModel) {
+    const dim = model.actionSpace.dim;
+    this.#actor = actor;
+    this.#random = createRandom(seed);
+    const level = actor.kind === 'expert' ? actor.noise * this.#random.uniform() : 1;
+    this.#noise = new HeldNoise(this.#random, level, dim);
+  }
+
+  act(model: TaskModel, states: Float64Array, slot: number, actions: Float64Array): void {
+    const dim = model.actionSpace.dim;
+    const offset = slot * dim;
+    if (this.#actor.kind === 'random') {
+      for (let i = 0; i < dim; i++) actions[offset + i] = 2 * this.#random.uniform() - 1;
+    } else {
+      if (this.#actor.kind === 'expert') model.expert(states, slot * model.stateDim, actions, offset);
+      else actions.fill(0, offset, offset + dim);
+      this.#noise.add(actions, offset);
+    }
+  }
+}
+
 export async function runEpisodes(options: RolloutOptions): Promise<RolloutResult> {
   const { model, actor, seeds } = options;
   const count = Math.max(1, Math.min(options.worlds ?? 32, seeds.length));
   const dim = model.actionSpace.dim;
-  const streams: (Random | HeldNoise)[] = [];
+  const scripts: Script[] = [];
   let finished = 0;
   let successes = 0;
   let returns = 0;
@@ -92,9 +126,7 @@ export async function runEpisodes(options: RolloutOptions): Promise<RolloutResul
     trainedSteps: () => (actor.kind === 'policy' ? actor.trainedSteps : 0),
     onBegin: (slot, index, seed) => {
       world[slot] = index;
-      const noiseSeed = episodeSeed('noise', seed, 0);
-      streams[slot] =
-        actor.kind === 'expert' ? new HeldNoise(noiseSeed, actor.noise, dim) : createRandom(noiseSeed);
+      if (actor.kind !== 'policy') scripts[slot] = new Script(actor, episodeSeed('noise', seed, 0), model);
     },
     onEpisode: (episode) => {
       finished++;
@@ -111,13 +143,7 @@ export async function runEpisodes(options: RolloutOptions): Promise<RolloutResul
   while (finished < seeds.length) {
     if (actor.kind === 'policy') actor.policy.act(env.observations, count, actions);
     for (let slot = 0; slot < count; slot++) {
-      const stream = streams[slot]!;
-      if (stream instanceof HeldNoise) {
-        model.expert(env.states, slot * model.stateDim, actions, slot * dim);
-        stream.add(actions, slot * dim);
-      } else if (actor.kind === 'random') {
-        for (let i = 0; i < dim; i++) actions[slot * dim + i] = 2 * stream.uniform() - 1;
-      }
+      scripts[slot]?.act(model, env.states, slot, actions);
       if (world[slot]! < seeds.length) steps++;
     }
     env.step(actions);

@@ -13,6 +13,7 @@ const streams = {
   noise: 5,
   learner: 6,
   fit: 7,
+  failure: 8,
 } as const;
 
 /** An unsigned 32-bit seed. */

@@ -151,6 +151,12 @@ async function device(link: Link, choice: DeviceChoice) {
 
 async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
   const model = taskModel(job.task, job.taskSettings);
+  const kinds = {
+    expert: 'demonstration',
+    wandering: 'failure',
+    random: 'random',
+    policy: 'evaluation',
+  } as const;
   const actor: Actor =
     job.policy.kind === 'policy'
       ? {
@@ -162,8 +168,7 @@ async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
   return runEpisodes({
     model,
     actor,
-    kind:
-      job.policy.kind === 'expert' ? 'demonstration' : job.policy.kind === 'random' ? 'random' : 'evaluation',
+    kind: kinds[job.policy.kind],
     seeds: job.seeds,
     onEpisode: (episode) => link.keep(episode),
     onInvalid: (message) => link.alert('warning', message),

@@ -36,7 +36,7 @@ CREATE TABLE episodes (
   id INTEGER PRIMARY KEY,
   run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
   task TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('demonstration', 'random', 'training', 'evaluation')),
+  kind TEXT NOT NULL CHECK (kind IN ('demonstration', 'failure', 'random', 'training', 'evaluation')),
   seed INTEGER NOT NULL,
   trained_steps INTEGER NOT NULL CHECK (trained_steps >= 0),
   length INTEGER NOT NULL CHECK (length >= 0),          -- control steps T; there are T + 1 frames

@@ -2,7 +2,7 @@
 
 export type RunKind = 'collect' | 'fit' | 'train' | 'evaluate';
 export type RunStatus = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'crashed';
-export type EpisodeKind = 'demonstration' | 'random' | 'training' | 'evaluation';
+export type EpisodeKind = 'demonstration' | 'failure' | 'random' | 'training' | 'evaluation';
 export type Ending = 'terminated' | 'truncated' | 'diverged';
 
 export interface RunRow {

@@ -35,6 +35,7 @@ const columns: readonly { readonly id: EpisodeColumn; readonly title: string; re
 
 const kindShort: Readonly<Record<Episode['kind'], string>> = {
   demonstration: 'demo',
+  failure: 'failure',
   random: 'random',
   training: 'train',
   evaluation: 'eval',
@@ -135,6 +136,7 @@ export function EpisodesPanel() {
             { value: 'demonstration', label: 'Demos' },
             { value: 'training', label: 'Training' },
             { value: 'evaluation', label: 'Evaluation' },
+            { value: 'failure', label: 'Failures' },
             { value: 'random', label: 'Random' },
           ]}
           value={state.query.kind ?? 'all'}
