@@ -39,7 +39,14 @@ import type {
   OnlineScorer,
   RewardModel,
 } from './types.ts';
-import { fitNormaliser, type Normaliser, normalise, WindowHistory, type WindowShape } from './window.ts';
+import {
+  fitNormaliser,
+  framesOf,
+  type Normaliser,
+  normalise,
+  WindowHistory,
+  type WindowShape,
+} from './window.ts';
 
 type Tensor1D = TensorFlow.Tensor1D;
 type Tensor2D = TensorFlow.Tensor2D;
@@ -47,7 +54,7 @@ type Tensor2D = TensorFlow.Tensor2D;
 const fields = {
   window: {
     type: 'integer',
-    default: 3,
+    default: 1,
     min: 1,
     max: 32,
     unit: 'frames',
@@ -60,6 +67,11 @@ const fields = {
     max: 100,
     unit: 'steps',
     help: 'Control steps between two frames of the window',
+  },
+  anchor: {
+    type: 'boolean',
+    default: false,
+    help: 'Also look at the first frame of the episode: for observations that do not tell how it began',
   },
   hiddenSize: {
     type: 'integer',
@@ -164,6 +176,8 @@ type SarmSettings = Settings<typeof fields>;
 const title = 'SARM model';
 const magic = 'rl-sarm1';
 const maxGradNorm = 1;
+/** A report waits for the device, so not after every update; a stop button waits for the next report. */
+const updatesPerReport = 20;
 const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
 /** Taken off every stage probability before blending, so that one network pass does for most frames, without a jump. */
 const negligible = 0.01;
@@ -247,7 +261,7 @@ function split(demonstrations: readonly Demonstration[], stageCount: number, sha
   };
 }
 
-/** One minibatch as plain arrays. B samples, W = 1 + window frames each. */
+/** One minibatch as plain arrays. B samples, W frames each (`framesOf`). */
 interface Minibatch {
   /** Rows of the frame matrix, anchor first. [B * W] */
   readonly frames: Int32Array;
@@ -315,8 +329,8 @@ class TrainingSet {
   }
 
   draw(size: number): Minibatch {
-    const { window, gap, rewindProbability, rewindMax } = this.#settings;
-    const frames = new Int32Array(size * (1 + window));
+    const { window, gap, anchor, rewindProbability, rewindMax } = this.#settings;
+    const frames = new Int32Array(size * framesOf(this.#settings));
     const stages = new Int32Array(size);
     const progress = new Float32Array(size);
     const known = new Float32Array(size);
@@ -332,7 +346,7 @@ class TrainingSet {
       const back =
         room > 0 && this.#random.uniform() < rewindProbability ? 1 + this.#random.integer(room) : 0;
       const newest = turn - back * gap;
-      frames[to++] = first;
+      if (anchor) frames[to++] = first;
       for (let age = window - 1; age >= 0; age--) {
         frames[to++] = age <= back ? newest + age * gap : Math.max(first, turn - (age - back) * gap);
       }
@@ -352,9 +366,9 @@ async function optimise(
   { device: { tf }, signal, onProgress }: FitContext,
 ): Promise<{ parameters: Float32Array; losses: Record<string, number> }> {
   const { settings, dim, shares } = spec;
-  const { updates, minibatch: B, window, learningRate, weightDecay, inputNoise, teacherForcing } = settings;
+  const { updates, minibatch: B, learningRate, weightDecay, inputNoise, teacherForcing } = settings;
   const K = shares.length;
-  const D = (1 + window) * dim;
+  const D = framesOf(settings) * dim;
   const { stageShape, tauShape } = shapesOf(spec);
   const initial = new Float32Array(parameterCount(stageShape) + parameterCount(tauShape));
   initial.set(initialize(stageShape, random, { hiddenGain: 1, outputGain: 0.1 }));
@@ -453,7 +467,6 @@ async function optimise(
   };
 
   try {
-    let reported = performance.now();
     for (let update = 0; update < updates; update++) {
       const rate = learningRate * 0.5 * (1 + Math.cos((Math.PI * update) / updates));
       const batch = data.draw(B);
@@ -475,12 +488,11 @@ async function optimise(
       });
       tf.dispose([parameters, mean, square, losses]);
       [parameters, mean, square, losses] = next;
-      if (performance.now() - reported > 250) {
+      if ((update + 1) % updatesPerReport === 0) {
         await report(update + 1);
         // Lets a stop button through.
         await new Promise((resolve) => setTimeout(resolve, 0));
         throwIfAborted(signal);
-        reported = performance.now();
       }
     }
     const values = await report(updates);
@@ -548,11 +560,9 @@ interface ModelSpec {
   readonly normaliser: Normaliser;
 }
 
-function shapesOf({ settings: { window, hiddenSize }, dim, stages }: ModelSpec): {
-  stageShape: MlpShape;
-  tauShape: MlpShape;
-} {
-  const inputs = (1 + window) * dim;
+function shapesOf({ settings, dim, stages }: ModelSpec): { stageShape: MlpShape; tauShape: MlpShape } {
+  const { hiddenSize } = settings;
+  const inputs = framesOf(settings) * dim;
   return {
     stageShape: { sizes: [inputs, hiddenSize, hiddenSize, stages.length], activation: 'tanh' },
     tauShape: { sizes: [inputs + stages.length, hiddenSize, hiddenSize, 1], activation: 'tanh' },
@@ -725,7 +735,7 @@ class Smoother {
 
 function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
   const { settings, dim, stages, normaliser } = spec;
-  const shape: WindowShape = { dim, window: settings.window, gap: settings.gap };
+  const shape: WindowShape = { dim, window: settings.window, gap: settings.gap, anchor: settings.anchor };
 
   function score(observations: Float64Array, length: number): EpisodeScore {
     const frames = length + 1;

@@ -1,8 +1,8 @@
 /**
- * What a progress model over states reads: the first frame of the episode (anchor) and a causal window of the newest
- * frames with a stride, all normalised. Before the window is full the first frame stands in.
+ * What a progress model over states reads: a causal window of the newest frames with a stride and, where wanted, the
+ * first frame of the episode before them (anchor), all normalised. Before the window is full the first frame stands in.
  *
- * One input row, [(1 + window) * dim]: anchor, then the window from its oldest frame to the newest.
+ * One input row, [frames * dim]: anchor, then the window from its oldest frame to the newest.
  */
 
 export interface WindowShape {
@@ -11,7 +11,12 @@ export interface WindowShape {
   readonly window: number;
   /** Control steps between two of its frames. */
   readonly gap: number;
+  readonly anchor: boolean;
 }
+
+/** Frames in one input row. */
+export const framesOf = ({ window, anchor }: Pick<WindowShape, 'window' | 'anchor'>): number =>
+  window + (anchor ? 1 : 0);
 
 /** Mean and scale per observation component, fixed when the model was fitted. Both [dim]. */
 export interface Normaliser {
@@ -105,9 +110,9 @@ export class WindowHistory {
 
   /** Writes one world's input row. */
   row(world: number, out: Float64Array, outOffset: number): void {
-    const { dim, window, gap } = this.#shape;
+    const { dim, window, gap, anchor } = this.#shape;
     let to = outOffset;
-    for (let d = 0; d < dim; d++) out[to++] = this.#anchors[world * dim + d]!;
+    if (anchor) for (let d = 0; d < dim; d++) out[to++] = this.#anchors[world * dim + d]!;
     for (let back = window - 1; back >= 0; back--) {
       const slot = (this.#newest - back * gap + this.#kept) % this.#kept;
       let from = (world * this.#kept + slot) * dim;

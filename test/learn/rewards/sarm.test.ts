@@ -10,8 +10,15 @@ import type { AnySettings } from '../../../sim/fields.ts';
 
 const stages = ['reach', 'lift', 'return'];
 const dim = 3;
-// Here the last stage is work like the others.
-const quick: AnySettings = { updates: 400, hiddenSize: 24, minibatch: 128, lastStageDone: false };
+// Here the last stage is work like the others, and the history is looked at.
+const quick: AnySettings = {
+  window: 3,
+  anchor: true,
+  updates: 400,
+  hiddenSize: 24,
+  minibatch: 128,
+  lastStageDone: false,
+};
 
 let context: FitContext;
 before(async () => {
@@ -155,6 +162,8 @@ test('rewind: a slip half-way out lowers the score, and without rewind it is tak
 
 const variants: Readonly<Record<string, AnySettings>> = {
   'expected progress': {},
+  'the newest frame alone': { window: 1, anchor: false },
+  'a window without anchor': { window: 4, gap: 1, anchor: false },
   'argmax progress': { blend: 'argmax' },
   'the confidence filter': { smoothing: true, smoothingConfidence: 0.5, gap: 3 },
 };
