@@ -168,7 +168,7 @@ async function showTraining(lab: Lab, id: number, baseline: number | null, json:
   if (json) {
     printJson({
       ...evaluationJson(run!, evaluation),
-      steps: run!.total,
+      steps: lab.store.checkpoints.latest(id)?.step ?? 0,
       seconds: Math.round(seconds * 10) / 10,
       ...(model === undefined
         ? {}
