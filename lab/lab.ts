@@ -185,9 +185,10 @@ export class Lab {
   start(recipe: Recipe, seed: number): { readonly id: number; readonly baseline: number | null } {
     const experiment = resolveExperiment(recipe);
     for (const line of learnedLines(experiment)) this.#checkModel(line, experiment.task);
-    const id = this.#newTrainRun(experiment, seed);
+    // Written down first, so that the newest run of a project is the one that was asked for.
     const baseline =
       experiment.experiment['baseline'] === true ? this.#newTrainRun(sparseBaseline(experiment), seed) : null;
+    const id = this.#newTrainRun(experiment, seed);
     if (baseline !== null)
       this.store.lineage.link({ from: `run:${id}`, to: `run:${baseline}`, role: 'baseline' });
     this.#enqueue(id, () => this.#train(id));
