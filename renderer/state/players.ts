@@ -30,10 +30,25 @@ export const usePlayers = create<PlayersState>()(() => ({ a: emptySlot, b: empty
 
 export const clock = new Clock(() => performance.now());
 
+let tickInterval = 0;
+let lastTick = 0;
+
+/**
+ * Milliseconds between two ticks of a playing clock at least. Where the CPU draws, the stage sets its own pace here:
+ * cursor and numbers that move more often than the picture would only take its time away.
+ */
+export function paceClock(milliseconds: number): void {
+  tickInterval = milliseconds;
+}
+
 /** The one animation loop: runs only while the clock does. */
 let frameRequest = 0;
 function loop(): void {
-  clock.tick();
+  const now = performance.now();
+  if (now - lastTick >= tickInterval) {
+    lastTick = now;
+    clock.tick();
+  }
   frameRequest = clock.state.mode === 'playing' ? requestAnimationFrame(loop) : 0;
 }
 clock.subscribe((state) => {
