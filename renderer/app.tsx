@@ -12,6 +12,7 @@ import {
   UnstyledButton,
   useMantineColorScheme,
 } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
 import { Spotlight } from '@mantine/spotlight';
 import {
   type DockviewApi,
@@ -29,6 +30,7 @@ import { panels } from './panels/index.ts';
 import { CommandButton, isMac } from './parts/command-button.tsx';
 import { CrashCard } from './parts/crash-card.tsx';
 import { Icon, type IconName } from './parts/icons.tsx';
+import { shellOf } from './shell.ts';
 import { useScheme } from './state/hooks.ts';
 import { forgetLayout, savedLayout, saveLayout, setDock, useView } from './state/layout.ts';
 import { isActive, sortedRuns, useRuns } from './state/runs.ts';
@@ -115,6 +117,18 @@ export function App() {
   const dock = useRef<DockviewApi | null>(null);
 
   useEffect(() => listenToKeyboard(), []);
+  useEffect(
+    () =>
+      shellOf()?.onNotice(({ level, text }) =>
+        notifications.show({
+          title: level === 'error' ? 'The lab has a problem' : 'The lab',
+          message: text,
+          color: level === 'error' ? 'red' : 'blue',
+          autoClose: level === 'error' ? false : 8000,
+        }),
+      ),
+    [],
+  );
   useEffect(() => {
     setWindowActions({
       cycleScheme: () =>

@@ -10,7 +10,7 @@ import { runColour } from '../state/colours.ts';
 import { defaultMetrics, smooth } from '../state/curves.ts';
 import { useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
-import { toggleOverlay, useRuns } from '../state/runs.ts';
+import { drawnRuns, toggleOverlay, useRuns } from '../state/runs.ts';
 import { compact, short } from '../timeline/scale.ts';
 import { EmptyHint } from './stage.tsx';
 
@@ -71,13 +71,10 @@ function useMetrics(ids: readonly number[]): ReadonlyMap<number, Series> {
 
 export function CurvesPanel() {
   const selected = useRuns((state) => state.selected);
-  const overlaid = useRuns((state) => state.overlaid);
+  const drawn = useRuns((state) => drawnRuns(state).join());
   const runs = useRuns((state) => state.runs);
   const scheme = useScheme();
-  const ids = useMemo(
-    () => [...new Set([...(selected === null ? [] : [selected]), ...overlaid])].filter((id) => runs.has(id)),
-    [selected, overlaid, runs],
-  );
+  const ids = useMemo(() => drawn.split(',').filter(Boolean).map(Number), [drawn]);
   const data = useMetrics(ids);
   const chosen = useView((state) => state.metrics);
   const smoothing = useView((state) => state.smoothing);

@@ -94,10 +94,16 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
       )}
       {loaded ? (
         <>
-          <Text size="sm" fw={600} className="stage-run" truncate>
+          <Text size="sm" fw={600} className="stage-run" truncate title={loaded.episode.runName}>
             {loaded.episode.runName}
           </Text>
-          <Text size="xs" c="dimmed" className="stage-facts" truncate>
+          <Text
+            size="xs"
+            c="dimmed"
+            className="stage-facts"
+            truncate
+            title={`episode ${loaded.episode.id}, ${loaded.episode.kind}, seed ${loaded.episode.seed}`}
+          >
             <span className="wide">episode </span>
             <span className="narrow">#</span>
             {loaded.episode.id}

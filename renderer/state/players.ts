@@ -4,7 +4,7 @@ import { create } from 'zustand';
 import { lab } from '../lab.ts';
 import { type LoadedEpisode, loadEpisode } from './opened.ts';
 import { Clock, type PlayerSource, takesNewest } from './player.ts';
-import { useRuns } from './runs.ts';
+import { newestOf, useRuns } from './runs.ts';
 
 export type SlotName = 'a' | 'b';
 export type SlotStatus = 'empty' | 'loading' | 'ready' | 'failed';
@@ -143,7 +143,7 @@ let following = false;
 export function followNewest(now = false): void {
   const { a } = usePlayers.getState();
   if (a.source.type !== 'live' || following) return;
-  const newest = useRuns.getState().newest.get(a.source.runId)?.id;
+  const newest = newestOf(useRuns.getState(), a.source.runId)?.id;
   const shown = a.loaded?.episode.id ?? null;
   if (newest === undefined) return;
   if (now ? newest === shown : !takesNewest(clock.state.mode, shown, newest)) return;
