@@ -124,7 +124,7 @@ export function CurvesPanel() {
         {ids.map((id) => (
           <span key={id} className="run-chip">
             <span className="swatch" style={{ background: runColour(id, scheme) }} />
-            <span className="truncate">
+            <span className="truncate" title={runs.get(id)?.name}>
               {runs.get(id)?.name} <span className="dim">#{id}</span>
             </span>
             {id !== selected && (
@@ -144,17 +144,24 @@ export function CurvesPanel() {
       {names.length === 0 ? (
         <EmptyHint>No metrics yet: they come with the first training update.</EmptyHint>
       ) : (
-        <div className="curves-grid">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be in reach of the keyboard
+        <section className="curves-grid" tabIndex={0} aria-label="Training curves">
           {shown.map((name) => (
             <MetricChart key={name} name={name} ids={ids} data={data} smoothing={smoothing} />
           ))}
-        </div>
+        </section>
       )}
     </div>
   );
 }
 
 const chartHeight = 148;
+
+function isSparse(values: ArrayLike<number | null | undefined>): boolean {
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] != null && ++count > 3) return false;
+  return true;
+}
 
 function MetricChart({
   name,
@@ -229,7 +236,8 @@ function MetricChart({
             stroke: runColour(id, scheme),
             width: id === ids[0] ? 2 : 1.4,
             spanGaps: true,
-            points: { show: false },
+            // A line of few points is told by its points; one alone would not be seen at all.
+            points: { show: (u: uPlot, i: number) => isSparse(u.data[i] ?? []), size: 5 },
           })),
         ],
         cursor: { points: { size: 6 }, drag: { x: true, y: false }, sync: { key: 'curves' } },

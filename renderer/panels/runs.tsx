@@ -108,7 +108,6 @@ function PartRow({
         data-run={run.id}
         data-selected={isSelected || undefined}
         aria-current={isSelected}
-        aria-label={`Run ${run.id}, ${run.name}, ${run.status}`}
         title={run.name}
         onClick={() => void selectRun(run.id)}
       >
@@ -155,7 +154,6 @@ function RunRow({
         type="button"
         className="run-main"
         aria-current={isSelected}
-        aria-label={`Run ${run.id}, ${run.name}, ${run.status}`}
         onClick={() => void selectRun(run.id)}
       >
         <span className="run-title">
@@ -169,7 +167,7 @@ function RunRow({
             size="xs"
             variant="light"
             radius="sm"
-            className="no-caps"
+            className="no-caps no-shrink"
             color={statusColour[run.status]}
             data-testid={`run-status-${run.id}`}
           >

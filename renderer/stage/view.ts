@@ -88,6 +88,7 @@ export class StageView {
     [0, -0.4, 0],
     [0.7, 0.4, 0.6],
   ];
+  private stopPacing = (): void => undefined;
   private stillTimer: ReturnType<typeof setTimeout> | undefined;
   private request = 0;
   private flight: { from: CameraPose; to: CameraPose; start: number } | null = null;
@@ -110,7 +111,7 @@ export class StageView {
     });
     this.canvas = this.renderer.domElement;
     host.append(this.canvas);
-    if (this.isSoftware) paceClock(softwareInterval);
+    if (this.isSoftware) this.stopPacing = paceClock(() => this.request === 0 && this.isPictureDone());
     this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
     this.renderer.toneMapping = three.ACESFilmicToneMapping;
     this.renderer.shadowMap.enabled = true;
@@ -240,6 +241,7 @@ export class StageView {
     cancelAnimationFrame(this.request);
     this.request = -1;
     clearTimeout(this.stillTimer);
+    this.stopPacing();
     this.resizer.disconnect();
     this.canvas.removeEventListener('webglcontextrestored', this.redrawAll);
     this.controls.dispose();

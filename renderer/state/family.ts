@@ -22,9 +22,10 @@ const idOf = (key: string, kind: string): number | null =>
 
 /**
  * A part is younger than the run that it was made for, except a baseline; a model of an older run that was only used
- * again stays on its own.
+ * again stays on its own. While a model is being fitted no edge leads to it yet; there the names tell: the lab calls the
+ * parts of `push` `push: demonstrations` and `push: sarm`.
  */
-export function familyOf(edges: readonly Edge[]): Family {
+export function familyOf(edges: readonly Edge[], runs: readonly Run[] = []): Family {
   const parents = new Map<number, number>();
   const baselines = new Map<number, number>();
   const makers = new Map<string, number>();
@@ -51,6 +52,13 @@ export function familyOf(edges: readonly Edge[]): Family {
       const child = makers.get(from);
       if (child !== undefined) adopt(child, parent);
     }
+  }
+  for (const { id, kind, name } of runs) {
+    if (parents.has(id) || (kind !== 'collect' && kind !== 'fit')) continue;
+    const owners = runs.filter(
+      (one) => one.kind === 'train' && one.id < id && name.startsWith(`${one.name}: `),
+    );
+    if (owners.length > 0) parents.set(id, Math.max(...owners.map((owner) => owner.id)));
   }
   return { parents, baselines };
 }

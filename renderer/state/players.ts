@@ -30,22 +30,29 @@ export const usePlayers = create<PlayersState>()(() => ({ a: emptySlot, b: empty
 
 export const clock = new Clock(() => performance.now());
 
-let tickInterval = 0;
+/** Views that draw slowly; each says whether it has drawn what it was last told. */
+const paces = new Set<() => boolean>();
 let lastTick = 0;
 
+/** Milliseconds after which the clock goes on without a slow view. */
+const patience = 1000;
+
 /**
- * Milliseconds between two ticks of a playing clock at least. Where the CPU draws, the stage sets its own pace here:
- * cursor and numbers that move more often than the picture would only take its time away.
+ * Where the CPU draws, a playing clock waits for the picture: cursor and numbers that move more often than it would be
+ * ahead of what is seen, and take its time away. Returns how to stop.
  */
-export function paceClock(milliseconds: number): void {
-  tickInterval = milliseconds;
+export function paceClock(isDrawn: () => boolean): () => void {
+  paces.add(isDrawn);
+  return () => {
+    paces.delete(isDrawn);
+  };
 }
 
 /** The one animation loop: runs only while the clock does. */
 let frameRequest = 0;
 function loop(): void {
   const now = performance.now();
-  if (now - lastTick >= tickInterval) {
+  if (now - lastTick >= patience || [...paces].every((isDrawn) => isDrawn())) {
     lastTick = now;
     clock.tick();
   }

@@ -8,6 +8,7 @@ import type { LabEvent, Run } from '../../lab/api.ts';
 import { lab, whenOpen } from '../lab.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { type Edge, familyOf } from './family.ts';
+import { focusPanel } from './layout.ts';
 import { readLink } from './link.ts';
 import { clock, followNewest, followRun, openEpisode, usePlayers } from './players.ts';
 import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
@@ -66,7 +67,9 @@ async function learnFamily(): Promise<void> {
         if (run.kind !== 'train' || (lineages.has(run.id) && !isActive(run))) continue;
         lineages.set(run.id, (await lab.runs.lineage({ id: run.id })).edges);
       }
-      useRuns.setState({ family: familyOf([...lineages.values()].flat()) });
+      useRuns.setState({
+        family: familyOf([...lineages.values()].flat(), sortedRuns(useRuns.getState().runs)),
+      });
       followNewest();
     }
   } catch (error) {
@@ -128,6 +131,9 @@ export async function showStarted(id: number): Promise<void> {
   const runs = await lab.runs.list();
   useRuns.setState({ runs: new Map(runs.map((run) => [run.id, run])), selected: id });
   followRun(id);
+  // Where it can be watched; the user has just asked for it, so nothing is taken away.
+  focusPanel('runs');
+  focusPanel('curves');
 }
 
 /** Never returns; survives the lab going away and coming back. */

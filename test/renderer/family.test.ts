@@ -38,6 +38,17 @@ test('a model that a later run uses again stays where it was made', () => {
   assert.equal(parents.has(5), false);
 });
 
+test('a model that is still being fitted is known by its name', () => {
+  const runs = [
+    { id: 1, kind: 'train', name: 'push' },
+    { id: 2, kind: 'train', name: 'push' },
+    { id: 3, kind: 'fit', name: 'push: sarm' },
+    { id: 4, kind: 'train', name: 'push' },
+    { id: 5, kind: 'fit', name: 'by hand' },
+  ] as Run[];
+  assert.deepEqual([...familyOf([], runs).parents], [[3, 2]]);
+});
+
 test('parts are listed under their run, and a part whose run is not there stands alone', () => {
   const runs = [6, 4, 3, 2, 1].map((id) => ({ id }) as Run);
   const groups = grouped(
