@@ -813,7 +813,7 @@ export class Lab {
     if (checkpoint !== undefined) return checkpoint;
     throw new UsageError([
       kind === 'train'
-        ? `run ${runId} has no checkpoint to use yet`
+        ? `run ${runId} has no checkpoint that can be used`
         : `run ${runId} is a ${kind} run; only training runs have a policy`,
     ]);
   }
@@ -1135,7 +1135,12 @@ export class Lab {
       outcome = { ok: false, driftStep: null, message: messageOf(error) };
     }
     const { ok, driftStep, message } = outcome;
-    if (!this.store.readOnly) this.store.episodes.setVerified(id, ok);
+    try {
+      if (!this.store.readOnly) this.store.episodes.setVerified(id, ok);
+    } catch (error) {
+      // A full disk says nothing about the episode.
+      this.log.warn({ episode: id, err: error }, 'the outcome of a replay could not be written down');
+    }
     return { ok, driftStep, message };
   }
 

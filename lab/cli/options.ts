@@ -96,7 +96,7 @@ function open(options: Common, { create = false, orRead = false }: Wanted): Lab 
   } catch (error) {
     const barred = error instanceof StoreBusyError || error instanceof StoreReadOnlyError;
     if (!barred || !orRead || !existsSync(resolve(project, 'lab.db'))) throw error;
-    note(`${error.message} Opened for reading.`);
+    note(`${error.message.replace(/\.?$/, '')}; opened for reading.`);
     return new Lab({ project, mode: 'read', device });
   }
 }

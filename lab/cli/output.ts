@@ -15,9 +15,13 @@ export function print(line = ''): void {
 let terminal: MultiBar | undefined;
 
 export function note(line: string): void {
-  // Above the bars, which are drawn anew.
-  if (terminal !== undefined) terminal.log(`${line}\n`);
-  else process.stderr.write(`${line}\n`);
+  if (terminal === undefined) {
+    process.stderr.write(`${line}\n`);
+    return;
+  }
+  // Above the bars, which are drawn anew; at once, for a line that waits for the next drawing is lost at the end.
+  terminal.log(`${line}\n`);
+  terminal.update();
 }
 
 /** Names come from recipes: whatever would move the cursor is shown as a blank. */

@@ -262,7 +262,7 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
   // Reading beside it works, verifying too.
   const seen = lab('verify', '1', '--json', '--project', project);
   assert.equal(seen.code, 0, seen.err);
-  assert.match(seen.err, /Opened for reading/);
+  assert.match(seen.err, /opened for reading/);
   assert.equal((json(lab('runs', '--json', '--project', project))['runs'] as unknown[]).length, 1);
 
   child.kill('SIGINT');
