@@ -337,6 +337,7 @@ function Palette() {
     <Spotlight
       actions={runActions.actions.length > 0 ? [...actions, runActions] : actions}
       shortcut={null}
+      overlayProps={{ blur: 0, backgroundOpacity: 0.55 }}
       highlightQuery
       scrollable
       maxHeight={420}

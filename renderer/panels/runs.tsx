@@ -196,7 +196,11 @@ function RunRow({
               transitionDuration={200}
             />
             <span className="run-facts dim mono">
-              {run.stepsPerSecond !== null && <span>{grouped(run.stepsPerSecond)} steps/s</span>}
+              {run.stepsPerSecond !== null && (
+                <span>
+                  {grouped(run.stepsPerSecond)} {run.unit}/s
+                </span>
+              )}
               <span className="grow" />
               {run.etaSeconds !== null && <span>{duration(run.etaSeconds)} left</span>}
             </span>

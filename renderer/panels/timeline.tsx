@@ -107,7 +107,7 @@ function Speed() {
 function Position() {
   const loaded = usePlayers((state) => state.a.loaded ?? state.b.loaded);
   const duration = useClock((state) => state.duration);
-  const time = useClock((state) => Math.round(state.time * 50) / 50);
+  const time = useClock((state) => Math.round(state.time * 100) / 100);
   const frame = useClock((state) => (loaded ? frameIndex(state.time, loaded.controlDt, loaded.length) : 0));
   return (
     <Text
@@ -266,7 +266,7 @@ function Legend({ tracks, hover }: { readonly tracks: readonly Track[]; readonly
           className="legend-row"
           data-off={hidden.has(series.name) || undefined}
           aria-pressed={!hidden.has(series.name)}
-          title={hidden.has(series.name) ? 'Show this series' : 'Hide this series'}
+          title={`${series.label} (${hidden.has(series.name) ? 'click to show' : 'click to hide'})`}
           onClick={() => toggleSeries(series.name)}
         >
           <span className="swatch" style={{ background: palette.colour(series.name, scheme) }} />

@@ -171,6 +171,8 @@ export class StageView {
     const isAlike = episode !== null && this.looks === looksOf(episode);
     if (!isAlike) this.clearWorld();
     this.episode = episode;
+    // What is written beside the tool belongs to the picture; it comes back with the next one.
+    this.events.onDraw(null);
     if (episode) {
       if (!isAlike) this.build(episode);
       this.drawTrails(episode);
@@ -593,7 +595,8 @@ export class StageView {
     this.camera.updateProjectionMatrix();
     if (this.preset !== null && this.flight === null) {
       this.moveTo(this.presetPose(this.preset));
-      this.events.onCamera(this.pose());
+      // An empty stage has nothing to say about what the other should look at.
+      if (this.episode) this.events.onCamera(this.pose());
     }
     this.invalidate();
   }
