@@ -16,6 +16,7 @@ import { loadRecipe } from './catalog.ts';
 import { showCatalog } from './cli/catalog-verbs.ts';
 import { doctor } from './cli/doctor.ts';
 import { duration, note, Progress, percent, print, printJson, table } from './cli/output.ts';
+import { rollOut } from './cli/rollout.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { applySets, checkRecipe } from './experiment.ts';
 import { checkSettings, nearest, parseFieldText } from './fields.ts';
@@ -267,6 +268,28 @@ function program(): { command: Command; exitCode: () => number } {
       showCatalog(what, options.json === true);
     });
   }
+
+  common('rollout', 'apply given actions from a given start and print every step')
+    .requiredOption('--task <task>', 'which task')
+    .requiredOption('--actions <file>', "JSON list, one action a step in the task's own units; - reads stdin")
+    .option('--state <json>', "start here instead of at --seed: Gymnasium's own vector where there is a twin")
+    .action((options: Common & { task: string; actions: string; state?: string }, self: Command) => {
+      if (options.state !== undefined && self.getOptionValueSource('seed') === 'cli') {
+        throw new UsageError(['rollout: found both --state and --seed, wanted one of them']);
+      }
+      const task = taskOf(options.task);
+      const model = task.create(settingsFrom(task.fields, options.set, 'task'));
+      const start = options.state === undefined ? { seed: options.seed } : { state: options.state };
+      const rolled = rollOut(model, { file: options.actions, start });
+      if (options.json === true) return printJson(rolled);
+      const rows = rolled.rewards.map((reward, t) => ({
+        step: t + 1,
+        reward,
+        end: rolled.terminated[t] ? 'terminated' : rolled.truncated[t] ? 'truncated' : '',
+        state: rolled.states[t]!.map((value) => value.toFixed(4)).join(' '),
+      }));
+      print(table(rows) || 'No actions, no steps.');
+    });
 
   common('collect', 'record episodes')
     .requiredOption('--task <task>', 'which task')
