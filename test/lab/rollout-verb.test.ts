@@ -31,7 +31,7 @@ test('rollout starts from a vector of Gymnasium and prints one entry a step', ()
     'truncated',
     'hash',
   ]);
-  assert.deepEqual(json['states']![0], [0, 0.1951219512195122, 0, -0.29268292682926833]);
+  assert.deepEqual(json['states']![0], [0, 0.1951219512195122, 0, -0.2926829268292683]);
   assert.deepEqual(json['observations'], json['states']);
   assert.deepEqual(json['rewards'], [1, 1, 1]);
   assert.deepEqual(json['terminated'], [false, false, false]);
