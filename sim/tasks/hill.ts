@@ -65,7 +65,7 @@ export const hillBodies: readonly Body[] = [
   ...ends.slice(1).map((x1, i) => {
     const x0 = ends[i]!;
     const length = Math.hypot(drawX(x1) - drawX(x0), drawZ(x1) - drawZ(x0));
-    return box(`ground${i}`, 'table', [length + 0.01, 0.2, 0.02]);
+    return box(`ground${i}`, 'link', [length + 0.01, 0.2, 0.02]);
   }),
   { name: 'flag', shape: { type: 'sphere', radius: 0.04 }, role: 'goal' },
   box('car', 'object', [0.12, 0.08, 0.06]),

@@ -126,7 +126,7 @@ export const pendulum = classicTask({
 
   bodies: [
     floor,
-    box('post', 'table', [0.05, 0.05, pivotZ]),
+    box('post', 'link', [0.05, 0.05, pivotZ]),
     { name: 'axle', shape: { type: 'sphere', radius: 0.03 }, role: 'joint' },
     { name: 'rod', shape: { type: 'capsule', radius: 0.025, length: rod }, role: 'link' },
     { name: 'tip', shape: { type: 'sphere', radius: 0.04 }, role: 'object' },

@@ -237,7 +237,9 @@ test('an environment of another size than promised is refused', async () => {
 
 test('options: PPO learns which of three to choose, resumes bit for bit, and its checkpoint plays the likeliest', async () => {
   const env = new ChoiceEnv(8, 7);
-  const learner = ppo.create(small, setupOf(env));
+  // A choice has no consequences beyond its own step.
+  const settings = { ...small, gamma: 0 };
+  const learner = ppo.create(settings, setupOf(env));
   const first = await learner.iterate(env);
   // Hits the right one of three by chance at first.
   assert.ok(first['rollout/reward']! < 0.5, `first ${first['rollout/reward']}`);
@@ -245,7 +247,7 @@ test('options: PPO learns which of three to choose, resumes bit for bit, and its
   assert.equal('policy/std' in first, false);
   const saved = learner.save();
   const savedEnv = env.copy();
-  const resumed = ppo.resume(saved, small, setupOf(env, 999));
+  const resumed = ppo.resume(saved, settings, setupOf(env, 999));
   let last = 0;
   while (learner.steps < 15_000) {
     const metrics = await learner.iterate(env);
