@@ -63,8 +63,8 @@ const say = (line: string): void => {
 
 /** Takes our own flags out; the rest belongs to the lab. */
 export function readArguments(args: readonly string[]): { wish: Situation['wish']; rest: string[] } {
-  // Who names a port or refuses a browser window means the web door.
-  const wantsWeb = args.some((arg) => arg === '--browser' || arg === '--no-open' || /^--port(=|$)/.test(arg));
+  // Who names a port means the web door. `--no-open` only says what happens there.
+  const wantsWeb = args.some((arg) => arg === '--browser' || /^--port(=|$)/.test(arg));
   const wish = args.includes('--electron') ? 'electron' : wantsWeb ? 'browser' : null;
   return { wish, rest: args.filter((arg) => arg !== '--electron' && arg !== '--browser') };
 }
@@ -137,10 +137,11 @@ async function main(): Promise<void> {
   }
   if (door.type === 'electron') {
     await buildApp();
-    if (await runElectron(findElectron(root) as string, rest)) return;
+    const own = rest.filter((arg) => arg !== '--no-open');
+    if (await runElectron(findElectron(root) as string, own)) return;
     door = { type: 'browser', reason: 'Electron did not start here' };
   }
-  if (door.reason !== null) say(`${door.reason}; opening the lab in your browser instead.`);
+  if (door.reason !== null) say(`${door.reason}; the lab is served to your browser instead.`);
   await openInBrowser(rest);
 }
 

@@ -10,11 +10,12 @@ import type { Algorithm } from '../learn/algorithms/types.ts';
 import { rewards } from '../learn/rewards/index.ts';
 import type { RewardMethod } from '../learn/rewards/types.ts';
 import type { Task } from '../sim/env.ts';
-import type { AnySettings, Fields } from '../sim/fields.ts';
+import type { AnySettings, Field, Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import { type Recipe, recipeSchema } from './api.ts';
 import { messageOf, UsageError } from './errors.ts';
-import { checkSettings, nearest, parseFieldText } from './fields.ts';
+import { checkSettings, nearest } from './fields.ts';
+import { applySetsTo, type SetGroup } from './sets.ts';
 
 /** Settings of the experiment around the learner. */
 export const experimentFields = {
@@ -200,18 +201,53 @@ export function resolveExperiment(recipe: Recipe): Experiment {
 const recipeKeys = Object.keys(recipeSchema.shape);
 const entryKeys = Object.keys(recipeSchema.shape.reward.element.shape);
 
+/** One line for each problem of a recipe's shape: where, what was found, what was wanted. */
 function problemLine(issue: z.core.$ZodIssue): string[] {
   const where = issue.path.length === 0 ? 'recipe' : issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     const known = issue.path.length === 0 ? recipeKeys : entryKeys;
     return issue.keys.map((key) => `${where}: unknown key "${key}"${nearest(key, known)}`);
   }
-  return [`${where}: ${issue.message}`];
+  return [`${where}: found ${wordsFor(issue.input)}, wanted ${wantedBy(issue)}`];
+}
+
+const kinds: Readonly<Record<string, string>> = { string: 'text', array: 'a list', record: 'a mapping' };
+
+function wantedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.expected === 'object' && issue.path.length === 0)
+        return `a mapping with the keys ${recipeKeys.join(', ')}`;
+      if (issue.expected === 'object') return `a mapping with the keys ${entryKeys.join(', ')}`;
+      return kinds[issue.expected] ?? `a ${issue.expected}`;
+    case 'invalid_value':
+      return `one of ${issue.values.join(', ')}${typeof issue.input === 'string' ? nearest(issue.input, issue.values.map(String)) : ''}`;
+    case 'invalid_union':
+      return 'a number, true, false or text';
+    case 'too_small':
+    case 'too_big': {
+      const unit = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : '';
+      return issue.code === 'too_small'
+        ? `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit}`
+        : `at most ${issue.maximum}${unit}`;
+    }
+    default:
+      return issue.message;
+  }
+}
+
+/** What somebody wrote, short enough for a line. */
+function wordsFor(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 
 /** Checks the shape only; names and ranges are checked by `resolveExperiment`. @throws UsageError */
 export function checkRecipe(value: unknown): Recipe {
-  const result = recipeSchema.safeParse(value);
+  const result = recipeSchema.safeParse(value, { reportInput: true });
   if (!result.success) throw new UsageError(result.error.issues.flatMap(problemLine));
   return result.data;
 }
@@ -238,9 +274,8 @@ export function parseRecipe(text: string, source: string): Recipe {
   }
 }
 
-/** Applies `--set name=text` to a recipe. A name is a field of the task, algorithm, experiment or a learned reward, alone
- * when only one of them has it, else with its group: `task.horizon`, `algorithm.gamma`, `experiment.record`, `sarm.window`,
- * `weight.sarm`. @throws UsageError */
+/** Applies `--set name=value` to a recipe: a field of the task, the algorithm, the experiment or a reward (`task.horizon`,
+ * `algorithm.gamma`, `experiment.record`, `sarm.window`), or the weight of a reward (`weight.sarm`). @throws UsageError */
 export function applySets(recipe: Recipe, sets: readonly string[]): Recipe {
   const problems: string[] = [];
   const next: Recipe = structuredClone(recipe);
@@ -249,7 +284,7 @@ export function applySets(recipe: Recipe, sets: readonly string[]): Recipe {
   next.taskSettings ??= {};
   next.algorithmSettings ??= {};
   next.experiment ??= {};
-  const groups: { name: string; fields: Fields; settings: Record<string, unknown> }[] = [];
+  const groups: SetGroup[] = [];
   if (task) groups.push({ name: 'task', fields: task.fields, settings: next.taskSettings });
   if (algorithm)
     groups.push({ name: 'algorithm', fields: algorithm.fields, settings: next.algorithmSettings });
@@ -259,50 +294,29 @@ export function applySets(recipe: Recipe, sets: readonly string[]): Recipe {
     entry.settings ??= {};
     if (method) groups.push({ name: entry.reward, fields: method.fields, settings: entry.settings });
   }
-  for (const set of sets) {
-    const equals = set.indexOf('=');
-    if (equals <= 0) {
-      problems.push(`--set ${set}: wanted field=value`);
-      continue;
-    }
-    const name = set.slice(0, equals).trim();
-    const text = set.slice(equals + 1).trim();
-    const weightOf = name.startsWith('weight.')
-      ? next.reward.find((e) => `weight.${e.reward}` === name)
-      : undefined;
-    if (weightOf !== undefined) {
-      const weight = Number(text);
-      if (text === '' || !(Math.abs(weight) <= 1000))
-        problems.push(`--set ${name}: found "${text}", wanted a number from -1000 to 1000`);
-      else weightOf.weight = weight;
-      continue;
-    }
-    const dot = name.indexOf('.');
-    const [group, field] = dot < 0 ? [undefined, name] : [name.slice(0, dot), name.slice(dot + 1)];
-    const owners = groups.filter(
-      (g) => (group === undefined || g.name === group) && Object.hasOwn(g.fields, field),
-    );
-    if (owners.length === 0) {
-      const known = groups.flatMap((g) =>
-        Object.keys(g.fields).flatMap((f) => (group === undefined ? [f] : [`${g.name}.${f}`])),
-      );
-      problems.push(`--set: unknown field "${name}"${nearest(name, known)}`);
-      continue;
-    }
-    if (owners.length > 1) {
-      problems.push(
-        `--set ${name}: several have it; say ${owners.map((g) => `${g.name}.${field}`).join(' or ')}`,
-      );
-      continue;
-    }
-    const owner = owners[0]!;
-    const value = parseFieldText(owner.fields[field]!, text);
-    problems.push(...checkSettings(owner.fields, { [field]: value }, `--set ${owner.name}`).problems);
-    owner.settings[field] = value;
-  }
+  const weights: Record<string, number> = {};
+  groups.push({
+    name: 'weight',
+    fields: Object.fromEntries(next.reward.map((entry) => [entry.reward, weightField])),
+    settings: weights,
+    named: true,
+  });
+  problems.push(...applySetsTo(groups, sets));
   if (problems.length > 0) throw new UsageError(problems);
+  for (const entry of next.reward) {
+    const weight = weights[entry.reward];
+    if (weight !== undefined) entry.weight = weight;
+  }
   return next;
 }
+
+const weightField = {
+  type: 'number',
+  default: 1,
+  min: -1000,
+  max: 1000,
+  help: 'Weight of a line of the reward stack',
+} as const satisfies Field;
 
 export const recipeToYaml = (recipe: Recipe): string => toYaml(recipe);
 

@@ -67,7 +67,9 @@ export function checkSettings(
     const result = schemaOf(field).safeParse(value);
     if (result.success) settings[name] = result.data;
     else
-      problems.push(`${where}.${name}: found ${JSON.stringify(value)}, ${result.error.issues[0]!.message}`);
+      problems.push(
+        `${where}.${name}: found ${typeof value === 'number' ? value : JSON.stringify(value)}, ${result.error.issues[0]!.message}`,
+      );
   }
   return { settings: Object.freeze(settings), problems };
 }

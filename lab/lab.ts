@@ -12,8 +12,16 @@ import { stackHash } from '../learn/rewards/stack.ts';
 import type { Demonstration, RewardMethod } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { openStore } from '../store/index.ts';
-import type { EpisodeRow, ModelRow, NewEpisode, RunRow, RunStatus, Store } from '../store/types.ts';
-import type { Episode, Model, OpenedEpisode, Recipe, Run } from './api.ts';
+import type {
+  CheckpointRow,
+  EpisodeRow,
+  ModelRow,
+  NewEpisode,
+  RunRow,
+  RunStatus,
+  Store,
+} from '../store/types.ts';
+import type { Alert, Episode, Model, OpenedEpisode, Recipe, Run } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { messageOf, UsageError } from './errors.ts';
@@ -36,8 +44,9 @@ import type {
   WorkerMessage,
 } from './jobs.ts';
 import { type Logger, openLog } from './log.ts';
+import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
-import { demonstrationOf, observationsOf, posesOf, replay, taskModelOf } from './replay.ts';
+import { demonstrationOf, observationsOf, posesOf, type Replay, replay, taskModelOf } from './replay.ts';
 import { episodeSeed } from './seeds.ts';
 import { wilsonInterval } from './statistics.ts';
 import { versions } from './versions.ts';
@@ -62,6 +71,8 @@ export interface LabOptions {
   readonly project: string;
   /** `read` never writes and works beside a writer. */
   readonly mode?: 'write' | 'read';
+  /** Makes the project where there is none; the default when writing. */
+  readonly create?: boolean;
   readonly device?: DeviceChoice;
 }
 
@@ -70,6 +81,8 @@ export interface EvaluationSummary {
   readonly interval: { readonly low: number; readonly high: number };
   readonly episodes: number;
 }
+
+type Checkpoint = CheckpointRow & { readonly bytes: Uint8Array };
 
 class Stopped extends Error {
   override name = 'Stopped';
@@ -82,13 +95,18 @@ export class Lab {
   readonly log: Logger;
   readonly #active = new Map<number, Active>();
   readonly #queue: { readonly id: number; readonly begin: () => void }[] = [];
+  /** Ends that could not be written down. */
+  readonly #unwritten = new Map<number, { readonly status: RunStatus; readonly error: string | null }>();
   #running = 0;
   readonly #heartbeat: NodeJS.Timeout;
   #closed = false;
 
-  /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError */
+  /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
   constructor(options: LabOptions) {
-    this.store = openStore(options.project, { mode: options.mode ?? 'write' });
+    this.store = openStore(options.project, {
+      mode: options.mode ?? 'write',
+      create: options.create ?? true,
+    });
     this.device = options.device ?? 'auto';
     this.log = openLog(this.store.directory, this.store.readOnly);
     this.log.info({ project: this.store.directory, ...versions() }, 'opened');
@@ -108,12 +126,18 @@ export class Lab {
     clearInterval(this.#heartbeat);
     this.events.close();
     this.store.close();
+    this.log.info('closed');
   }
 
   #beat(): void {
     if (this.store.readOnly) return;
-    for (const [id, active] of this.#active) {
-      if (active.worker !== undefined) this.store.runs.update(id, { heartbeatAt: Date.now() });
+    try {
+      for (const [id, active] of this.#active) {
+        if (active.worker !== undefined) this.store.runs.update(id, { heartbeatAt: Date.now() });
+      }
+    } catch (error) {
+      // A full disk ends the run at its next episode, with a word; a sign of life is not worth more than a line.
+      this.log.warn({ err: error }, 'no sign of life could be written');
     }
   }
 
@@ -130,14 +154,13 @@ export class Lab {
 
   /** The newest evaluation of a run; null when it has none. */
   evaluationOf(id: number): EvaluationSummary | null {
-    const total = this.store.episodes.list({ runId: id, kind: 'evaluation', limit: 1 }).total;
-    if (total === 0) return null;
-    const won = this.store.episodes.list({ runId: id, kind: 'evaluation', success: true, limit: 1 }).total;
-    return { success: won / total, interval: wilsonInterval(won, total), episodes: total };
+    const summary = this.#successOf(id, 'evaluation');
+    return summary.episodes === 0 ? null : summary;
   }
 
   #runOf(row: RunRow): Run {
     const active = this.#active.get(row.id);
+    const ending = this.#unwritten.get(row.id) ?? row;
     const steps = (row.config['algorithmSettings'] as Record<string, number> | undefined)?.['steps'];
     const rest = active ?? {
       phase: '',
@@ -158,7 +181,7 @@ export class Lab {
       task: row.task,
       algorithm: row.algorithm,
       seed: row.seed,
-      status: row.status,
+      status: ending.status,
       phase: rest.phase,
       done,
       total: rest.total,
@@ -171,7 +194,7 @@ export class Lab {
       rewardHash: row.rewardHash,
       episodes: row.episodes,
       evaluation: this.evaluationOf(row.id),
-      error: row.error,
+      error: ending.error,
       alerts: this.store.alerts.of(row.id),
     };
   }
@@ -191,9 +214,27 @@ export class Lab {
     const id = this.#newTrainRun(experiment, seed);
     if (baseline !== null)
       this.store.lineage.link({ from: `run:${id}`, to: `run:${baseline}`, role: 'baseline' });
-    this.#enqueue(id, () => this.#train(id));
-    if (baseline !== null) this.#enqueue(baseline, () => this.#train(baseline));
+    this.#enqueue(id);
+    if (baseline !== null) this.#enqueue(baseline);
     return { id, baseline };
+  }
+
+  /** The run on the sparse reward that was started beside this one; null when there is none. */
+  baselineOf(id: number): number | null {
+    const me = `run:${id}`;
+    const edge = this.store.lineage.around(me).find((e) => e.from === me && e.role === 'baseline');
+    return edge === undefined ? null : idOf(edge.to);
+  }
+
+  /** The reward models of a training run, by line of its reward stack. */
+  modelsOf(runId: number): Map<number, ModelRow> {
+    const me = `run:${runId}`;
+    const found = new Map<number, ModelRow>();
+    for (const { from, to, role } of this.store.lineage.around(me)) {
+      if (to !== me || !role.startsWith('reward/')) continue;
+      found.set(Number(role.slice('reward/'.length)), this.store.models.get(idOf(from)));
+    }
+    return found;
   }
 
   #newTrainRun(experiment: Experiment, seed: number): number {
@@ -228,22 +269,26 @@ export class Lab {
     active.stopping = true;
     active.phase = 'stopping';
     active.worker?.postMessage({ type: 'stop' } satisfies ControlMessage);
+    this.log.info({ run: id }, 'stopping');
     const queued = this.#queue.findIndex((entry) => entry.id === id);
-    if (queued >= 0) this.#queue.splice(queued, 1)[0]!.begin();
+    if (queued >= 0) {
+      // It begins only to end at once, and gives back the place that it takes here.
+      this.#running++;
+      this.#queue.splice(queued, 1)[0]!.begin();
+    }
     this.#changed(id);
     return true;
   }
 
   /** Goes on with a paused, crashed, failed or queued run. @throws UsageError when there is nothing to go on with. */
   resume(id: number): void {
-    const row = this.#find(id);
-    if (row.kind !== 'train') {
-      throw new UsageError([`run ${id} is a ${row.kind} run; only training runs are resumed`]);
-    }
-    if (this.#active.has(id)) throw new UsageError([`run ${id} is running already`]);
+    const row = this.find(id);
+    // `running` and not active: a step of another run that is.
+    if (this.#active.has(id) || row.status === 'running')
+      throw new UsageError([`run ${id} is running already`]);
     if (row.status === 'done') throw new UsageError([`run ${id} is done; there is nothing left to resume`]);
     this.store.runs.update(id, { status: 'queued', error: null, endedAt: null });
-    this.#enqueue(id, () => this.#train(id));
+    this.#enqueue(id);
   }
 
   /** Resolves when the run has ended in whatever way. */
@@ -252,7 +297,8 @@ export class Lab {
     return this.run(id);
   }
 
-  #find(id: number): RunRow {
+  /** @throws UsageError when there is no such run. */
+  find(id: number): RunRow {
     const row = this.store.runs.list().find((run) => run.id === id);
     if (row === undefined) throw new UsageError([`there is no run ${id} in this project`]);
     return row;
@@ -260,7 +306,8 @@ export class Lab {
 
   // The queue: as many runs at once as there are cores
 
-  #enqueue(id: number, work: () => Promise<void>): void {
+  #enqueue(id: number): void {
+    this.#unwritten.delete(id);
     const active: Active = {
       phase: 'waiting',
       done: 0,
@@ -274,7 +321,7 @@ export class Lab {
     };
     this.#active.set(id, active);
     const turn = new Promise<void>((begin) => this.#queue.push({ id, begin }));
-    active.finished = turn.then(() => this.#conduct(id, active, work));
+    active.finished = turn.then(() => this.#conduct(id, active));
     this.#changed(id);
     this.#next();
   }
@@ -287,13 +334,15 @@ export class Lab {
   }
 
   /** Runs the work and writes down how it ended. Never rejects. */
-  async #conduct(id: number, active: Active, work: () => Promise<void>): Promise<RunStatus> {
+  async #conduct(id: number, active: Active): Promise<RunStatus> {
     let status: RunStatus = 'done';
     let error: string | null = null;
     try {
       if (active.stopping) throw new Stopped();
       this.store.runs.update(id, { status: 'running', heartbeatAt: Date.now() });
-      await work();
+      const { kind, name, seed } = this.store.runs.get(id);
+      this.log.info({ run: id, kind, name, seed }, 'run began');
+      await this.#work(id, kind, active);
     } catch (cause) {
       if (cause instanceof Stopped || active.stopping) status = 'paused';
       else {
@@ -304,12 +353,35 @@ export class Lab {
     }
     active.worker = undefined;
     this.log.info({ run: id, status }, 'run ended');
-    this.store.runs.update(id, { status, error, endedAt: Date.now() });
+    try {
+      this.store.runs.update(id, { status, error, endedAt: Date.now() });
+    } catch (cause) {
+      // Nothing can be written any more; the next opening finds the run `running` and marks it as crashed.
+      this.#unwritten.set(id, { status, error: error ?? messageOf(cause) });
+      this.log.error({ run: id, err: cause }, 'the end of the run could not be written down');
+    }
     this.#active.delete(id);
     this.#running = Math.max(0, this.#running - 1);
     this.#changed(id);
     if (!this.#closed) this.#next();
     return status;
+  }
+
+  /** Does what the run's row says, as far as that is not done yet. */
+  async #work(id: number, kind: RunRow['kind'], active: Active): Promise<void> {
+    switch (kind) {
+      case 'collect':
+        active.phase = 'collecting';
+        return this.#collectInto(id, active, id);
+      case 'fit':
+        active.phase = `fitting ${String(this.store.runs.get(id).config['method'])}`;
+        await this.#fitInto(id, active, id);
+        return;
+      case 'train':
+        return this.#train(id, active);
+      case 'evaluate':
+        return this.#evaluateRun(id, active);
+    }
   }
 
   // One job in one thread
@@ -329,6 +401,11 @@ export class Lab {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const worker = new Worker(new URL(file, import.meta.url), { workerData: job, name: job.type });
     active.worker = worker;
+    // Not at once: as long as messages keep coming, Node hands over up to a thousand of them in one turn of its loop, and
+    // neither a window nor Ctrl-C would get a turn until the thread is done.
+    const acknowledge = (): void => {
+      setImmediate(() => worker.postMessage({ type: 'ack' } satisfies ControlMessage));
+    };
     return new Promise<R>((resolve, reject) => {
       const end = (settle: () => void): void => {
         if (active.worker === worker) active.worker = undefined;
@@ -338,6 +415,7 @@ export class Lab {
         try {
           switch (message.type) {
             case 'device':
+              this.log.info({ run: owner, device: message.name, reason: message.reason }, 'device');
               save.device?.(message.name, message.reason);
               break;
             case 'progress': {
@@ -357,21 +435,14 @@ export class Lab {
               break;
             case 'episodes':
               save.episodes?.(message.episodes);
-              worker.postMessage({ type: 'ack' } satisfies ControlMessage);
+              acknowledge();
               break;
             case 'checkpoint':
               save.checkpoint?.(message.step, message.bytes);
-              worker.postMessage({ type: 'ack' } satisfies ControlMessage);
+              acknowledge();
               break;
             case 'alert':
-              this.log.warn({ run: owner, step: message.step }, message.message);
-              this.store.alerts.add(owner, {
-                level: message.level,
-                message: message.message,
-                at: Date.now(),
-                ...(message.step === undefined ? {} : { step: message.step }),
-              });
-              this.#changed(owner);
+              this.#alert(owner, message.level, message.message, message.step);
               break;
             case 'done':
               end(() => (message.stopped ? reject(new Stopped()) : resolve(message.result as R)));
@@ -398,6 +469,13 @@ export class Lab {
     });
   }
 
+  #alert(run: number, level: Alert['level'], message: string, step?: number): void {
+    this.log.warn({ run, step }, message);
+    const alert = { level, message, at: Date.now(), ...(step === undefined ? {} : { step }) };
+    this.store.alerts.add(run, alert);
+    this.#changed(run);
+  }
+
   /** Stores finished episodes: one transaction each, labels with the demonstrations. */
   #keep(
     runId: number,
@@ -421,9 +499,8 @@ export class Lab {
 
   // The chain
 
-  async #train(id: number): Promise<void> {
+  async #train(id: number, active: Active): Promise<void> {
     const row = this.store.runs.get(id);
-    const active = this.#active.get(id)!;
     const experiment = row.config as unknown as Experiment;
     taskModelOf(row);
 
@@ -448,7 +525,7 @@ export class Lab {
 
     // 2. the agent
     const steps = experiment.algorithmSettings['steps'] as number;
-    let checkpoint = this.store.checkpoints.latest(id);
+    let checkpoint = this.#soundCheckpoint(id);
     if (checkpoint === undefined || checkpoint.step < steps) {
       active.phase = 'training';
       // A resumed run plays the episodes after its checkpoint again; those that were stored already stay as they are.
@@ -481,7 +558,7 @@ export class Lab {
           },
         },
       );
-      checkpoint = this.store.checkpoints.latest(id);
+      checkpoint = this.#soundCheckpoint(id);
     }
     if (checkpoint === undefined) throw new Error(`Run ${id}: training ended without a checkpoint`);
 
@@ -498,6 +575,18 @@ export class Lab {
     });
   }
 
+  /** The newest checkpoint whose bytes are whole: the ones before it are kept for this. */
+  #soundCheckpoint(runId: number): Checkpoint | undefined {
+    for (const { id } of this.store.checkpoints.list(runId).reverse()) {
+      try {
+        return this.store.checkpoints.get(id);
+      } catch (error) {
+        this.#alert(runId, 'warning', `${messageOf(error)}; went on without it`);
+      }
+    }
+    return undefined;
+  }
+
   async #evaluateInto(
     target: number,
     active: Active,
@@ -505,13 +594,21 @@ export class Lab {
       experiment: Experiment;
       models: Record<number, Uint8Array>;
       rewardHash: string;
-      checkpoint: { readonly id: number; readonly step: number; readonly bytes: Uint8Array };
+      checkpoint: Checkpoint;
       episodes: number;
+      /** Runs are compared on the same starts: not the run's own seed. */
       pairedSeed: number;
       run: number;
     },
   ): Promise<void> {
     const { experiment, models, rewardHash, checkpoint } = what;
+    // Written down first: a checkpoint that lineage names is not pruned while a stopped evaluation waits for it.
+    this.store.lineage.link({ from: `run:${what.run}`, to: `checkpoint:${checkpoint.id}`, role: 'trained' });
+    this.store.lineage.link({
+      from: `checkpoint:${checkpoint.id}`,
+      to: `episodes:${target}`,
+      role: 'evaluated',
+    });
     const have = new Set(
       this.store.episodes
         .list({ runId: target, kind: 'evaluation', limit: 1_000_000 })
@@ -537,12 +634,6 @@ export class Lab {
         { episodes: (episodes) => this.#keep(target, episodes) },
       );
     }
-    this.store.lineage.link({ from: `run:${what.run}`, to: `checkpoint:${checkpoint.id}`, role: 'trained' });
-    this.store.lineage.link({
-      from: `checkpoint:${checkpoint.id}`,
-      to: `episodes:${target}`,
-      role: 'evaluated',
-    });
   }
 
   /** The reward model of one line of the stack: named in the recipe, fitted before a crash, or fitted now. */
@@ -562,13 +653,13 @@ export class Lab {
     }
     const incoming = () => this.store.lineage.around(me).filter((edge) => edge.to === me);
     const fitted = incoming().find((edge) => edge.role === role);
-    if (fitted !== undefined) return this.store.models.get(Number(fitted.from.split(':')[1]));
+    if (fitted !== undefined) return this.store.models.get(idOf(fitted.from));
 
     // Demonstrations: those of a run that was interrupted are completed, not made again.
     const begun = incoming().find((edge) => edge.role === 'demonstrations');
     const collectId =
       begun !== undefined
-        ? Number(begun.from.split(':')[1])
+        ? idOf(begun.from)
         : this.#newCollectRun({
             task: experiment.task,
             taskVersion: experiment.taskVersion,
@@ -585,20 +676,27 @@ export class Lab {
     await this.#child(collectId, active, () => this.#collectInto(id, active, collectId));
 
     active.phase = `fitting ${line.reward}`;
-    const model = await this.#fitRun(id, active, {
-      method: line.reward,
-      settings: line.settings,
-      from: collectId,
-      seed,
-      name: `${experiment.name}: ${line.reward}`,
-    });
+    const fit = { method: line.reward, settings: line.settings, from: collectId, seed };
+    const fitId =
+      this.#begunFit(fit) ?? this.#newFitRun({ ...fit, name: `${experiment.name}: ${line.reward}` });
+    const model =
+      this.store.runs.get(fitId).status === 'done'
+        ? this.modelOf(fitId)!
+        : await this.#child(fitId, active, () => this.#fitInto(id, active, fitId));
     this.store.lineage.link({ from: `model:${model.id}`, to: me, role });
     return model;
   }
 
   /** A run that is a step of another: its end is written down in its own row. */
   async #child<T>(childId: number, active: Active, work: () => Promise<T>): Promise<T> {
-    this.store.runs.update(childId, { status: 'running', heartbeatAt: Date.now(), error: null });
+    // Somebody resumed it by itself: from here on it is this run's.
+    if (this.stop(childId)) await this.finished(childId);
+    this.store.runs.update(childId, {
+      status: 'running',
+      heartbeatAt: Date.now(),
+      error: null,
+      endedAt: null,
+    });
     try {
       const result = await work();
       this.store.runs.update(childId, { status: 'done', endedAt: Date.now() });
@@ -629,7 +727,7 @@ export class Lab {
     });
   }
 
-  async #collectInto(owner: number, active: Active, collectId: number): Promise<CollectResult> {
+  async #collectInto(owner: number, active: Active, collectId: number): Promise<void> {
     const row = this.store.runs.get(collectId);
     taskModelOf(row);
     const config = row.config as unknown as CollectSettings;
@@ -656,18 +754,32 @@ export class Lab {
         { episodes: (episodes) => this.#keep(collectId, episodes) },
       );
     }
-    // The share of the asked-for policy; failures beside demonstrations do not count.
-    const kind =
-      config.policy === 'expert' ? 'demonstration' : config.policy === 'random' ? 'random' : 'evaluation';
-    const all = this.store.episodes.list({ runId: collectId, kind, limit: 1 }).total;
-    const won = this.store.episodes.list({ runId: collectId, kind, success: true, limit: 1 }).total;
-    return { episodes: all, success: all === 0 ? 0 : won / all, interval: wilsonInterval(won, all) };
+    if (typeof config.policy === 'number') {
+      this.store.lineage.link({
+        from: `checkpoint:${config.policy}`,
+        to: `episodes:${collectId}`,
+        role: 'collected',
+      });
+    }
+  }
+
+  /** What a collect run has recorded by its policy; failures beside demonstrations do not count. */
+  collected(id: number): EvaluationSummary {
+    const { policy } = this.store.runs.get(id).config as unknown as CollectSettings;
+    const kind = policy === 'expert' ? 'demonstration' : policy === 'random' ? 'random' : 'evaluation';
+    return this.#successOf(id, kind);
+  }
+
+  #successOf(runId: number, kind: EpisodeRow['kind']): EvaluationSummary {
+    const all = this.store.episodes.list({ runId, kind, limit: 1 }).total;
+    const won = this.store.episodes.list({ runId, kind, success: true, limit: 1 }).total;
+    return { success: all === 0 ? 0 : won / all, interval: wilsonInterval(won, all), episodes: all };
   }
 
   #collectPolicy(config: CollectSettings, task: string): CollectJob['policy'] {
     if (config.policy === 'expert') return { kind: 'expert', noise: config.noise };
     if (config.policy === 'random') return { kind: 'random' };
-    const checkpoint = this.store.checkpoints.get(config.policy);
+    const checkpoint = this.#checkpoint(config.policy);
     const run = this.store.runs.get(checkpoint.runId);
     if (run.task !== task) {
       throw new UsageError([
@@ -682,49 +794,41 @@ export class Lab {
     };
   }
 
-  hasCheckpoint(id: number): boolean {
+  #checkpoint(id: number): Checkpoint {
     try {
-      this.store.checkpoints.get(id);
-      return true;
-    } catch {
-      return false;
+      return this.store.checkpoints.get(id);
+    } catch (error) {
+      if (error instanceof RangeError)
+        throw new UsageError([
+          `there is no checkpoint ${id} in this project; \`lab runs\` shows the newest ones`,
+        ]);
+      throw error;
     }
   }
 
-  /** Records episodes; resolves when they are stored. */
-  collect(what: CollectSettings): { readonly id: number; readonly result: Promise<CollectResult> } {
-    if (typeof what.policy === 'number') this.#collectPolicy(what, what.task);
+  /** The newest checkpoint of a training run. @throws UsageError when it has none. */
+  newestCheckpoint(runId: number): Checkpoint {
+    const { kind } = this.find(runId);
+    const checkpoint = kind === 'train' ? this.#soundCheckpoint(runId) : undefined;
+    if (checkpoint !== undefined) return checkpoint;
+    throw new UsageError([
+      kind === 'train'
+        ? `run ${runId} has no checkpoint to use yet`
+        : `run ${runId} is a ${kind} run; only training runs have a policy`,
+    ]);
+  }
+
+  /** Records episodes in a run of its own, whose id this is. @throws UsageError when the checkpoint is not there. */
+  collect(what: CollectSettings): number {
+    this.#collectPolicy(what, what.task);
     const id = this.#newCollectRun(what);
-    let result: CollectResult | undefined;
-    this.#enqueue(id, async () => {
-      const active = this.#active.get(id)!;
-      active.phase = 'collecting';
-      result = await this.#collectInto(id, active, id);
-      if (typeof what.policy === 'number') {
-        this.store.lineage.link({
-          from: `checkpoint:${what.policy}`,
-          to: `episodes:${id}`,
-          role: 'collected',
-        });
-      }
-    });
-    return { id, result: this.#resultOf(id, () => result) };
+    this.#enqueue(id);
+    return id;
   }
 
-  async #resultOf<T>(id: number, read: () => T | undefined): Promise<T> {
-    const run = await this.finished(id);
-    const result = read();
-    if (result !== undefined) return result;
-    throw new Error(run.error ?? `run ${id} was stopped`);
-  }
-
-  async #fitRun(
-    owner: number,
-    active: Active,
-    what: { method: string; settings: StackLine['settings']; from: number; seed: number; name: string },
-  ): Promise<ModelRow> {
+  #newFitRun(what: FitSettings & { readonly name: string }): number {
     const source = this.store.runs.get(what.from);
-    const fitId = this.store.runs.create({
+    return this.store.runs.create({
       kind: 'fit',
       name: what.name,
       task: source.task,
@@ -739,21 +843,61 @@ export class Lab {
       },
       versions: versions(),
     });
-    return this.#child(fitId, active, () => this.#fitInto(owner, active, fitId));
+  }
+
+  /** A fit of the same demonstrations with the same settings, whether it ended or was interrupted. */
+  #begunFit(what: FitSettings): number | undefined {
+    return this.store.runs
+      .list()
+      .findLast(
+        ({ kind, seed, config }) =>
+          kind === 'fit' &&
+          seed === what.seed &&
+          config['demonstrations'] === what.from &&
+          config['method'] === what.method &&
+          JSON.stringify(config['settings']) === JSON.stringify(what.settings),
+      )?.id;
+  }
+
+  /** The model that a fit run made, if it came to that. */
+  modelOf(fitId: number): ModelRow | undefined {
+    return this.store.models.list().find((model) => model.runId === fitId);
   }
 
   async #fitInto(owner: number, active: Active, fitId: number): Promise<ModelRow> {
-    const row = this.store.runs.get(fitId);
-    const { method, settings, demonstrations } = row.config as unknown as {
-      method: string;
-      settings: StackLine['settings'];
-      demonstrations: number;
-    };
+    const { demonstrations } = this.store.runs.get(fitId).config as unknown as FitConfig;
     const ids = [
       ...this.store.episodes.ids({ runId: demonstrations, kind: 'demonstration' }),
       ...this.store.episodes.ids({ runId: demonstrations, kind: 'failure' }),
     ];
-    const demos: Demonstration[] = ids.map((id) => demonstrationOf(this.store, id));
+    const pause = pace();
+    const goOn = async (): Promise<void> => {
+      await pause();
+      if (active.stopping) throw new Stopped();
+    };
+    const demos: Demonstration[] = [];
+    for (const id of ids) {
+      demos.push(demonstrationOf(this.store, id));
+      await goOn();
+    }
+    const model = this.modelOf(fitId) ?? (await this.#fitModel(owner, active, fitId, demos));
+    for (const [index, id] of ids.entries()) {
+      this.#score(id, model, demos[index]!);
+      await goOn();
+    }
+    this.events.emit({ type: 'model', modelId: model.id, runId: fitId });
+    return model;
+  }
+
+  async #fitModel(
+    owner: number,
+    active: Active,
+    fitId: number,
+    demonstrations: readonly Demonstration[],
+  ): Promise<ModelRow> {
+    const row = this.store.runs.get(fitId);
+    const config = row.config as unknown as FitConfig;
+    const { method, settings, taskSettings } = config;
     const fitted = await this.#job<FitResult>(
       owner,
       active,
@@ -762,8 +906,8 @@ export class Lab {
         method,
         settings,
         task: row.task,
-        taskSettings: row.config['taskSettings'] as StackLine['settings'],
-        demonstrations: demos,
+        taskSettings,
+        demonstrations,
         seed: episodeSeed('fit', row.seed, 0),
         device: this.device,
       },
@@ -775,7 +919,7 @@ export class Lab {
         },
       },
     );
-    const model = this.store.transaction(() => {
+    return this.store.transaction(() => {
       const added = this.store.models.add({
         runId: fitId,
         method,
@@ -785,71 +929,33 @@ export class Lab {
         bytes: fitted.bytes,
       });
       this.store.lineage.link({
-        from: `episodes:${demonstrations}`,
+        from: `episodes:${config.demonstrations}`,
         to: `model:${added.id}`,
         role: 'demonstrations',
       });
       this.store.lineage.link({ from: `run:${fitId}`, to: `model:${added.id}`, role: 'fitted' });
       return added;
     });
-    for (const [index, id] of ids.entries()) {
-      this.#score(id, model, { observations: demos[index]!.observations, length: demos[index]!.length });
-    }
-    this.events.emit({ type: 'model', modelId: model.id, runId: fitId });
-    return model;
   }
 
-  /** Fits a reward model on the demonstrations of a collect run. @throws UsageError when it has none. */
-  fit(what: { method: string; settings: StackLine['settings']; from: number; seed: number }): {
-    readonly id: number;
-    readonly result: Promise<ModelRow>;
-  } {
-    const source = this.#find(what.from);
+  /** Fits a reward model on the demonstrations of a collect run, in a run whose id this is.
+   * @throws UsageError when it has none. */
+  fit(what: FitSettings): number {
+    const source = this.find(what.from);
     if (this.store.episodes.ids({ runId: what.from, kind: 'demonstration' }).length === 0) {
       throw new UsageError([
-        `run ${what.from} has no demonstrations; make some with: lab collect --policy expert`,
+        `run ${what.from} has no demonstrations; make some with: lab collect --task ${source.task}`,
       ]);
     }
-    const id = this.store.runs.create({
-      kind: 'fit',
-      name: `${what.method} on ${source.name}`,
-      task: source.task,
-      algorithm: null,
-      seed: what.seed,
-      config: {
-        method: what.method,
-        settings: what.settings,
-        demonstrations: what.from,
-        taskVersion: source.config['taskVersion'],
-        taskSettings: source.config['taskSettings'],
-      },
-      versions: versions(),
-    });
-    let model: ModelRow | undefined;
-    this.#enqueue(id, async () => {
-      const active = this.#active.get(id)!;
-      active.phase = `fitting ${what.method}`;
-      model = await this.#fitInto(id, active, id);
-    });
-    return { id, result: this.#resultOf(id, () => model) };
+    const id = this.#newFitRun({ ...what, name: `${what.method} on ${source.name}` });
+    this.#enqueue(id);
+    return id;
   }
 
-  /** Evaluates the newest checkpoint of a training run in a run of its own. @throws UsageError when it has none. */
-  evaluate(
-    runId: number,
-    episodes: number,
-    seed: number,
-  ): { readonly id: number; readonly result: Promise<EvaluationSummary> } {
-    const row = this.#find(runId);
-    const checkpoint = row.kind === 'train' ? this.store.checkpoints.latest(runId) : undefined;
-    if (checkpoint === undefined) {
-      throw new UsageError([
-        row.kind === 'train'
-          ? `run ${runId} has no checkpoint yet; nothing to evaluate`
-          : `run ${runId} is a ${row.kind} run; only training runs have a policy to evaluate`,
-      ]);
-    }
-    const experiment = row.config as unknown as Experiment;
+  /** Evaluates the newest checkpoint of a training run, in a run whose id this is. @throws UsageError when it has none. */
+  evaluate(runId: number, episodes: number, seed: number): number {
+    const checkpoint = this.newestCheckpoint(runId);
+    const row = this.store.runs.get(runId);
     taskModelOf(row);
     const id = this.store.runs.create({
       kind: 'evaluate',
@@ -858,37 +964,34 @@ export class Lab {
       algorithm: row.algorithm,
       seed,
       rewardHash: row.rewardHash,
-      config: { ...experiment, evaluatedRun: runId, checkpoint: checkpoint.id, episodes },
+      config: { ...row.config, evaluatedRun: runId, checkpoint: checkpoint.id, episodes },
       versions: versions(),
     });
-    this.#enqueue(id, async () => {
-      const active = this.#active.get(id)!;
-      active.phase = 'evaluating';
-      const models: Record<number, Uint8Array> = {};
-      for (const edge of this.store.lineage.around(`run:${runId}`)) {
-        if (edge.to !== `run:${runId}` || !edge.role.startsWith('reward/')) continue;
-        models[Number(edge.role.slice('reward/'.length))] = this.store.models.bytes(
-          Number(edge.from.split(':')[1]),
-        );
-      }
-      await this.#evaluateInto(id, active, {
-        experiment,
-        models,
-        rewardHash: row.rewardHash ?? '',
-        checkpoint,
-        episodes,
-        pairedSeed: seed,
-        run: runId,
-      });
-    });
-    return {
-      id,
-      result: this.finished(id).then((run) => {
-        const summary = this.evaluationOf(id);
-        if (run.status === 'done' && summary !== null) return summary;
-        throw new Error(run.error ?? `run ${id} was stopped`);
-      }),
+    this.#enqueue(id);
+    return id;
+  }
+
+  async #evaluateRun(id: number, active: Active): Promise<void> {
+    const row = this.store.runs.get(id);
+    const config = row.config as unknown as Experiment & {
+      readonly evaluatedRun: number;
+      readonly checkpoint: number;
+      readonly episodes: number;
     };
+    active.phase = 'evaluating';
+    const models: Record<number, Uint8Array> = {};
+    for (const [line, model] of this.modelsOf(config.evaluatedRun)) {
+      models[line] = this.store.models.bytes(model.id);
+    }
+    await this.#evaluateInto(id, active, {
+      experiment: config,
+      models,
+      rewardHash: row.rewardHash ?? '',
+      checkpoint: this.store.checkpoints.get(config.checkpoint),
+      episodes: config.episodes,
+      pairedSeed: row.seed,
+      run: config.evaluatedRun,
+    });
   }
 
   // Episodes and models
@@ -962,7 +1065,7 @@ export class Lab {
     const terms = [...columns.keys()].flatMap((name) => /^reward\/(.+)\/raw$/.exec(name)?.[1] ?? []);
     const learned: OpenedEpisode['learned'] = [...columns.keys()]
       .filter((name) => name.startsWith('learned/'))
-      .map((key) => ({ key, title: key.slice('learned/'.length), modelHash: this.#modelHash(row.runId) }));
+      .map((key) => ({ key, title: key.slice('learned/'.length), modelHash: this.#modelHash(run) }));
     // An episode that was recorded without a learned reward is scored by the newest model of its task.
     const newest = this.store.models
       .list()
@@ -987,10 +1090,10 @@ export class Lab {
     };
   }
 
-  #modelHash(runId: number): string {
-    const me = `run:${runId}`;
-    const edge = this.store.lineage.around(me).find((e) => e.to === me && e.role.startsWith('reward/'));
-    return edge === undefined ? '' : this.store.models.get(Number(edge.from.split(':')[1])).hash;
+  /** Of the model that gave a run's learned progress; an evaluation has that of the run it evaluates. */
+  #modelHash(run: RunRow): string {
+    const [model] = this.modelsOf((run.config['evaluatedRun'] as number | undefined) ?? run.id).values();
+    return model?.hash ?? '';
   }
 
   /** Where things came from: every node and edge that hangs together with this one. */
@@ -1021,16 +1124,17 @@ export class Lab {
     return { nodes, edges };
   }
 
-  /** Replays one stored episode from seed and actions and compares every state hash. */
+  /** Replays one stored episode from seed and actions and compares every state hash; damaged bytes replay to nothing. */
   verify(id: number): { ok: boolean; driftStep: number | null; message: string } {
     const row = this.store.episodes.get(id);
     const model = taskModelOf(this.store.runs.get(row.runId));
-    const { driftStep, message } = replay(
-      model,
-      row,
-      this.store.episodes.columns(id, ['action', 'keyframe', 'stateHash']),
-    );
-    const ok = driftStep === null;
+    let outcome: Omit<Replay, 'states'>;
+    try {
+      outcome = replay(model, row, this.store.episodes.columns(id, ['action', 'keyframe', 'stateHash']));
+    } catch (error) {
+      outcome = { ok: false, driftStep: null, message: messageOf(error) };
+    }
+    const { ok, driftStep, message } = outcome;
     if (!this.store.readOnly) this.store.episodes.setVerified(id, ok);
     return { ok, driftStep, message };
   }
@@ -1039,6 +1143,25 @@ export class Lab {
   sample(): number {
     return this.start(loadRecipe('sample'), 0).id;
   }
+}
+
+/** The number in a lineage node: `run:3` -> 3. */
+const idOf = (node: string): number => Number(node.slice(node.indexOf(':') + 1));
+
+export interface FitSettings {
+  readonly method: string;
+  readonly settings: StackLine['settings'];
+  /** The collect run with the demonstrations. */
+  readonly from: number;
+  readonly seed: number;
+}
+
+/** What a fit run's row keeps. */
+interface FitConfig {
+  readonly method: string;
+  readonly settings: StackLine['settings'];
+  readonly demonstrations: number;
+  readonly taskSettings: StackLine['settings'];
 }
 
 export interface CollectSettings {

@@ -6,6 +6,6 @@ import envPaths from 'env-paths';
 /** `--project`, else REWARD_LAB_PROJECT, else a folder of the user's, the same for window and command line. */
 export function projectDirectory(given: string | undefined): string {
   return resolve(
-    given ?? process.env['REWARD_LAB_PROJECT'] ?? `${envPaths('reward-lab', { suffix: '' }).data}/default`,
+    given ?? (process.env['REWARD_LAB_PROJECT'] || `${envPaths('reward-lab', { suffix: '' }).data}/default`),
   );
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Demonstration } from '../learn/rewards/types.ts';
-import { hashState } from '../sim/engine/hash.ts';
+import { hashRows, hashState } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
@@ -32,6 +32,8 @@ export function taskModelOf(run: RunRow): TaskModel {
 export interface Replay {
   /** [T + 1, stateDim] */
   readonly states: Float64Array;
+  /** Every state is the recorded one, and the recorded ones add up to the episode's checksum. */
+  readonly ok: boolean;
   /** First step whose state differs from the recorded one; null = none. */
   readonly driftStep: number | null;
   readonly message: string;
@@ -73,13 +75,15 @@ export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyM
     }
     states.set(row, (t + 1) * dim);
   }
-  const message =
-    driftStep === null
-      ? `Episode ${episode.id}: ${T} steps replay exactly`
+  const ok = driftStep === null && hashRows(hashes as Uint32Array, T + 1) === episode.checksum;
+  const message = ok
+    ? `Episode ${episode.id}: ${T} steps replay exactly`
+    : driftStep === null
+      ? `Episode ${episode.id}: its states do not add up to its checksum ${episode.checksum}`
       : driftStep === 0
         ? `Episode ${episode.id}: the start state of seed ${episode.seed} differs from the recorded one`
         : `Episode ${episode.id}: drift at step ${driftStep} of ${T}`;
-  return { states, driftStep, message };
+  return { states, ok, driftStep, message };
 }
 
 /** Observations of every frame. states [T + 1, stateDim] -> [T + 1, observationDim]. */

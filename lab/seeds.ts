@@ -1,6 +1,7 @@
 /**
  * Where episode seeds come from. Each purpose has its own stream, so that no training episode is ever evaluated on.
- * Evaluation seeds do not depend on the run's seed: two runs are compared on the same starts (paired).
+ * Runs are compared on the same starts (paired): their evaluations take seed 0, whatever the run's own is; only who asks
+ * for other starts gets them (`lab evaluate --seed`).
  */
 
 import { mixSeed } from '../sim/engine/random.ts';
@@ -18,6 +19,5 @@ const streams = {
 
 /** An unsigned 32-bit seed. */
 export function episodeSeed(purpose: keyof typeof streams, runSeed: number, index: number): number {
-  const paired = purpose === 'evaluation' || purpose === 'shortEvaluation';
-  return mixSeed(mixSeed(streams[purpose] * 0x9e37, paired ? 0 : runSeed), index);
+  return mixSeed(mixSeed(streams[purpose] * 0x9e37, runSeed), index);
 }

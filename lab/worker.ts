@@ -282,7 +282,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
       if (learner.steps >= nextEvaluation || learner.steps >= total) {
         nextEvaluation = due('evaluateEvery');
         const seeds = Array.from({ length: options['shortEvaluationEpisodes'] as number }, (_, i) =>
-          episodeSeed('shortEvaluation', seed, i),
+          episodeSeed('shortEvaluation', 0, i),
         );
         const actor: Actor = { kind: 'policy', policy: learner.policy(), trainedSteps: learner.steps };
         const result = await runEpisodes({ model, actor, kind: 'evaluation', seeds });

@@ -12,6 +12,7 @@ import {
   UnstyledButton,
   useMantineColorScheme,
 } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
 import { Spotlight } from '@mantine/spotlight';
 import {
   type DockviewApi,
@@ -29,6 +30,7 @@ import { panels } from './panels/index.ts';
 import { CommandButton, isMac } from './parts/command-button.tsx';
 import { CrashCard } from './parts/crash-card.tsx';
 import { Icon, type IconName } from './parts/icons.tsx';
+import { shellOf } from './shell.ts';
 import { useScheme } from './state/hooks.ts';
 import { forgetLayout, savedLayout, saveLayout, setDock, useView } from './state/layout.ts';
 import { isActive, sortedRuns, useRuns } from './state/runs.ts';
@@ -115,6 +117,18 @@ export function App() {
   const dock = useRef<DockviewApi | null>(null);
 
   useEffect(() => listenToKeyboard(), []);
+  useEffect(
+    () =>
+      shellOf()?.onNotice(({ level, text }) =>
+        notifications.show({
+          title: level === 'error' ? 'The lab has a problem' : 'The lab',
+          message: text,
+          color: level === 'error' ? 'red' : 'blue',
+          autoClose: level === 'error' ? false : 8000,
+        }),
+      ),
+    [],
+  );
   useEffect(() => {
     setWindowActions({
       cycleScheme: () =>
@@ -159,8 +173,12 @@ function Header() {
   const runs = useRuns((state) => state.runs);
   const { colorScheme } = useMantineColorScheme();
   const status = useConnection((state) => state.status);
-  const active = [...runs.values()].filter(isActive);
-  const running = active.find((run) => run.status === 'running');
+  const parents = useRuns((state) => state.family.parents);
+  const active = sortedRuns(runs).filter(isActive);
+  // What was asked for, rather than a part of it.
+  const atWork = active.filter((run) => run.status === 'running');
+  const running = atWork.find((run) => !parents.has(run.id)) ?? atWork[0];
+  const waiting = active.length - atWork.length;
   const project = info?.project.split(/[\\/]/).filter(Boolean).at(-1);
   return (
     <header className="top">
@@ -195,7 +213,6 @@ function Header() {
       <UnstyledButton
         className="palette-button"
         onClick={() => runCommand('palette')}
-        aria-label="Command palette"
         data-testid="palette-button"
       >
         <Icon name="search" size={13} />
@@ -204,9 +221,14 @@ function Header() {
       </UnstyledButton>
       <Group gap={6} wrap="nowrap" className="top-right">
         {running && (
-          <Text size="xs" c="dimmed" className="nowrap top-running">
+          <Text
+            size="xs"
+            c="dimmed"
+            className="nowrap top-running"
+            title={`${running.name}: ${running.phase}`}
+          >
             <span className="live-dot" /> {running.name}: {running.phase}
-            {active.length > 1 ? `, ${active.length - 1} waiting` : ''}
+            {waiting > 0 ? `, ${waiting} waiting` : ''}
           </Text>
         )}
         {info && (

@@ -6,7 +6,13 @@ import 'dockview-react/dist/styles/dockview.css';
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 
-import { createTheme, localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+import {
+  createTheme,
+  localStorageColorSchemeManager,
+  MantineProvider,
+  Modal,
+  Notification,
+} from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
@@ -19,8 +25,14 @@ const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Open Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace',
   primaryColor: 'blue',
+  // White text on it needs 4.5 to 1.
+  primaryShade: 8,
   defaultRadius: 'sm',
   respectReducedMotion: true,
+  components: {
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+  },
   colors: {
     // Cooler and quieter than the library's greys: data has the colours here.
     dark: [

@@ -133,14 +133,21 @@ function opened(
         return transaction.immediate(work) as T;
       } catch (error) {
         for (const forget of forgetters) forget();
-        throw error;
+        if (codeOf(error) !== 'SQLITE_FULL') throw error;
+        throw new Error(`No space is left on the disk of ${file}; what was stored before is safe`, {
+          cause: error,
+        });
       }
     },
     onRollback: (forget) => forgetters.push(forget),
     close() {
       if (!db.open) return;
-      // Keeps the planner's statistics fresh; looks only at tables that changed much.
-      if (!readOnly) db.pragma('optimize');
+      try {
+        // Keeps the planner's statistics fresh; looks only at tables that changed much.
+        if (!readOnly) db.pragma('optimize');
+      } catch {
+        // A full disk: everything that matters is stored, and the lock must go.
+      }
       dispose();
       lock?.release();
     },
@@ -152,7 +159,10 @@ function makeWritable(directory: string, file: string): void {
   try {
     mkdirSync(directory, { recursive: true });
     accessSync(directory, constants.W_OK);
-    if (existsSync(file)) accessSync(file, constants.W_OK);
+    // A lock file that cannot be written would let two writers in: SQLite takes no exclusive lock on it.
+    for (const path of [file, join(directory, 'lab.lock')]) {
+      if (existsSync(path)) accessSync(path, constants.W_OK);
+    }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new StoreReadOnlyError(

@@ -82,12 +82,15 @@ export function healthOf({ db, directory, file }: OpenedDatabase, full: boolean)
 /** Reads every stored byte. */
 function damagedBlobs(db: OpenedDatabase['db']): string[] {
   const found: string[] = [];
-  const blobs = `SELECT episode_id AS id, bytes FROM episode_data UNION ALL SELECT episode_id, bytes FROM reward_scores`;
-  for (const { id, bytes } of db.prepare<[], { id: number; bytes: Buffer }>(blobs).iterate()) {
+  const blobs = `SELECT episode_id AS id, NULL AS model, bytes FROM episode_data
+    UNION ALL SELECT episode_id, model_hash, bytes FROM reward_scores`;
+  const rows = db.prepare<[], { id: number; model: string | null; bytes: Buffer }>(blobs);
+  for (const { id, model, bytes } of rows.iterate()) {
     try {
       readColumns(id, bytes);
     } catch (error) {
-      found.push(error instanceof Error ? error.message : String(error));
+      const message = error instanceof Error ? error.message : String(error);
+      found.push(model === null ? message : `Score by model ${model}: ${message}`);
     }
   }
   const hashed = `SELECT 'Model ' || id AS what, hash, bytes FROM models

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { StoreBusyError } from './errors.ts';
+import { StoreBusyError, StoreReadOnlyError } from './errors.ts';
 
 /** Long enough for a writer that is just closing, short enough to be told at once. */
 const patienceMs = 200;
@@ -17,29 +17,58 @@ export interface WriterLock {
   release(forget?: boolean): void;
 }
 
-/** @throws StoreBusyError naming the process that holds it. */
+const lockFile = (directory: string): string => join(directory, 'lab.lock');
+
+/** @throws StoreBusyError naming the process that holds it; StoreReadOnlyError when there can be no lock here. */
 export function lockForWriting(directory: string): WriterLock {
-  const file = join(directory, 'lab.lock');
+  const file = lockFile(directory);
   const note = `${file}.json`;
   const isNew = !existsSync(file);
-  const db = new Database(file, { timeout: patienceMs });
+  let db: Database.Database | undefined;
   try {
+    db = new Database(file, { timeout: patienceMs });
     db.exec('BEGIN EXCLUSIVE');
+    writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: Date.now() })}\n`);
   } catch (error) {
-    db.close();
-    if (!(error instanceof Database.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) throw error;
-    const holder = readNote(note);
-    throw new StoreBusyError(directory, holder.pid, holder.since);
+    db?.close();
+    if (isBusy(error)) {
+      const holder = readNote(note);
+      throw new StoreBusyError(directory, holder.pid, holder.since);
+    }
+    const found = error instanceof Error ? error.message : String(error);
+    throw new StoreReadOnlyError(`Project folder ${directory} cannot be locked for writing (${found})`, {
+      cause: error,
+    });
   }
-  writeFileSync(note, `${JSON.stringify({ pid: process.pid, since: Date.now() })}\n`);
+  const connection = db;
   return {
     release(forget = false) {
       rmSync(note, { force: true });
-      db.close();
+      connection.close();
       if (forget && isNew) rmSync(file, { force: true });
     },
   };
 }
+
+/** Does any process, this one included, have the project open for writing? */
+export function isLocked(directory: string): boolean {
+  const file = lockFile(directory);
+  if (!existsSync(file)) return false;
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { readonly: true, timeout: 0 });
+    db.prepare('SELECT 1 FROM sqlite_schema').get();
+    return false;
+  } catch {
+    // Held, or a file that cannot be looked at: then nothing is known, and nobody is declared dead.
+    return true;
+  } finally {
+    db?.close();
+  }
+}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 
 function readNote(note: string): { pid: number | null; since: number | null } {
   try {

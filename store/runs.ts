@@ -1,4 +1,5 @@
 import type { OpenedDatabase } from './database.ts';
+import { isLocked } from './lock.ts';
 import type { RunPatch, RunRow, Store } from './types.ts';
 
 interface Row extends Omit<RunRow, 'config' | 'versions'> {
@@ -16,7 +17,7 @@ const columnOf: Readonly<Record<keyof RunPatch, string>> = {
   name: 'name',
 };
 
-export function openRuns({ db, write }: OpenedDatabase): Store['runs'] {
+export function openRuns({ db, directory, readOnly, write }: OpenedDatabase): Store['runs'] {
   const select = `SELECT id, kind, name, task, algorithm, seed, status, config, versions, reward_hash AS rewardHash,
     device, error, created_at AS createdAt, ended_at AS endedAt, heartbeat_at AS heartbeatAt,
     (SELECT count(*) FROM episodes WHERE run_id = runs.id) AS episodes FROM runs`;
@@ -25,15 +26,22 @@ export function openRuns({ db, write }: OpenedDatabase): Store['runs'] {
   const insert = db.prepare(`INSERT INTO runs
     (kind, name, task, algorithm, seed, status, config, versions, reward_hash, device, created_at, heartbeat_at)
     VALUES (@kind, @name, @task, @algorithm, @seed, @status, @config, @versions, @rewardHash, @device, @now, @now)`);
-  const running = db.prepare<[], number>(`SELECT id FROM runs WHERE status = 'running' ORDER BY id`).pluck();
+  const unfinished = db
+    .prepare<[], number>(`SELECT id FROM runs WHERE status IN ('running', 'queued') ORDER BY id`)
+    .pluck();
   const crash = db.prepare(
     `UPDATE runs SET status = 'crashed', ended_at = coalesce(heartbeat_at, created_at) WHERE id = ?`,
   );
-  /** Runs that this process set running itself; they are alive. */
+  /** Runs that this process made or set running itself; they are alive. */
   const ours = new Set<number>();
+
+  /** A reader cannot mark the runs of a dead writer, so it says what the next writer will find. */
+  const isLost = (row: Row): boolean =>
+    readOnly && (row.status === 'running' || row.status === 'queued') && !isLocked(directory);
 
   const rowOf = (row: Row): RunRow => ({
     ...row,
+    ...(isLost(row) ? { status: 'crashed', endedAt: row.heartbeatAt ?? row.createdAt } : {}),
     config: JSON.parse(row.config) as Record<string, unknown>,
     versions: JSON.parse(row.versions) as Record<string, string>,
   });
@@ -60,7 +68,7 @@ export function openRuns({ db, write }: OpenedDatabase): Store['runs'] {
           }).lastInsertRowid,
         ),
       );
-      if (status === 'running') ours.add(id);
+      if (status === 'running' || status === 'queued') ours.add(id);
       return id;
     },
     update(id, patch) {
@@ -73,13 +81,13 @@ export function openRuns({ db, write }: OpenedDatabase): Store['runs'] {
           .run(...fields.map(([, value]) => value), id);
         if (changes === 0) throw new RangeError(`There is no run ${id} in this project`);
       });
-      if (patch.status === 'running') ours.add(id);
+      if (patch.status === 'running' || patch.status === 'queued') ours.add(id);
     },
     get,
     list: () => all.all().map(rowOf),
     markCrashed: () =>
       write(() => {
-        const lost = running.all().filter((id) => !ours.has(id));
+        const lost = unfinished.all().filter((id) => !ours.has(id));
         for (const id of lost) crash.run(id);
         return lost;
       }),

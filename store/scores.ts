@@ -32,7 +32,12 @@ export function openScores({ db, write }: OpenedDatabase): Store['scores'] {
     get(episodeId, modelHash) {
       const bytes = get.get(episodeId, modelHash);
       if (bytes === undefined) return undefined;
-      return readColumns(episodeId, bytes).get('perStep')!.data as Float32Array;
+      try {
+        return readColumns(episodeId, bytes).get('perStep')!.data as Float32Array;
+      } catch {
+        // A cache: damaged bytes count as none and are computed again.
+        return undefined;
+      }
     },
     of: (episodeId) => of.all(episodeId),
   };

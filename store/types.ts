@@ -153,7 +153,8 @@ export interface Store {
     /** @throws RangeError naming the id when there is none. */
     get(id: number): RunRow;
     list(): RunRow[];
-    /** Marks runs left `running` by a process that is gone as `crashed`; returns their ids. Called at open for writing. */
+    /** Marks runs left `running` or `queued` by a process that is gone as `crashed`; returns their ids. Called at open
+     * for writing; a store opened for reading shows them so. */
     markCrashed(): number[];
   };
   readonly episodes: {

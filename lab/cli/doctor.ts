@@ -59,11 +59,13 @@ export async function doctor(project: string, choice: DeviceChoice, json: boolea
       for (const { name, reason } of device.passedOver) print(`  passed over ${name}: ${reason}`);
     }
     print(`window: ${report.window}`);
-    print(
-      database['exists'] === true
-        ? `database: ${String(database['file'])}, schema ${String(database['schemaVersion'])}, SQLite ${String(database['sqliteVersion'])}, ${database['ok'] === true ? 'healthy' : 'NOT healthy'}`
-        : `database: none yet at ${String(database['file'])}`,
-    );
+    const file = String(database['file']);
+    if (database['exists'] !== true) print(`database: none yet at ${file}`);
+    else {
+      const schema = database['schemaVersion'];
+      const opened = schema === undefined ? '' : `, schema ${schema}, SQLite ${database['sqliteVersion']}`;
+      print(`database: ${file}${opened}, ${database['ok'] === true ? 'healthy' : 'NOT healthy'}`);
+    }
     for (const problem of problems) print(`problem: ${problem}`);
   }
   return problems.length === 0 ? 0 : 1;

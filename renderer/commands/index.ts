@@ -3,6 +3,7 @@
  */
 
 import { spotlight } from '@mantine/spotlight';
+import { shellOf } from '../shell.ts';
 import { type CameraPreset, focusPanel, useView } from '../state/layout.ts';
 import { neighbourSpeed } from '../state/player.ts';
 import {
@@ -57,6 +58,8 @@ function toggleFollow(): void {
 function toggleCompare(): void {
   setCompare(!usePlayers.getState().compare);
 }
+
+const shell = shellOf();
 
 export const commands: readonly Command[] = [
   {
@@ -182,6 +185,17 @@ export const commands: readonly Command[] = [
     shortcuts: [],
     run: () => actions.resetLayout(),
   },
+  ...(shell
+    ? [
+        {
+          id: 'choose-project',
+          title: 'Open another project',
+          group: 'Window' as const,
+          shortcuts: [],
+          run: () => void shell.chooseProject(),
+        },
+      ]
+    : []),
   {
     id: 'palette',
     title: 'Command palette',

@@ -10,7 +10,7 @@ import { runColour } from '../state/colours.ts';
 import { defaultMetrics, smooth } from '../state/curves.ts';
 import { useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
-import { toggleOverlay, useRuns } from '../state/runs.ts';
+import { drawnRuns, toggleOverlay, useRuns } from '../state/runs.ts';
 import { compact, short } from '../timeline/scale.ts';
 import { EmptyHint } from './stage.tsx';
 
@@ -71,13 +71,10 @@ function useMetrics(ids: readonly number[]): ReadonlyMap<number, Series> {
 
 export function CurvesPanel() {
   const selected = useRuns((state) => state.selected);
-  const overlaid = useRuns((state) => state.overlaid);
+  const drawn = useRuns((state) => drawnRuns(state).join());
   const runs = useRuns((state) => state.runs);
   const scheme = useScheme();
-  const ids = useMemo(
-    () => [...new Set([...(selected === null ? [] : [selected]), ...overlaid])].filter((id) => runs.has(id)),
-    [selected, overlaid, runs],
-  );
+  const ids = useMemo(() => drawn.split(',').filter(Boolean).map(Number), [drawn]);
   const data = useMetrics(ids);
   const chosen = useView((state) => state.metrics);
   const smoothing = useView((state) => state.smoothing);
@@ -127,7 +124,7 @@ export function CurvesPanel() {
         {ids.map((id) => (
           <span key={id} className="run-chip">
             <span className="swatch" style={{ background: runColour(id, scheme) }} />
-            <span className="truncate">
+            <span className="truncate" title={runs.get(id)?.name}>
               {runs.get(id)?.name} <span className="dim">#{id}</span>
             </span>
             {id !== selected && (
@@ -147,17 +144,24 @@ export function CurvesPanel() {
       {names.length === 0 ? (
         <EmptyHint>No metrics yet: they come with the first training update.</EmptyHint>
       ) : (
-        <div className="curves-grid">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be in reach of the keyboard
+        <section className="curves-grid" tabIndex={0} aria-label="Training curves">
           {shown.map((name) => (
             <MetricChart key={name} name={name} ids={ids} data={data} smoothing={smoothing} />
           ))}
-        </div>
+        </section>
       )}
     </div>
   );
 }
 
 const chartHeight = 148;
+
+function isSparse(values: ArrayLike<number | null | undefined>): boolean {
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] != null && ++count > 3) return false;
+  return true;
+}
 
 function MetricChart({
   name,
@@ -232,7 +236,8 @@ function MetricChart({
             stroke: runColour(id, scheme),
             width: id === ids[0] ? 2 : 1.4,
             spanGaps: true,
-            points: { show: false },
+            // A line of few points is told by its points; one alone would not be seen at all.
+            points: { show: (u: uPlot, i: number) => isSparse(u.data[i] ?? []), size: 5 },
           })),
         ],
         cursor: { points: { size: 6 }, drag: { x: true, y: false }, sync: { key: 'curves' } },

@@ -219,6 +219,9 @@ export function EpisodesPanel() {
         <div
           ref={scroller}
           className="grow-scroll"
+          // The grid around it has the focus; browsers would add a stop of their own here.
+          tabIndex={-1}
+          role="rowgroup"
           onScroll={(event) => setTop(event.currentTarget.scrollTop)}
         >
           <div style={{ height: state.total * rowHeight, position: 'relative' }}>

@@ -16,7 +16,6 @@ import {
   Tooltip,
   UnstyledButton,
 } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { Catalog, FieldInfo, Recipe } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
@@ -82,9 +81,10 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
     }
   }
 
-  // The first recipe is a better start than a blank form.
+  // A recipe is a better start than a blank form; tasks are listed from easy to hard.
   useEffect(() => {
-    const first = catalog.recipes[0];
+    const easy = new RegExp(`^task: *${catalog.tasks[0]?.id}\\s*$`, 'm');
+    const first = catalog.recipes.find(({ yaml }) => easy.test(yaml)) ?? catalog.recipes[0];
     if (first) void pickRecipe(first.id);
   }, []);
 
@@ -95,7 +95,6 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
         recipe: recipeFromDraft(catalog, draft),
         seed: Number(draft.seed),
       });
-      notifications.show({ title: `${draft.name} was started`, message: `Run ${id}`, color: 'teal' });
       await showStarted(id);
     } catch (error) {
       const refusal = error instanceof Error ? error : new Error(String(error));

@@ -7,8 +7,9 @@ import { runCommand } from '../commands/index.ts';
 import { lab } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
 import { runColour } from '../state/colours.ts';
+import { grouped as groupedRuns } from '../state/family.ts';
 import { useScheme } from '../state/hooks.ts';
-import { sortedRuns, toggleOverlay, useRuns } from '../state/runs.ts';
+import { drawnRuns, isActive, sortedRuns, toggleOverlay, useRuns } from '../state/runs.ts';
 import { selectRun } from '../state/sync.ts';
 import { grouped } from '../timeline/scale.ts';
 import { EmptyHint } from './stage.tsx';
@@ -44,12 +45,15 @@ async function order(call: Promise<unknown>, what: string): Promise<void> {
 export function RunsPanel() {
   const runs = useRuns((state) => state.runs);
   const selected = useRuns((state) => state.selected);
-  const list = sortedRuns(runs);
+  const family = useRuns((state) => state.family);
+  const groups = groupedRuns(sortedRuns(runs), family.parents);
+  const isBaseline = (run: Run): boolean => family.baselines.get(family.parents.get(run.id) ?? -1) === run.id;
   return (
     <div className="panel-column">
       <div className="list-bar">
         <Text size="xs" c="dimmed">
-          {list.length} {list.length === 1 ? 'run' : 'runs'}
+          {groups.length} {groups.length === 1 ? 'run' : 'runs'}
+          {runs.size > groups.length && `, with ${runs.size - groups.length} parts`}
         </Text>
         <span className="grow" />
         <Button
@@ -62,19 +66,81 @@ export function RunsPanel() {
         </Button>
       </div>
       <div className="grow-scroll run-list">
-        {list.length === 0 && <EmptyHint>No runs yet.</EmptyHint>}
-        {list.map((run) => (
-          <RunRow key={run.id} run={run} isSelected={run.id === selected} />
+        {groups.length === 0 && <EmptyHint>No runs yet.</EmptyHint>}
+        {groups.map(({ run, parts }) => (
+          <section key={run.id} className="run-group" aria-label={`Run ${run.id}, ${run.name}`}>
+            <RunRow run={run} isSelected={run.id === selected} />
+            {parts.length > 0 && (
+              <div className="run-parts">
+                {parts.map((part) =>
+                  isBaseline(part) ? (
+                    <RunRow key={part.id} run={part} isSelected={part.id === selected} as="baseline" />
+                  ) : (
+                    <PartRow key={part.id} run={part} parent={run} isSelected={part.id === selected} />
+                  ),
+                )}
+              </div>
+            )}
+          </section>
         ))}
       </div>
     </div>
   );
 }
 
-function RunRow({ run, isSelected }: { readonly run: Run; readonly isSelected: boolean }) {
+/** Demonstrations or a reward model that were made for a run: one line under it. */
+function PartRow({
+  run,
+  parent,
+  isSelected,
+}: {
+  readonly run: Run;
+  readonly parent: Run;
+  readonly isSelected: boolean;
+}) {
+  const name = run.name.startsWith(`${parent.name}: `) ? run.name.slice(parent.name.length + 2) : run.name;
+  return (
+    <>
+      <button
+        type="button"
+        className="run-part"
+        data-testid="run-part"
+        data-run={run.id}
+        data-selected={isSelected || undefined}
+        aria-current={isSelected}
+        title={run.name}
+        onClick={() => void selectRun(run.id)}
+      >
+        <span className="truncate">{name}</span>
+        <span className="dim mono">#{run.id}</span>
+        <span className="grow" />
+        <span className="dim nowrap">
+          {run.episodes > 0 ? `${grouped(run.episodes)} episodes · ` : ''}
+          {run.status}
+        </span>
+      </button>
+      {run.error && (
+        <Text size="xs" c="var(--lab-bad)" px={10} pb={4} lineClamp={3} title={run.error}>
+          {run.error}
+        </Text>
+      )}
+    </>
+  );
+}
+
+function RunRow({
+  run,
+  isSelected,
+  as,
+}: {
+  readonly run: Run;
+  readonly isSelected: boolean;
+  /** What it is to the run above it. */
+  readonly as?: string;
+}) {
   const scheme = useScheme();
-  const isOverlaid = useRuns((state) => state.overlaid.has(run.id));
-  const isActive = run.status === 'running' || run.status === 'queued';
+  const isOverlaid = useRuns((state) => drawnRuns(state).includes(run.id));
+  const isBusy = isActive(run);
   const part = run.total > 0 ? Math.min(1, run.done / run.total) : 0;
   const alert = run.alerts.at(-1);
   return (
@@ -88,12 +154,11 @@ function RunRow({ run, isSelected }: { readonly run: Run; readonly isSelected: b
         type="button"
         className="run-main"
         aria-current={isSelected}
-        aria-label={`Run ${run.id}, ${run.name}, ${run.status}`}
         onClick={() => void selectRun(run.id)}
       >
         <span className="run-title">
           <span className="swatch" style={{ background: runColour(run.id, scheme) }} />
-          <Text size="sm" fw={600} truncate component="span">
+          <Text size="sm" fw={600} truncate component="span" title={run.name}>
             {run.name}
           </Text>
           <span className="dim mono">#{run.id}</span>
@@ -102,7 +167,7 @@ function RunRow({ run, isSelected }: { readonly run: Run; readonly isSelected: b
             size="xs"
             variant="light"
             radius="sm"
-            className="no-caps"
+            className="no-caps no-shrink"
             color={statusColour[run.status]}
             data-testid={`run-status-${run.id}`}
           >
@@ -110,11 +175,11 @@ function RunRow({ run, isSelected }: { readonly run: Run; readonly isSelected: b
           </Badge>
         </span>
         <span className="run-facts dim">
-          {run.kind} · {run.task}
+          {as ?? run.kind} · {run.task}
           {run.algorithm ? ` · ${run.algorithm}` : ''} · seed {run.seed} · {grouped(run.episodes)} episodes
         </span>
         {run.evaluation && <SuccessBar {...run.evaluation} />}
-        {isActive && (
+        {isBusy && (
           <span className="run-progress">
             <span className="run-facts">
               <span className="truncate">{run.phase}</span>
@@ -139,7 +204,7 @@ function RunRow({ run, isSelected }: { readonly run: Run; readonly isSelected: b
         )}
       </button>
       {run.error && (
-        <Text size="xs" c="red" px={10} pb={4} lineClamp={3}>
+        <Text size="xs" c="var(--lab-bad)" px={10} pb={4} lineClamp={3} title={run.error}>
           {run.error}
         </Text>
       )}
@@ -153,7 +218,7 @@ function RunRow({ run, isSelected }: { readonly run: Run; readonly isSelected: b
         </Tooltip>
       )}
       <Group gap={4} className="run-actions" wrap="nowrap">
-        {isActive && (
+        {isBusy && (
           <Button
             size="compact-xs"
             variant="subtle"

@@ -94,10 +94,16 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
       )}
       {loaded ? (
         <>
-          <Text size="sm" fw={600} className="stage-run" truncate>
+          <Text size="sm" fw={600} className="stage-run" truncate title={loaded.episode.runName}>
             {loaded.episode.runName}
           </Text>
-          <Text size="xs" c="dimmed" className="stage-facts" truncate>
+          <Text
+            size="xs"
+            c="dimmed"
+            className="stage-facts"
+            truncate
+            title={`episode ${loaded.episode.id}, ${loaded.episode.kind}, seed ${loaded.episode.seed}`}
+          >
             <span className="wide">episode </span>
             <span className="narrow">#</span>
             {loaded.episode.id}
@@ -278,17 +284,18 @@ function placeLabel(
   const frame = frameIndex(clock.state.time, loaded.controlDt, loaded.length);
   const truth = loaded.trueProgress[frame] ?? 0;
   const learned = loaded.learned[0]?.values[frame];
-  // Beside the tool; on its other side where the view ends.
-  const room = element.parentElement?.clientWidth ?? 0;
-  const fits = anchor.x + 16 + element.offsetWidth < room - 6;
-  const x = fits ? anchor.x + 16 : anchor.x - 16 - element.offsetWidth;
-  element.style.transform = `translate(${Math.round(Math.max(6, x))}px, ${Math.round(Math.max(6, anchor.y - 50))}px)`;
   const [, ringTrue, ringLearned] = element.querySelectorAll('circle');
   ringTrue?.setAttribute('stroke-dashoffset', String(outer * (1 - truth)));
   ringLearned?.setAttribute('stroke-dashoffset', String(inner * (1 - (learned ?? 0))));
   const [textTrue, textLearned] = element.querySelectorAll('.stage-label-text > div');
   if (textTrue) textTrue.textContent = `true ${truth.toFixed(2)}`;
   if (textLearned) textLearned.textContent = learned === undefined ? '' : `learned ${learned.toFixed(2)}`;
+  // Measured with its new text in it.
+  // Beside the tool; on its other side where the view ends.
+  const room = element.parentElement?.clientWidth ?? 0;
+  const fits = anchor.x + 16 + element.offsetWidth < room - 6;
+  const x = fits ? anchor.x + 16 : anchor.x - 16 - element.offsetWidth;
+  element.style.transform = `translate(${Math.round(Math.max(6, x))}px, ${Math.round(Math.max(6, anchor.y - 50))}px)`;
 }
 
 export function EmptyHint({ children }: { readonly children: string }) {

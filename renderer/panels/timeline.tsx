@@ -91,7 +91,7 @@ function Speed() {
         variant="default"
         className="mono"
         data-testid="speed"
-        aria-label={`Speed ${text} times`}
+        aria-label={`Speed ${text}x`}
         onClick={() => clock.dispatch({ type: 'speed', speed: next })}
         onContextMenu={(event) => {
           event.preventDefault();

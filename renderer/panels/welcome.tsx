@@ -69,7 +69,7 @@ export function Welcome() {
         <Text size="xs" c="dimmed">
           {readOnly
             ? 'This project was opened read-only: nothing can be run in it.'
-            : 'The sample is a short real run on this machine; it takes about a minute and can be watched from the start.'}
+            : 'The sample is a short real run on this machine; it takes about half a minute and can be watched from the start.'}
         </Text>
       </Stack>
     </div>

@@ -16,9 +16,9 @@ interface Finish {
 
 const finishes: Readonly<Record<Role, Finish>> = {
   floor: { colour: { dark: '#20242b', light: '#e9ebee' }, roughness: 0.95, metalness: 0 },
-  table: { colour: { dark: '#4b525e', light: '#d9d5cd' }, roughness: 0.72, metalness: 0.02 },
+  table: { colour: { dark: '#5a6370', light: '#d9d5cd' }, roughness: 0.72, metalness: 0.02 },
   link: { colour: { dark: '#e4e6ea', light: '#e4e7eb' }, roughness: 0.38, metalness: 0.08 },
-  joint: { colour: { dark: '#39404c', light: '#424a57' }, roughness: 0.45, metalness: 0.25 },
+  joint: { colour: { dark: '#4a5364', light: '#424a57' }, roughness: 0.45, metalness: 0.25 },
   gripper: { colour: { dark: '#4f9ae8', light: '#2f7fd1' }, roughness: 0.4, metalness: 0.2 },
   object: { colour: { dark: '#f2803f', light: '#e86f2a' }, roughness: 0.55, metalness: 0.02 },
   goal: { colour: { dark: '#35d6a8', light: '#009a70' }, roughness: 0.5, metalness: 0, opacity: 0.26 },
@@ -76,7 +76,7 @@ export function groundGrid(scheme: Scheme): three.Mesh<three.PlaneGeometry, thre
     depthWrite: false,
     uniforms: {
       colour: { value: new three.Color(scheme === 'dark' ? '#93a1b5' : '#5b6675') },
-      strength: { value: scheme === 'dark' ? 0.34 : 0.2 },
+      strength: { value: scheme === 'dark' ? 0.42 : 0.2 },
       reach: { value: 2.6 },
       middle: { value: new three.Vector2() },
     },

@@ -12,6 +12,8 @@ import { LineMaterial } from 'three/examples/jsm/lines/LineMaterial.js';
 import { progressRgb, type Scheme } from '../state/colours.ts';
 import type { CameraPreset } from '../state/layout.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
+import { paceClock } from '../state/players.ts';
+import { frame, type Vector } from './framing.ts';
 import { geometryOf, groundGrid, materialOf, radiusOf, roleColour } from './look.ts';
 
 export interface CameraPose {
@@ -39,6 +41,11 @@ const fieldOfView = 36;
 
 /** Milliseconds between two pictures at least, when they are made by the CPU. */
 const softwareInterval = 90;
+
+/** Milliseconds without a change after which the CPU draws once more, finely. */
+const stillAfter = 350;
+
+const unitAxes = [new three.Vector3(1, 0, 0), new three.Vector3(0, 1, 0), new three.Vector3(0, 0, 1)];
 
 const easeOut = (x: number): number => 1 - (1 - x) ** 3;
 
@@ -74,6 +81,15 @@ export class StageView {
   private frame = 0;
   private centre = new three.Vector3(0.3, 0, 0.2);
   private reach = 0.8;
+  /** The preset that the camera stands at; null once it was moved by hand or follows another view. */
+  private preset: CameraPreset | null = 'perspective';
+  /** What presets get into the picture. */
+  private scenery: readonly Vector[] = [
+    [0, -0.4, 0],
+    [0.7, 0.4, 0.6],
+  ];
+  private stopPacing = (): void => undefined;
+  private stillTimer: ReturnType<typeof setTimeout> | undefined;
   private request = 0;
   private flight: { from: CameraPose; to: CameraPose; start: number } | null = null;
   private copying = false;
@@ -86,15 +102,16 @@ export class StageView {
     this.events = events;
     this.scheme = options.scheme;
     this.reducedMotion = options.reducedMotion;
+    this.isSoftware = rendersInSoftware();
     this.renderer = new three.WebGLRenderer({
-      antialias: true,
+      // Several samples a pixel cost the CPU more than all the rest; a still picture is drawn larger instead.
+      antialias: !this.isSoftware,
       alpha: true,
       powerPreference: 'high-performance',
     });
     this.canvas = this.renderer.domElement;
     host.append(this.canvas);
-    // Software rendering pays per pixel.
-    this.isSoftware = /swiftshader|llvmpipe|software/i.test(rendererName(this.renderer));
+    if (this.isSoftware) this.stopPacing = paceClock(() => this.request === 0 && this.isPictureDone());
     this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
     this.renderer.toneMapping = three.ACESFilmicToneMapping;
     this.renderer.shadowMap.enabled = true;
@@ -137,10 +154,10 @@ export class StageView {
     });
     this.controls.addEventListener('start', () => {
       this.flight = null;
+      this.preset = null;
     });
     this.canvas.addEventListener('webglcontextrestored', this.redrawAll);
     this.applyScheme();
-    this.place(this.presetPose('perspective'));
 
     this.resizer = new ResizeObserver(() => this.resize(host));
     this.resizer.observe(host);
@@ -191,9 +208,10 @@ export class StageView {
   }
 
   fly(preset: CameraPreset): void {
+    this.preset = preset;
     const to = this.presetPose(preset);
     if (this.reducedMotion) {
-      this.place(to);
+      this.moveTo(to);
       this.events.onCamera(to);
     } else this.flight = { from: this.pose(), to, start: performance.now() };
     this.invalidate();
@@ -205,6 +223,12 @@ export class StageView {
 
   /** Takes over the camera of another view. */
   place(pose: CameraPose): void {
+    this.preset = null;
+    this.flight = null;
+    this.moveTo(pose);
+  }
+
+  private moveTo(pose: CameraPose): void {
     this.copying = true;
     this.camera.position.fromArray([...pose.position]);
     this.controls.target.fromArray([...pose.target]);
@@ -216,6 +240,8 @@ export class StageView {
   dispose(): void {
     cancelAnimationFrame(this.request);
     this.request = -1;
+    clearTimeout(this.stillTimer);
+    this.stopPacing();
     this.resizer.disconnect();
     this.canvas.removeEventListener('webglcontextrestored', this.redrawAll);
     this.controls.dispose();
@@ -240,8 +266,22 @@ export class StageView {
   };
 
   private invalidate(): void {
-    if (this.request === 0) this.request = requestAnimationFrame(this.draw);
+    if (this.request !== 0) return;
+    clearTimeout(this.stillTimer);
+    this.request = requestAnimationFrame(this.draw);
   }
+
+  /** Twice as fine each way, once nothing moves any more: as smooth as several samples a pixel. */
+  private readonly drawStill = (): void => {
+    if (this.request !== 0) return;
+    if (!this.isPictureDone()) {
+      this.stillTimer = setTimeout(this.drawStill, 100);
+      return;
+    }
+    this.renderer.setPixelRatio(2);
+    this.renderer.render(this.scene, this.camera);
+    this.markPicture();
+  };
 
   private readonly draw = (): void => {
     if (this.request === -1) return;
@@ -256,9 +296,15 @@ export class StageView {
     this.request = 0;
     if (this.flight) this.advanceFlight(this.flight);
     else if (this.controls.enableDamping) this.controls.update();
+    // Not earlier: a canvas of another size is blank until it is drawn.
+    if (this.isSoftware && this.renderer.getPixelRatio() !== 1) this.renderer.setPixelRatio(1);
     this.grid.material.uniforms['middle']!.value.set(this.controls.target.x, this.controls.target.y);
     this.renderer.render(this.scene, this.camera);
-    if (this.isSoftware) this.markPicture();
+    if (this.isSoftware) {
+      this.markPicture();
+      clearTimeout(this.stillTimer);
+      this.stillTimer = setTimeout(this.drawStill, stillAfter);
+    }
     this.events.onDraw(this.anchor());
   };
 
@@ -295,7 +341,7 @@ export class StageView {
       const w = easeOut(part);
       return [a[0]! + (b[0]! - a[0]!) * w, a[1]! + (b[1]! - a[1]!) * w, a[2]! + (b[2]! - a[2]!) * w];
     };
-    this.place({
+    this.moveTo({
       position: mix(flight.from.position, flight.to.position),
       target: mix(flight.from.target, flight.to.target),
     });
@@ -320,20 +366,24 @@ export class StageView {
   }
 
   private presetPose(preset: CameraPreset): CameraPose {
-    const direction = new three.Vector3(...presetDirections[preset]).normalize();
-    const distance = (this.reach * 1.32) / Math.tan((fieldOfView * Math.PI) / 360);
-    const position = this.centre.clone().addScaledVector(direction, Math.min(distance, 7));
-    return { position: position.toArray(), target: this.centre.toArray() };
+    const vertical = Math.tan((this.camera.fov * Math.PI) / 360);
+    return frame({
+      points: this.scenery,
+      direction: presetDirections[preset],
+      centre: this.centre.toArray(),
+      tangents: [vertical * this.camera.aspect, vertical],
+      margin: 0.06,
+    });
   }
 
   private applyScheme(): void {
     const isDark = this.scheme === 'dark';
-    this.scene.environmentIntensity = isDark ? 0.42 : 0.55;
-    const missing = this.isSoftware ? (isDark ? 0.75 : 1.15) : 0;
-    this.sky.intensity = (isDark ? 0.35 : 0.55) + missing;
-    this.sun.intensity = isDark ? 2.1 : 1.9;
-    this.renderer.toneMappingExposure = isDark ? 1.02 : 1.04;
-    this.shadows.material.opacity = isDark ? 0.45 : 0.22;
+    this.scene.environmentIntensity = 0.55;
+    const missing = this.isSoftware ? (isDark ? 0.95 : 1.15) : 0;
+    this.sky.intensity = (isDark ? 0.5 : 0.55) + missing;
+    this.sun.intensity = isDark ? 2.5 : 1.9;
+    this.renderer.toneMappingExposure = isDark ? 1.1 : 1.04;
+    this.shadows.material.opacity = isDark ? 0.4 : 0.22;
   }
 
   private build(episode: LoadedEpisode): void {
@@ -415,33 +465,49 @@ export class StageView {
   /** Where presets look at; the camera itself is moved only when another task comes on stage. */
   private frameScene(episode: LoadedEpisode): void {
     const box = new three.Box3();
-    let tableTop = Number.NEGATIVE_INFINITY;
-    episode.bodies.forEach((body, i) => {
-      const at = new three.Vector3().fromArray(episode.poses, i * 7);
-      if (body.role === 'table' && body.shape.type === 'box') {
-        tableTop = Math.max(tableTop, at.z + body.shape.size[2] / 2);
-      } else if (body.role !== 'table' && body.role !== 'floor') {
-        const near = Math.min(radiusOf(body), 0.06);
-        box.expandByPoint(at.clone().addScalar(near));
-        box.expandByPoint(at.clone().addScalar(-near));
-      }
-    });
-
-    for (let i = 0; i < this.toolPath.length; i += 3) {
-      box.expandByPoint(new three.Vector3().fromArray(this.toolPath, i));
+    const table = new three.Box3();
+    const at = new three.Vector3();
+    const seen: three.Vector3[] = [];
+    const width = episode.bodies.length * 7;
+    // Where the arm goes, not only where it begins.
+    for (let t = 0; t <= episode.length; t += Math.max(1, Math.floor(episode.length / 6))) {
+      episode.bodies.forEach((body, i) => {
+        at.fromArray(episode.poses, t * width + i * 7);
+        if (body.role === 'table' && body.shape.type === 'box') {
+          const [x, y, z] = body.shape.size;
+          table.expandByPoint(at.clone().add(new three.Vector3(x / 2, y / 2, z / 2)));
+          table.expandByPoint(at.clone().sub(new three.Vector3(x / 2, y / 2, z / 2)));
+        } else if (body.role !== 'table' && body.role !== 'floor') {
+          const near = Math.min(radiusOf(body), 0.06);
+          for (const axis of unitAxes) {
+            seen.push(at.clone().addScaledVector(axis, near), at.clone().addScaledVector(axis, -near));
+          }
+        }
+      });
     }
+    for (let i = 0; i < this.toolPath.length; i += 3) {
+      seen.push(new three.Vector3().fromArray(this.toolPath, i));
+    }
+    box.setFromPoints(seen);
     if (!box.isEmpty()) {
       // What is below the table top (a pedestal) is not what people look at.
-      box.min.z = Math.min(box.max.z, Math.max(box.min.z, tableTop));
+      const top = table.isEmpty() ? Number.NEGATIVE_INFINITY : table.max.z;
+      box.min.z = Math.min(box.max.z, Math.max(box.min.z, top));
       const size = box.getSize(new three.Vector3());
       this.reach = Math.min(1.6, Math.max(0.25, size.length() / 2));
       box.getCenter(this.centre);
+      this.scenery = [
+        ...seen.map(({ x, y, z }): Vector => [x, y, Math.max(z, top)]),
+        // The middle of the table, where goals and blocks of the next episodes will be.
+        ...(table.isEmpty() ? [] : cornersOf(table).map((corner) => tableShare(corner, this.centre, top))),
+      ];
       this.fitSun();
     }
     if (episode.episode.task !== this.task) {
       this.task = episode.episode.task;
       this.flight = null;
-      this.place(this.presetPose('perspective'));
+      this.preset = 'perspective';
+      this.moveTo(this.presetPose('perspective'));
     }
   }
 
@@ -525,9 +591,27 @@ export class StageView {
     const half = Math.tan((fieldOfView * Math.PI) / 360) / Math.min(1, this.camera.aspect);
     this.camera.fov = (Math.atan(half) * 360) / Math.PI;
     this.camera.updateProjectionMatrix();
+    if (this.preset !== null && this.flight === null) {
+      this.moveTo(this.presetPose(this.preset));
+      this.events.onCamera(this.pose());
+    }
     this.invalidate();
   }
 }
+
+/** The corners of a box seen from above. */
+const cornersOf = ({ min, max }: three.Box3): [number, number][] => [
+  [min.x, min.y],
+  [min.x, max.y],
+  [max.x, min.y],
+  [max.x, max.y],
+];
+
+const tableShare = ([x, y]: readonly [number, number], centre: three.Vector3, z: number): Vector => [
+  centre.x + (x - centre.x) * 0.55,
+  centre.y + (y - centre.y) * 0.55,
+  z,
+];
 
 /** Equal texts, equal looks. */
 const looksOf = (episode: LoadedEpisode): string => JSON.stringify(episode.bodies);
@@ -536,10 +620,18 @@ function trailMaterial(linewidth: number, opacity: number): LineMaterial {
   return new LineMaterial({ linewidth, opacity, vertexColors: true, transparent: true, depthWrite: false });
 }
 
-function rendererName(renderer: three.WebGLRenderer): string {
-  const gl = renderer.getContext();
+let softwareKnown: boolean | null = null;
+
+/** Whether WebGL is drawn by the CPU. Asked of a context of its own, because antialiasing is chosen before there is one. */
+function rendersInSoftware(): boolean {
+  if (softwareKnown !== null) return softwareKnown;
+  const gl = document.createElement('canvas').getContext('webgl2');
+  if (!gl) return false;
   const info = gl.getExtension('WEBGL_debug_renderer_info');
-  return String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  softwareKnown = /swiftshader|llvmpipe|software/i.test(name);
+  return softwareKnown;
 }
 
 /** A level circle around a goal. */

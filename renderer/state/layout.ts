@@ -51,7 +51,8 @@ const saved = JSON.parse(memory.get('reward-lab.view') ?? '{}') as Partial<
 >;
 
 export const useView = create<ViewState>()(() => ({
-  weighted: saved.weighted ?? false,
+  // Weighted, the terms add up to the total.
+  weighted: saved.weighted ?? true,
   timelineTable: false,
   hidden: new Set(saved.hidden ?? []),
   metrics: saved.metrics ?? null,

@@ -138,7 +138,14 @@ export function seriesOf(episode: LoadedEpisode, weighted: boolean): Series[] {
       }),
     ),
     ...(episode.total
-      ? [{ name: 'reward/total', label: 'total', lane: 'reward', values: episode.total } as Series]
+      ? [
+          {
+            name: 'reward/total',
+            label: weighted ? 'total' : 'total (weighted)',
+            lane: 'reward',
+            values: episode.total,
+          } as Series,
+        ]
       : []),
     ...(episode.value
       ? [{ name: 'value', label: 'critic value', lane: 'reward', values: episode.value } as Series]

@@ -4,7 +4,7 @@ import { create } from 'zustand';
 import { lab } from '../lab.ts';
 import { type LoadedEpisode, loadEpisode } from './opened.ts';
 import { Clock, type PlayerSource, takesNewest } from './player.ts';
-import { useRuns } from './runs.ts';
+import { newestOf, useRuns } from './runs.ts';
 
 export type SlotName = 'a' | 'b';
 export type SlotStatus = 'empty' | 'loading' | 'ready' | 'failed';
@@ -30,10 +30,32 @@ export const usePlayers = create<PlayersState>()(() => ({ a: emptySlot, b: empty
 
 export const clock = new Clock(() => performance.now());
 
+/** Views that draw slowly; each says whether it has drawn what it was last told. */
+const paces = new Set<() => boolean>();
+let lastTick = 0;
+
+/** Milliseconds after which the clock goes on without a slow view. */
+const patience = 1000;
+
+/**
+ * Where the CPU draws, a playing clock waits for the picture: cursor and numbers that move more often than it would be
+ * ahead of what is seen, and take its time away. Returns how to stop.
+ */
+export function paceClock(isDrawn: () => boolean): () => void {
+  paces.add(isDrawn);
+  return () => {
+    paces.delete(isDrawn);
+  };
+}
+
 /** The one animation loop: runs only while the clock does. */
 let frameRequest = 0;
 function loop(): void {
-  clock.tick();
+  const now = performance.now();
+  if (now - lastTick >= patience || [...paces].every((isDrawn) => isDrawn())) {
+    lastTick = now;
+    clock.tick();
+  }
   frameRequest = clock.state.mode === 'playing' ? requestAnimationFrame(loop) : 0;
 }
 clock.subscribe((state) => {
@@ -128,7 +150,7 @@ let following = false;
 export function followNewest(now = false): void {
   const { a } = usePlayers.getState();
   if (a.source.type !== 'live' || following) return;
-  const newest = useRuns.getState().newest.get(a.source.runId)?.id;
+  const newest = newestOf(useRuns.getState(), a.source.runId)?.id;
   const shown = a.loaded?.episode.id ?? null;
   if (newest === undefined) return;
   if (now ? newest === shown : !takesNewest(clock.state.mode, shown, newest)) return;

@@ -2,6 +2,7 @@
 
 import { create } from 'zustand';
 import type { Catalog, Episode, LabEvent, Run } from '../../lab/api.ts';
+import { type Family, noFamily } from './family.ts';
 
 export interface AppInfo {
   readonly version: string;
@@ -25,6 +26,9 @@ export interface RunsState {
   readonly selected: number | null;
   /** Runs drawn in the curves beside the selected one. */
   readonly overlaid: ReadonlySet<number>;
+  /** Baselines that the user took out of the curves; else they are drawn beside their run. */
+  readonly dismissed: ReadonlySet<number>;
+  readonly family: Family;
 }
 
 export const useRuns = create<RunsState>()(() => ({
@@ -37,6 +41,8 @@ export const useRuns = create<RunsState>()(() => ({
   episodeCount: 0,
   selected: null,
   overlaid: new Set(),
+  dismissed: new Set(),
+  family: noFamily,
 }));
 
 /** Folds one batch of events in; one state change a batch, however many events. Pure. */
@@ -75,8 +81,43 @@ export function sortedRuns(runs: ReadonlyMap<number, Run>): Run[] {
   return [...runs.values()].sort((a, b) => b.id - a.id);
 }
 
+/** The runs in the curves: the selected one first, then its baseline, then what was put beside it. Pure. */
+export function drawnRuns(
+  state: Pick<RunsState, 'selected' | 'overlaid' | 'dismissed' | 'family' | 'runs'>,
+): number[] {
+  const { selected, overlaid, dismissed, family, runs } = state;
+  const baseline = selected === null ? undefined : family.baselines.get(selected);
+  const ids = [
+    ...(selected === null ? [] : [selected]),
+    ...(baseline === undefined || dismissed.has(baseline) ? [] : [baseline]),
+    ...overlaid,
+  ];
+  return [...new Set(ids)].filter((id) => runs.has(id));
+}
+
 export function toggleOverlay(id: number): void {
-  const overlaid = new Set(useRuns.getState().overlaid);
-  if (!overlaid.delete(id)) overlaid.add(id);
-  useRuns.setState({ overlaid });
+  const state = useRuns.getState();
+  const overlaid = new Set(state.overlaid);
+  const dismissed = new Set(state.dismissed);
+  if (drawnRuns(state).includes(id)) {
+    overlaid.delete(id);
+    dismissed.add(id);
+  } else {
+    overlaid.add(id);
+    dismissed.delete(id);
+  }
+  useRuns.setState({ overlaid, dismissed });
+}
+
+/** The newest episode to show of a run: its own, else, before it has any, the newest demonstration made for it. */
+export function newestOf(state: Pick<RunsState, 'newest' | 'family'>, runId: number): Episode | undefined {
+  const own = state.newest.get(runId);
+  if (own) return own;
+  let found: Episode | undefined;
+  for (const [child, parent] of state.family.parents) {
+    if (parent !== runId || state.family.baselines.get(runId) === child) continue;
+    const episode = state.newest.get(child);
+    if (episode && (!found || episode.id > found.id)) found = episode;
+  }
+  return found;
 }

@@ -7,6 +7,8 @@ import { notifications } from '@mantine/notifications';
 import type { LabEvent, Run } from '../../lab/api.ts';
 import { lab, whenOpen } from '../lab.ts';
 import { reloadEpisodes } from './episodes.ts';
+import { type Edge, familyOf } from './family.ts';
+import { focusPanel } from './layout.ts';
 import { readLink } from './link.ts';
 import { clock, followNewest, followRun, openEpisode, usePlayers } from './players.ts';
 import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
@@ -20,7 +22,8 @@ function announce(before: Run | undefined, after: Run): void {
     notifications.show({ title: after.name, message: alert.message, color: alertColour[alert.level] });
   }
   if (before.status === after.status) return;
-  if (after.status === 'done') {
+  // The end of a part (demonstrations, reward model) is not the end of what was asked for.
+  if (after.status === 'done' && after.kind === 'train') {
     const rate = after.evaluation ? `success ${(100 * after.evaluation.success).toFixed(0)} %` : 'finished';
     notifications.show({ title: `${after.name} is done`, message: rate, color: 'teal' });
   }
@@ -39,13 +42,48 @@ function take(events: readonly LabEvent[]): void {
   const before = useRuns.getState();
   for (const event of events) if (event.type === 'run') announce(before.runs.get(event.run.id), event.run);
   useRuns.setState(foldEvents(before, events));
+  if (
+    events.some((event) => event.type === 'model' || (event.type === 'run' && !before.runs.has(event.run.id)))
+  )
+    void learnFamily();
   if (events.some((event) => event.type === 'episode')) followNewest();
+}
+
+let learning = false;
+let wantsMore = false;
+
+/** By training run. */
+const lineages = new Map<number, readonly Edge[]>();
+
+/** Asks for the lineage of each training run; once is enough for those that are over. */
+async function learnFamily(): Promise<void> {
+  wantsMore = true;
+  if (learning) return;
+  learning = true;
+  try {
+    while (wantsMore) {
+      wantsMore = false;
+      for (const run of sortedRuns(useRuns.getState().runs)) {
+        if (run.kind !== 'train' || (lineages.has(run.id) && !isActive(run))) continue;
+        lineages.set(run.id, (await lab.runs.lineage({ id: run.id })).edges);
+      }
+      useRuns.setState({
+        family: familyOf([...lineages.values()].flat(), sortedRuns(useRuns.getState().runs)),
+      });
+      followNewest();
+    }
+  } catch (error) {
+    console.warn('The lineage of the runs:', error);
+  } finally {
+    learning = false;
+  }
 }
 
 async function loadAll(): Promise<void> {
   const [info, catalog, runs] = await Promise.all([lab.app.info(), lab.catalog(), lab.runs.list()]);
   const first = !useRuns.getState().loaded;
   useRuns.setState({ info, catalog, runs: new Map(runs.map((run) => [run.id, run])), loaded: true });
+  void learnFamily();
   if (first) await openSomething();
   reloadEpisodes();
 }
@@ -93,6 +131,9 @@ export async function showStarted(id: number): Promise<void> {
   const runs = await lab.runs.list();
   useRuns.setState({ runs: new Map(runs.map((run) => [run.id, run])), selected: id });
   followRun(id);
+  // Where it can be watched; the user has just asked for it, so nothing is taken away.
+  focusPanel('runs');
+  focusPanel('curves');
 }
 
 /** Never returns; survives the lab going away and coming back. */

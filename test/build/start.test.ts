@@ -63,8 +63,9 @@ test('without a display, or as root on Linux, the browser door opens and says wh
 
 test('flags of the web door mean the web door and go on to `serve`', () => {
   assert.deepEqual(readArguments([]), { wish: null, rest: [] });
+  // It says what happens at the web door, not which door.
   assert.deepEqual(readArguments(['--no-open', '--project', 'p']), {
-    wish: 'browser',
+    wish: null,
     rest: ['--no-open', '--project', 'p'],
   });
   assert.deepEqual(readArguments(['--port=0']), { wish: 'browser', rest: ['--port=0'] });

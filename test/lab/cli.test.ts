@@ -7,8 +7,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { stringify } from 'yaml';
 import { Lab } from '../../lab/lab.ts';
+import { openStore } from '../../store/index.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
@@ -50,15 +52,21 @@ test('the whole chain works from the command line, with one JSON object on stdou
 
   const evaluated = json(lab('evaluate', String(trained['run']), '--episodes', '7', ...flags));
   assert.equal(evaluated['episodes'], 7);
+  assert.equal(evaluated['checkpoint'], trained['checkpoint']);
+  const policy = ['collect', '--task', 'reach', '--episodes', '2', '--policy'];
+  for (const name of [`run:${trained['run']}`, String(trained['checkpoint'])]) {
+    const played = json(lab(...policy, name, ...flags));
+    assert.equal(played['name'], `reach by checkpoint ${trained['checkpoint']}`);
+  }
   const random = json(lab('collect', '--task', 'push', '--policy', 'random', '--episodes', '3', ...flags));
   assert.equal(random['episodes'], 3);
 
   const listed = json(lab('episodes', '--kind', 'demonstration', ...flags));
   assert.equal(listed['total'], 6);
-  assert.equal((json(lab('runs', ...flags))['runs'] as unknown[]).length, 5);
+  assert.equal((json(lab('runs', ...flags))['runs'] as unknown[]).length, 7);
   const verified = json(lab('verify', '--all', ...flags));
   assert.equal(verified['drifted'], 0);
-  assert.ok((verified['episodes'] as number) >= 26);
+  assert.ok((verified['episodes'] as number) >= 30);
   assert.equal(json(lab('doctor', ...flags))['ok'], true);
 });
 
@@ -84,6 +92,7 @@ test('tasks, rewards, algorithms and recipes list every field with default, rang
 
 test('wrong usage exits with 2 and names what was found and what was wanted', (t) => {
   const project = join(temporaryFolder(t), 'project');
+  openStore(project).close();
   const cases: [string[], RegExp][] = [
     [['train', 'push-progres'], /unknown recipe "push-progres"; did you mean "push-progress"/],
     [['train', '/nowhere/x.yaml'], /no such file/],
@@ -92,7 +101,9 @@ test('wrong usage exits with 2 and names what was found and what was wanted', (t
     [['train', '--task', 'push', '--reward', 'sram'], /did you mean "sarm"/],
     [['train', 'push-progress', '--set', 'gamma=2'], /gamma: found 2, wanted a number from/],
     [['train', 'push-progress', '--set', 'gama=0.9'], /did you mean "gamma"/],
-    [['collect', '--task', 'push', '--policy', 'exprt'], /wanted expert, random or the id/],
+    [['collect', '--task', 'push', '--policy', 'exprt'], /wanted expert, random, run:<id>.* or the id/],
+    [['collect', '--task', 'push', '--policy', 'run:4'], /there is no run 4/],
+    [['collect', '--task', 'push', '--set', 'task.horizon=0'], /horizon: found 0, wanted a whole number/],
     [['collect', '--task', 'push', '--policy', '7'], /there is no checkpoint 7/],
     [['collect', '--task', 'push', '--episodes', '0'], /whole number from 1/],
     [['collect', '--task', 'push', '--noise', 'x'], /number from 0 to 1/],
@@ -101,16 +112,72 @@ test('wrong usage exits with 2 and names what was found and what was wanted', (t
     [['resume', '4'], /there is no run 4/],
     [['evaluate', '4'], /there is no run 4/],
     [['verify'], /one episode id, or --all/],
+    [['verify', '3'], /there is no episode 3/],
+    [['episodes', '--run', '3'], /there is no run 3/],
+    [['train', 'push-progress', '--task', 'reach'], /the recipe push-progress and --task/],
+    [['train', 'push-progress', '--set', 'worlds=Infinity'], /found Infinity, wanted a whole number/],
+    [['runs', '--set', 'gamma=0.9'], /found --set gamma=0\.9, there is nothing to set here/],
+    [['resume', '1', '--seed', '3'], /a run keeps the seed it was started with/],
+    [['runs', '--project', ''], /wanted a folder/],
     [['train', 'push-progress', '--device', 'abacus'], /Allowed choices are auto/],
     [['dance'], /unknown command 'dance'/],
   ];
   for (const [args, wanted] of cases) {
-    const result = lab(...args, ...(args[0] === 'dance' ? [] : ['--project', project]));
+    const result = lab(...(args.includes('--project') ? [] : ['--project', project]), ...args);
     assert.equal(result.code, 2, `${args.join(' ')}: ${result.err}`);
     assert.match(result.err, wanted, args.join(' '));
     assert.doesNotMatch(result.err, /\n\s+at /, 'no stack trace');
   }
-  assert.equal(lab('runs', '--project', join(project, 'none')).code, 2);
+});
+
+test('a verb that needs a project makes none', (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  const verbs = ['runs', 'episodes', 'resume 1', 'evaluate 1', 'fit --from 1', 'verify --all'];
+  for (const verb of [...verbs, 'collect --task push --policy run:1', 'train push-progress --set gamma=2']) {
+    const result = lab(...verb.split(' '), '--project', project, '--json');
+    assert.equal(result.code, 2, `${verb}: ${result.err}`);
+    assert.match(String(json(result)['error']), /no project yet|gamma/, verb);
+    assert.equal(existsSync(project), false, verb);
+  }
+});
+
+test('common flags may stand before the verb', (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  openStore(project).close();
+  assert.deepEqual(json(lab('--json', '--project', project, 'runs')), { runs: [] });
+});
+
+test('a reader that has had enough, and a closed terminal, are no error', async (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  openStore(project).close();
+  for (const args of [['algorithms', '--json'], ['rewards'], ['runs', '--project', project]]) {
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += String(chunk);
+    });
+    assert.equal(await new Promise((resolve) => child.on('close', resolve)), 0, err);
+    assert.doesNotMatch(err, /EPIPE|\n\s+at /);
+  }
+});
+
+test('with --json a run that failed, and a verb that is missing, are one JSON object too', (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  openStore(project).close();
+  const collected = json(
+    lab('collect', '--task', 'reach', '--episodes', '2', '--json', '--project', project),
+  );
+  const db = new Database(join(project, 'lab.db'));
+  db.exec(`UPDATE runs SET config = json_set(config, '$.taskVersion', 99)`);
+  db.close();
+  const result = lab('fit', '--from', String(collected['run']), '--json', '--project', project);
+  assert.equal(result.code, 1);
+  const failed = json(result);
+  assert.equal(failed['status'], 'failed');
+  assert.match(String(failed['error']), /recorded with reach version 99/);
+  assert.match(lab('runs', '--project', project).out, /run 2 failed: .*\n.*lab resume <run> \(2\)/);
+  assert.match(String(json(lab('--json'))['error']), /wanted a verb/);
 });
 
 test('with --json a failure is one JSON object too', (t) => {
@@ -169,11 +236,16 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
       'steps=60000',
       '--set',
       'evaluationEpisodes=5',
+      '--json',
       ...flags,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let err = '';
+  let out = '';
+  child.stdout.on('data', (chunk) => {
+    out += String(chunk);
+  });
   child.stderr.on('data', (chunk) => {
     err += String(chunk);
   });
@@ -196,11 +268,15 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
   const second = lab('collect', '--task', 'reach', '--episodes', '1', '--project', project);
   assert.equal(second.code, 1);
   assert.match(second.err, new RegExp(String(child.pid)), 'the message names the process that has it open');
-  // Reading beside it works.
+  // Reading beside it works, verifying too.
+  const seen = lab('verify', '1', '--json', '--project', project);
+  assert.equal(seen.code, 0, seen.err);
+  assert.match(seen.err, /Opened for reading/);
   assert.equal((json(lab('runs', '--json', '--project', project))['runs'] as unknown[]).length, 1);
 
   child.kill('SIGINT');
   assert.equal(await exited, 130, err);
+  assert.equal(json({ out })['status'], 'paused');
   assert.match(err, /go on with: lab resume 1/);
   const [run] = json(lab('runs', '--json', '--project', project))['runs'] as { status: string }[];
   assert.equal(run?.status, 'paused');

@@ -1,7 +1,8 @@
 /** The window in a real browser on a real lab: one visit from the empty project to two episodes side by side. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
@@ -50,6 +51,27 @@ async function fillAll(page: Page, values: Readonly<Record<string, number>>): Pr
   }
 }
 
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds serious or critical on the page as it stands. */
+async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource);
+  return page.evaluate(async () => {
+    interface Violation {
+      readonly id: string;
+      readonly impact: string;
+      readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
+    }
+    const { axe } = globalThis as unknown as {
+      axe: { run(options: object): Promise<{ violations: readonly Violation[] }> };
+    };
+    const { violations } = await axe.run({ resultTypes: ['violations'] });
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) => nodes.map((node) => `${id} at ${node.target}: ${node.failureSummary}`));
+  });
+}
+
 const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
 
 test('a newcomer starts a run from the form, watches it, replays, scrubs and compares', {
@@ -60,9 +82,11 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
   const lab = new Lab({ project: join(temporaryFolder(t), 'first-lab'), device: 'wasm' });
   const door = await serve({ lab });
   const browser = await launchBrowser();
+  let again: Awaited<ReturnType<typeof serve>> | null = null;
   t.after(async () => {
     await browser.close();
     await door.close();
+    await again?.close();
     await lab.close();
   });
   const page = await browser.newPage({ viewport: { width: 1440, height: 860 }, colorScheme: 'dark' });
@@ -123,6 +147,9 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
 
   await step('the stage follows the run live and the curves move', async () => {
     await page.getByTestId('live-badge').waitFor();
+    // Starting brings the list of runs up; this one is stopped and resumed.
+    await page.getByRole('button', { name: 'Stop' }).first().click();
+    await page.getByRole('button', { name: 'Resume' }).click();
     await page
       .getByRole('tab', { name: 'Curves' })
       .or(page.locator('.dv-tab', { hasText: 'Curves' }))
@@ -139,6 +166,9 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
     await page.locator('.dv-tab', { hasText: 'Runs' }).click();
     const status = page.getByTestId('run-row').filter({ hasText: 'from-the-form' }).getByText('done');
     await status.first().waitFor({ timeout: 120_000 });
+    const parts = await page.getByTestId('run-part').allTextContents();
+    assert.equal(parts.length, 2, `parts of the run: ${parts}`);
+    assert.match(parts.join(' '), /demonstrations.*sarm/);
     await picture('runs');
   });
 
@@ -224,6 +254,24 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
     },
   );
 
+  await step('screens are free of serious barriers, in light and in dark', async () => {
+    for (const scheme of ['light', 'dark']) {
+      if (scheme === 'dark') {
+        await page.getByTestId('theme').click();
+        await page.waitForFunction(() => document.documentElement.dataset['mantineColorScheme'] === 'dark');
+      }
+      // Colours fade from one theme to the other.
+      await page.waitForTimeout(300);
+      assert.deepEqual(await barriers(page), [], `${scheme}, episodes and curves`);
+      await page.locator('.dv-tab', { hasText: 'New run' }).click();
+      await page.locator('.dv-tab', { hasText: 'Runs' }).click();
+      await page.getByTestId('start-run').waitFor();
+      assert.deepEqual(await barriers(page), [], `${scheme}, runs and form`);
+      await page.locator('.dv-tab', { hasText: 'Curves' }).click();
+      await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+    }
+  });
+
   await step('a reload comes back to the same episodes at the same moment', async () => {
     await page.waitForFunction(() => /a=\d+&b=\d+/.test(location.hash));
     const before = { step: await stepOf(page), hash: await page.evaluate(() => location.hash) };
@@ -238,9 +286,18 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
 
   assert.deepEqual(mistakes, []);
 
-  await step('a lab that is gone is said in a banner, and what is on screen stays', async () => {
-    await door.close();
-    await page.getByTestId('connection-banner').waitFor();
-    assert.equal(await page.getByTestId('stage-a').isVisible(), true);
-  });
+  await step(
+    'a lab that is gone is said in a banner, what is on screen stays, and it comes back',
+    async () => {
+      await door.close();
+      await page.getByTestId('connection-banner').waitFor();
+      assert.equal(await page.getByTestId('stage-a').isVisible(), true);
+      again = await serve({ lab, port: door.port, token: door.token });
+      await page.getByRole('button', { name: 'Try now' }).click();
+      await page.getByTestId('connection-banner').waitFor({ state: 'detached' });
+      await page.getByTestId('episode-row').nth(7).click();
+      const episode = await page.getByTestId('episode-row').nth(7).getAttribute('data-episode');
+      await page.locator(`.stage-header:has-text("${episode}")`).waitFor();
+    },
+  );
 });

@@ -256,6 +256,15 @@ test('a second writer is told who has the project, here and in another process',
   assert.equal(await child(t, ['open', store.directory]).line(), 'open');
 });
 
+test('a folder in the place of the lock is named', (t) => {
+  const directory = folder(t);
+  mkdirSync(join(directory, 'lab.lock'));
+  assert.throws(
+    () => openStore(directory),
+    (error) => error instanceof StoreReadOnlyError && error.message.includes(`${directory} cannot be locked`),
+  );
+});
+
 test('the lock dies with its process, even by kill -9', async (t) => {
   const directory = folder(t);
   const other = child(t, ['hold', directory]);
@@ -336,6 +345,28 @@ test('a read-only folder is refused for writing and can still be read', {
   );
   assert.equal(await child(t, ['read', directory], asUser).line(), '20 episodes, healthy');
   assert.deepEqual(fingerprint(directory), before);
+});
+
+test('where the lock file cannot be written nobody writes: SQLite would take no exclusive lock on it', {
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const directory = folder(t);
+  filled(directory);
+  for (const name of readdirSync(directory)) chmodSync(join(directory, name), 0o666);
+  chmodSync(join(directory, 'lab.lock'), 0o444);
+  chmodSync(directory, 0o777);
+  assert.match(await child(t, ['open', directory], asUser).line(), /^StoreReadOnlyError: .*EACCES/);
+});
+
+test('a full disk is named, and what was stored before is there', (t) => {
+  const directory = folder(t);
+  filled(directory);
+  const opened = openDatabase(directory, {}, migrations);
+  t.after(() => opened.close());
+  opened.db.pragma(`max_page_count = ${opened.db.pragma('page_count', { simple: true }) as number}`);
+  const grow = opened.db.prepare('INSERT INTO reward_terms (name) VALUES (hex(zeroblob(100000)))');
+  assert.throws(() => opened.write(() => grow.run()), /^Error: No space is left on the disk of .*lab\.db/);
+  assert.equal(opened.db.prepare('SELECT count(*) FROM episodes').pluck().get(), 20);
 });
 
 test('writes waiting in the log of a killed writer are read from a read-only folder too', {

@@ -52,7 +52,7 @@ test('a run that is not there, and a status that does not exist, are refused', (
   assert.throws(() => runs.create({ ...run, status: 'asleep' as 'done' }), /CHECK constraint/);
 });
 
-test('runs left running are marked crashed at the next opening, at their last sign of life', (t) => {
+test('runs left running or waiting are marked crashed at the next opening, at their last sign of life', (t) => {
   const directory = folder(t);
   const first = openStore(directory);
   const ids = (['running', 'paused', 'queued', 'done', 'running'] as const).map((status) =>
@@ -60,13 +60,17 @@ test('runs left running are marked crashed at the next opening, at their last si
   );
   first.runs.update(ids[0]!, { heartbeatAt: 12_345 });
   assert.deepEqual(first.runs.markCrashed(), [], 'its own runs are alive');
+  const statuses = (mode: 'read' | 'write'): string[] => {
+    const store = openStore(directory, { mode });
+    const rows = store.runs.list();
+    store.close();
+    if (rows[0]!.status === 'crashed') assert.equal(rows[0]!.endedAt, 12_345);
+    return rows.map((row) => row.status);
+  };
+  const found = ['crashed', 'paused', 'crashed', 'done', 'crashed'];
+  assert.deepEqual(statuses('read'), ['running', 'paused', 'queued', 'done', 'running'], 'its writer lives');
   first.close();
 
-  const second = openStore(directory);
-  assert.deepEqual(
-    second.runs.list().map((row) => row.status),
-    ['crashed', 'paused', 'queued', 'done', 'crashed'],
-  );
-  assert.equal(second.runs.get(ids[0]!).endedAt, 12_345);
-  second.close();
+  assert.deepEqual(statuses('read'), found, 'a reader sees that nobody is at it');
+  assert.deepEqual(statuses('write'), found);
 });

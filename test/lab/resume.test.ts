@@ -1,0 +1,161 @@
+/** Stopping and going on, for every kind of run; what damage on the disk does to it. */
+
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
+import { type CollectSettings, Lab } from '../../lab/lab.ts';
+import { rewards } from '../../learn/rewards/index.ts';
+import { defaultsOf } from '../../sim/fields.ts';
+import { tasks } from '../../sim/tasks/index.ts';
+import { temporaryFolder, tinyRecipe } from '../support/project.ts';
+
+function labOf(t: TestContext): Lab {
+  const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
+  t.after(() => lab.close());
+  return lab;
+}
+
+function collectSettings(changes: Partial<CollectSettings> = {}): CollectSettings {
+  return {
+    name: 'reach by expert',
+    task: 'reach',
+    taskVersion: tasks.reach.version,
+    taskSettings: defaultsOf(tasks.reach.fields),
+    seed: 0,
+    policy: 'expert',
+    noise: 0,
+    episodes: 8,
+    failures: 4,
+    ...changes,
+  };
+}
+
+const sarm = (updates: number) => ({ ...defaultsOf(rewards.sarm.fields), updates });
+
+/** Stops the run as soon as this says so, and waits for its end. */
+async function stopWhen(lab: Lab, id: number, now: () => boolean): Promise<void> {
+  let cursor = 0;
+  while (!now()) cursor = (await lab.events.since(cursor, 1000)).cursor;
+  // Not in the same turn: like Ctrl-C, which waits for the event loop to come round.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  lab.stop(id);
+  assert.equal((await lab.finished(id)).status, 'paused');
+}
+
+/** Writes past the lab, as a disk that lies would. */
+function damage(lab: Lab, sql: string): void {
+  const other = new Database(lab.store.file);
+  other.exec(sql);
+  other.close();
+}
+const broken = `bytes = CAST(substr(bytes, 1, 40) || x'0000' || substr(bytes, 43) AS BLOB)`;
+
+test('collecting is heard to stop while episodes pour in, and resume collects the rest', async (t) => {
+  const lab = labOf(t);
+  const episodes = 1500;
+  const id = lab.collect(collectSettings({ episodes }));
+  await stopWhen(lab, id, () => lab.run(id).episodes > 0);
+  const before = lab.store.episodes.ids({ runId: id }).length;
+  assert.ok(before < episodes, `${before} episodes were stored before anybody was heard`);
+
+  lab.resume(id);
+  assert.equal((await lab.finished(id)).status, 'done');
+  assert.equal(lab.collected(id).episodes, episodes);
+  const seeds = lab.store.episodes.list({ runId: id, limit: 10_000 }).items.map((e) => e.seed);
+  assert.equal(new Set(seeds).size, episodes + 4, 'demonstrations and failures, none twice');
+});
+
+test('a fit that was stopped is done again by resume; one that ended is not', async (t) => {
+  const lab = labOf(t);
+  const from = lab.collect(collectSettings());
+  await lab.finished(from);
+  const id = lab.fit({ method: 'sarm', settings: sarm(5000), from, seed: 1 });
+  await stopWhen(lab, id, () => lab.run(id).phase === 'fitting sarm' && lab.run(id).done > 0);
+  assert.equal(lab.modelOf(id), undefined);
+  damage(lab, `UPDATE runs SET config = json_set(config, '$.settings.updates', 40) WHERE id = ${id}`);
+  lab.resume(id);
+  assert.equal((await lab.finished(id)).status, 'done');
+  assert.ok(lab.modelOf(id));
+  assert.throws(() => lab.resume(id), /is done; there is nothing left to resume/);
+});
+
+test('a run stopped while it fits goes on with the same fit run, not with another', async (t) => {
+  const lab = labOf(t);
+  const reward = [{ reward: 'sparse' }, { reward: 'sarm', settings: { updates: 1500 } }];
+  const { id } = lab.start(tinyRecipe({ reward }), 3);
+  await stopWhen(lab, id, () => lab.run(id).phase === 'fitting sarm' && lab.run(id).done > 0);
+  lab.resume(id);
+  assert.equal((await lab.finished(id)).status, 'done', lab.run(id).error ?? '');
+  const kinds = lab.runs().map((run) => `${run.kind} ${run.status}`);
+  assert.deepEqual(kinds, ['train done', 'collect done', 'fit done']);
+});
+
+test('an evaluation is stopped and resumed; its seed chooses the starts, seed 0 those of every run', async (t) => {
+  const lab = labOf(t);
+  const { id } = lab.start(tinyRecipe({ reward: [{ reward: 'sparse' }] }), 7);
+  await lab.finished(id);
+  const seedsOf = (run: number): number[] =>
+    lab.store.episodes.list({ runId: run, kind: 'evaluation', limit: 10_000 }).items.map((e) => e.seed);
+
+  const long = lab.evaluate(id, 1200, 0);
+  await stopWhen(lab, long, () => lab.run(long).episodes > 0);
+  assert.ok(seedsOf(long).length < 1200);
+  lab.resume(long);
+  assert.equal((await lab.finished(long)).status, 'done');
+  assert.equal(new Set(seedsOf(long)).size, 1200);
+  const shared = new Set(seedsOf(long));
+  assert.ok(
+    seedsOf(id).every((seed) => shared.has(seed)),
+    'the run itself was evaluated on the same starts',
+  );
+
+  const other = lab.evaluate(id, 20, 5);
+  await lab.finished(other);
+  assert.ok(seedsOf(other).every((seed) => !shared.has(seed)));
+});
+
+test('a run whose newest checkpoint is damaged goes on from the one before, and says so', async (t) => {
+  const lab = labOf(t);
+  const { id } = lab.start(tinyRecipe({ reward: [{ reward: 'sparse' }] }), 7);
+  await stopWhen(lab, id, () => lab.store.checkpoints.list(id).length >= 2);
+  const [newest] = lab.store.checkpoints.list(id).slice(-1);
+  damage(lab, `UPDATE checkpoints SET ${broken} WHERE id = ${newest!.id}`);
+  lab.resume(id);
+  const run = await lab.finished(id);
+  assert.equal(run.status, 'done', run.error ?? '');
+  assert.match(run.alerts.map((alert) => alert.message).join(), /Checkpoint \d+: stored bytes are damaged/);
+});
+
+test('verify tells damaged bytes and a wrong checksum from an episode that replays', async (t) => {
+  const lab = labOf(t);
+  await lab.finished(lab.collect(collectSettings({ episodes: 3, failures: 0 })));
+  const [first, second, third] = lab.store.episodes.ids() as [number, number, number];
+  assert.equal(lab.verify(first).ok, true);
+  damage(lab, `UPDATE episode_data SET ${broken} WHERE episode_id IN (${first}, ${second})`);
+  damage(lab, `UPDATE episodes SET checksum = '0123456789abcdef' WHERE id = ${third}`);
+  assert.match(lab.verify(first).message, /Episode 1: stored bytes are damaged/);
+  assert.match(lab.verify(third).message, /do not add up to its checksum 0123456789abcdef/);
+  assert.deepEqual(
+    [first, second, third].map((id) => lab.episode(id).verified),
+    [false, null, false],
+  );
+});
+
+test('a waiting run that is stopped leaves the place of the others alone', async (t) => {
+  const lab = labOf(t);
+  const atOnce = availableParallelism();
+  const ids = Array.from({ length: 3 * atOnce + 2 }, (_, seed) =>
+    lab.collect(collectSettings({ seed, episodes: 2, failures: 0 })),
+  );
+  const stopped = ids.slice(-2);
+  for (const id of stopped) lab.stop(id);
+  let most = 0;
+  let cursor = 0;
+  while (lab.runs().some((run) => run.status === 'queued' || run.status === 'running')) {
+    cursor = (await lab.events.since(cursor, 1000)).cursor;
+    most = Math.max(most, lab.runs().filter((run) => run.status === 'running').length);
+  }
+  assert.ok(most <= atOnce, `${most} runs at once on ${atOnce} cores`);
+  for (const id of ids) assert.equal(lab.run(id).status, stopped.includes(id) ? 'paused' : 'done');
+});
