@@ -28,7 +28,11 @@ function measure(task: Task, worlds: number): Row {
   const script = Array.from({ length: model.horizon }, () => {
     const actions = new Float64Array(worlds * dim);
     for (let w = 0; w < worlds; w++) model.expert(batch.states, w * model.stateDim, actions, w * dim);
-    for (let i = 0; i < actions.length; i++) actions[i]! += random.uniform(-0.4, 0.4);
+    for (let i = 0; i < actions.length; i++) {
+      const { actionSpace } = model;
+      if (actionSpace.type === 'box') actions[i]! += 0.4 * actionSpace.high[i % dim]! * random.uniform(-1, 1);
+      else if (random.uniform() < 0.4) actions[i] = random.integer(actionSpace.n);
+    }
     batch.step(actions);
     return actions;
   });

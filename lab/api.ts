@@ -76,9 +76,18 @@ export const catalogSchema = z.object({
       horizon: z.int(),
       observationNames: z.array(z.string()),
       actionNames: z.array(z.string()),
+      /** Options of a discrete action; null where actions are real numbers. */
+      actionOptions: z.int().nullable(),
       stages: z.array(stageSchema),
       rewardTerms: z.array(
-        z.object({ id: z.string(), kind: z.enum(['sparse', 'dense']), weight: z.number(), help: z.string() }),
+        z.object({
+          id: z.string(),
+          kind: z.enum(['sparse', 'dense']),
+          weight: z.number(),
+          help: z.string(),
+          /** Bounds of the raw value. */
+          range: z.tuple([z.number(), z.number()]),
+        }),
       ),
     }),
   ),

@@ -75,8 +75,12 @@ export function catalog(): Catalog {
         horizon: model.horizon,
         observationNames: [...model.observationSpace.names],
         actionNames: [...model.actionSpace.names],
+        actionOptions: model.actionSpace.type === 'discrete' ? model.actionSpace.n : null,
         stages: model.stages.map((stage) => ({ ...stage })),
-        rewardTerms: model.rewardTerms.map((term) => ({ ...term })),
+        rewardTerms: model.rewardTerms.map(({ range = [0, 1], ...term }) => ({
+          ...term,
+          range: [...range] as [number, number],
+        })),
       };
     }),
     rewards: Object.values(rewards).map((reward) => ({

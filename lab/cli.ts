@@ -22,6 +22,7 @@ import {
   withReader,
 } from './cli/options.ts';
 import { note, print, printJson, table } from './cli/output.ts';
+import { rollOut } from './cli/rollout.ts';
 import { listRuns, showRun } from './cli/runs.ts';
 import { verify } from './cli/verify.ts';
 import { messageOf, UsageError } from './errors.ts';
@@ -92,7 +93,7 @@ function settingsFrom(name: string, fields: Parameters<typeof checkSettings>[0],
   return checkSettings(fields, settings, `--set ${name}`).settings;
 }
 
-const verbsWithSettings = ['collect', 'fit', 'train'];
+const verbsWithSettings = ['rollout', 'collect', 'fit', 'train'];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
 function checkCommon(verb: Command): void {
@@ -125,6 +126,31 @@ function program(): { command: Command; exitCode: () => number } {
       .description(`list the ${what} with every field, default, range and unit`);
     verb.action(() => showCatalog(what, verb.optsWithGlobals<Common>().json === true));
   }
+
+  const rollout = command
+    .command('rollout')
+    .description('apply given actions from a given start and print every step')
+    .requiredOption('--task <task>', 'which task')
+    .requiredOption('--actions <file>', "JSON list, one action a step in the task's own units; - reads stdin")
+    .option('--state <json>', "start here instead of at --seed: Gymnasium's own vector where there is a twin")
+    .action(() => {
+      const options = rollout.optsWithGlobals<Common & { task: string; actions: string; state?: string }>();
+      if (options.state !== undefined && rollout.getOptionValueSourceWithGlobals('seed') === 'cli') {
+        throw new UsageError(['rollout: found both --state and --seed, wanted one of them']);
+      }
+      const task = taskOf(options.task);
+      const model = task.create(settingsFrom('task', task.fields, options.set));
+      const start = options.state === undefined ? { seed: options.seed } : { state: options.state };
+      const rolled = rollOut(model, { file: options.actions, start });
+      if (options.json === true) return printJson(rolled);
+      const rows = rolled.rewards.map((reward, t) => ({
+        step: t + 1,
+        reward,
+        end: rolled.terminated[t] ? 'terminated' : rolled.truncated[t] ? 'truncated' : '',
+        state: rolled.states[t]!.map((value) => value.toFixed(4)).join(' '),
+      }));
+      print(table(rows) || 'No actions, no steps.');
+    });
 
   const collect = command
     .command('collect')

@@ -1,6 +1,7 @@
 /**
  * The environment a learner sees: a batch of worlds, the reward stack on top, every episode recorded, finished worlds
- * started again with the next seed. One conductor, `step`: simulate -> reward -> record -> end -> reset.
+ * started again with the next seed. One conductor, `step`: simulate -> reward -> record -> end -> reset. Who steps it speaks
+ * in [-1, 1] (or options); the task, its rewards and the records have the task's own units.
  */
 
 import type { VectorEnv } from '../learn/algorithms/types.ts';
@@ -9,6 +10,7 @@ import { createBatch } from '../sim/batch.ts';
 import type { BatchEnv, TaskModel } from '../sim/env.ts';
 import type { Ending, EpisodeKind } from '../store/types.ts';
 import { type FinishedEpisode, Recorder } from './recorder.ts';
+import { toNative } from './unit-actions.ts';
 
 export interface RewardedEnvOptions {
   readonly model: TaskModel;
@@ -36,10 +38,15 @@ export interface RewardedEnvOptions {
   readonly onInvalid?: (message: string) => void;
 }
 
+/** Options of a discrete action; 0 where actions are real numbers. */
+export const choicesOf = ({ actionSpace }: TaskModel): number =>
+  actionSpace.type === 'discrete' ? actionSpace.n : 0;
+
 export class RewardedEnv implements VectorEnv {
   readonly count: number;
   readonly observationDim: number;
   readonly actionDim: number;
+  readonly choices: number;
   readonly observations: Float64Array;
   readonly finalObservations: Float64Array;
   readonly rewards: Float64Array;
@@ -51,6 +58,7 @@ export class RewardedEnv implements VectorEnv {
   readonly #batch: BatchEnv;
   readonly #recorder: Recorder;
   readonly #totals: Float64Array;
+  readonly #native: Float64Array;
   #started = 0;
 
   constructor(options: RewardedEnvOptions) {
@@ -60,6 +68,8 @@ export class RewardedEnv implements VectorEnv {
     this.count = count;
     this.observationDim = model.observationSpace.dim;
     this.actionDim = model.actionSpace.dim;
+    this.choices = choicesOf(model);
+    this.#native = new Float64Array(count * this.actionDim);
     this.observations = new Float64Array(count * this.observationDim);
     this.finalObservations = new Float64Array(count * this.observationDim);
     this.rewards = new Float64Array(count);
@@ -102,9 +112,11 @@ export class RewardedEnv implements VectorEnv {
     }
   }
 
-  step(actions: Float64Array, values?: Float64Array): void {
+  /** actions: [count * actionDim] in [-1, 1], or options. */
+  step(unitActions: Float64Array, values?: Float64Array): void {
     const batch = this.#batch;
     const { stack, model, onEpisode, onEnd, onInvalid } = this.#options;
+    const actions = toNative(model.actionSpace, unitActions, this.#native);
     batch.step(actions);
     stack.step(batch.previousStates, actions, batch.states, batch.observations, batch.terminated);
     this.finalObservations.set(batch.observations);

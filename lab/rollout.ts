@@ -3,12 +3,13 @@
 import type { Policy } from '../learn/algorithms/types.ts';
 import { createStack, type RewardStack } from '../learn/rewards/stack.ts';
 import { createRandom, type Random } from '../sim/engine/random.ts';
-import type { TaskModel } from '../sim/env.ts';
+import type { ActionSpace, TaskModel } from '../sim/env.ts';
 import type { EpisodeKind } from '../store/types.ts';
 import type { FinishedEpisode } from './recorder.ts';
 import { RewardedEnv } from './rewarded-env.ts';
 import { episodeSeed } from './seeds.ts';
 import { wilsonInterval } from './statistics.ts';
+import { toUnit } from './unit-actions.ts';
 
 export type Actor =
   | {
@@ -50,30 +51,40 @@ export interface RolloutResult {
 /** Longest hold of a draw, in control steps. */
 const longestHold = 8;
 
-/** Piecewise constant noise: it leads off the path instead of averaging out. */
+/**
+ * Piecewise constant noise: it leads off the path instead of averaging out. Real actions get a draw uniform in
+ * [-level, level] added; an option is replaced, with probability `level`, by one drawn from all. Each draw is held for 1
+ * to `longestHold` steps.
+ */
 class HeldNoise {
   readonly #random: Random;
   readonly #level: number;
+  readonly #options: number;
   readonly #held: Float64Array;
   #left = 0;
 
-  /** Uniform in [-level, level], each draw held for 1 to `longestHold` steps. */
-  constructor(random: Random, level: number, dim: number) {
+  constructor(random: Random, level: number, space: ActionSpace) {
     this.#random = random;
     this.#level = level;
-    this.#held = new Float64Array(dim);
+    this.#options = space.type === 'discrete' ? space.n : 0;
+    this.#held = new Float64Array(space.dim);
+  }
+
+  #draw(): number {
+    if (this.#options === 0) return this.#level * (2 * this.#random.uniform() - 1);
+    return this.#random.uniform() < this.#level ? this.#random.integer(this.#options) : -1;
   }
 
   add(out: Float64Array, offset: number): void {
     if (this.#left === 0) {
       this.#left = 1 + this.#random.integer(longestHold);
-      for (let i = 0; i < this.#held.length; i++) {
-        this.#held[i] = this.#level * (2 * this.#random.uniform() - 1);
-      }
+      for (let i = 0; i < this.#held.length; i++) this.#held[i] = this.#draw();
     }
     this.#left--;
     for (let i = 0; i < this.#held.length; i++) {
-      out[offset + i] = Math.max(-1, Math.min(1, out[offset + i]! + this.#held[i]!));
+      const held = this.#held[i]!;
+      if (this.#options === 0) out[offset + i] = Math.max(-1, Math.min(1, out[offset + i]! + held));
+      else if (held >= 0) out[offset + i] = held;
     }
   }
 }
@@ -85,21 +96,28 @@ class Script {
   readonly #noise: HeldNoise;
 
   constructor(actor: Actor, seed: number, model: TaskModel) {
-    const dim = model.actionSpace.dim;
     this.#actor = actor;
     this.#random = createRandom(seed);
     const level = actor.kind === 'expert' ? actor.noise * this.#random.uniform() : 1;
-    this.#noise = new HeldNoise(this.#random, level, dim);
+    this.#noise = new HeldNoise(this.#random, level, model.actionSpace);
   }
 
   act(model: TaskModel, states: Float64Array, slot: number, actions: Float64Array): void {
-    const dim = model.actionSpace.dim;
+    const { actionSpace } = model;
+    const dim = actionSpace.dim;
     const offset = slot * dim;
     if (this.#actor.kind === 'random') {
-      for (let i = 0; i < dim; i++) actions[offset + i] = 2 * this.#random.uniform() - 1;
+      for (let i = 0; i < dim; i++) {
+        actions[offset + i] =
+          actionSpace.type === 'discrete'
+            ? this.#random.integer(actionSpace.n)
+            : 2 * this.#random.uniform() - 1;
+      }
     } else {
-      if (this.#actor.kind === 'expert') model.expert(states, slot * model.stateDim, actions, offset);
-      else actions.fill(0, offset, offset + dim);
+      if (this.#actor.kind === 'expert') {
+        model.expert(states, slot * model.stateDim, actions, offset);
+        toUnit(actionSpace, actions, offset);
+      } else actions.fill(0, offset, offset + dim);
       this.#noise.add(actions, offset);
     }
   }

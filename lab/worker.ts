@@ -32,7 +32,7 @@ import type {
   WorkerMessage,
 } from './jobs.ts';
 import type { FinishedEpisode } from './recorder.ts';
-import { RewardedEnv } from './rewarded-env.ts';
+import { choicesOf, RewardedEnv } from './rewarded-env.ts';
 import { type Actor, runEpisodes } from './rollout.ts';
 import { episodeSeed } from './seeds.ts';
 
@@ -217,6 +217,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const setup = {
     observationDim: model.observationSpace.dim,
     actionDim: model.actionSpace.dim,
+    choices: choicesOf(model),
     count,
     device: opened,
     seed: episodeSeed('learner', seed, 0),

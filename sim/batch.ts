@@ -13,6 +13,9 @@ function isSound(states: Float64Array, offset: number, dim: number): boolean {
   return true;
 }
 
+const isOption = (n: number, action: number): boolean =>
+  Number.isInteger(action) && action >= 0 && action < n;
+
 class Batch implements BatchEnv {
   readonly model: TaskModel;
   readonly count: number;
@@ -113,7 +116,8 @@ class Batch implements BatchEnv {
   }
 
   #check(actions: Float64Array): void {
-    const { dim, names } = this.model.actionSpace;
+    const { actionSpace } = this.model;
+    const { dim, names } = actionSpace;
     if (actions.length !== this.count * dim) {
       throw new RangeError(
         `Actions: found ${actions.length} numbers, wanted ${this.count * dim} (${this.count} worlds of ${dim})`,
@@ -123,6 +127,11 @@ class Batch implements BatchEnv {
       if (!Number.isFinite(actions[i]!)) {
         throw new RangeError(
           `Action ${names[i % dim]} of world ${Math.floor(i / dim)}: found ${actions[i]}, wanted a finite number`,
+        );
+      }
+      if (actionSpace.type === 'discrete' && !isOption(actionSpace.n, actions[i]!)) {
+        throw new RangeError(
+          `Action ${names[0]} of world ${i}: found ${actions[i]}, wanted a whole number from 0 to ${actionSpace.n - 1}`,
         );
       }
     }

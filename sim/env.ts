@@ -19,6 +19,17 @@ export interface BoxSpace {
   readonly names: readonly string[];
 }
 
+/** One of `n` options, as in Gymnasium. An action is still a row of one number: the index 0 .. n - 1. */
+export interface DiscreteSpace {
+  readonly type: 'discrete';
+  readonly n: number;
+  readonly dim: 1;
+  /** What the one component chooses, for example `push`. */
+  readonly names: readonly string[];
+}
+
+export type ActionSpace = BoxSpace | DiscreteSpace;
+
 /** One named run of numbers inside a state row. */
 export interface StateField {
   readonly name: string;
@@ -32,13 +43,24 @@ export interface Stage {
   readonly title: string;
 }
 
-/** A named native reward term. `sparse` terms are 0/1 facts about success; `dense` ones live in [0, 1]. */
+/** A named native reward term. `sparse` terms are 0/1 facts about success; `dense` ones live in [0, 1] unless `range` says else. */
 export interface RewardTerm {
   readonly id: string;
   readonly kind: 'sparse' | 'dense';
   /** Weight of this term in the task's own native reward of its kind. */
   readonly weight: number;
   readonly help: string;
+  /** Bounds of the raw value where they are not [0, 1]: rewards taken over unchanged from elsewhere. */
+  readonly range?: readonly [low: number, high: number];
+}
+
+/** For tasks that are also Gymnasium's: which one, and its own state vector, kept in the row right after the step counter. */
+export interface GymnasiumTwin {
+  readonly id: string;
+  /** Names of the vector's numbers; number i is element 1 + i of the row. */
+  readonly vector: readonly string[];
+  /** Writes the whole row of an episode that starts in this vector. @throws RangeError on another size or non-finite numbers. */
+  start(vector: ArrayLike<number>, state: Float64Array, stateOffset: number): void;
 }
 
 /** What a body looks like; drawn by the window, never read by the physics. Sizes in metres. */
@@ -69,8 +91,9 @@ export interface TaskModel {
   readonly stateDim: number;
   readonly stateLayout: readonly StateField[];
   readonly observationSpace: BoxSpace;
-  /** Every component in [-1, 1]; values outside are clipped by `advance`. */
-  readonly actionSpace: BoxSpace;
+  /** A box has the task's own units ([-1, 1] but for Gymnasium's twins); values outside it are clipped by `advance`. */
+  readonly actionSpace: ActionSpace;
+  readonly gymnasium?: GymnasiumTwin;
   /** In the order in which an expert passes through them. */
   readonly stages: readonly Stage[];
   readonly rewardTerms: readonly RewardTerm[];
@@ -137,7 +160,7 @@ export interface BatchEnv {
   readonly diverged: Uint8Array;
   /** Starts one world anew; its observation is refreshed. */
   reset(world: number, seed: number): void;
-  /** One control step of every world. actions: [count * actionDim]. @throws RangeError on wrong size or non-finite actions, states unchanged. */
+  /** One control step of every world. actions: [count * actionDim]. @throws RangeError on wrong size, non-finite actions or no such option, states unchanged. */
   step(actions: Float64Array): void;
   /** Copies one world's state row out / in (exact; includes warm-start data when the engine has any). @throws RangeError on a row of another size. */
   saveState(world: number): Float64Array;

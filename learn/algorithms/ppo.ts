@@ -8,6 +8,7 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
 import { Adam, globalNorm } from '../parts/adam.ts';
 import { type Block, readBlock, writeBlock } from '../parts/block.ts';
+import * as categorical from '../parts/categorical.ts';
 import { gae } from '../parts/gae.ts';
 import { entropy, logProbability, sample } from '../parts/gaussian.ts';
 import { Network } from '../parts/network.ts';
@@ -109,6 +110,9 @@ export const fields = {
 
 type PpoSettings = Settings<typeof fields>;
 
+/** What the actor puts out: a mean for each real action component, or a logit for each option. */
+const outputsOf = (actionDim: number, choices: number): number => (choices > 0 ? choices : actionDim);
+
 const magic = 'RLABPPO\n';
 const formatVersion = 1;
 /** The deviation of actions stays within exp of these: neither frozen nor pure noise. */
@@ -157,9 +161,9 @@ interface Shapes {
   readonly critic: MlpShape;
 }
 
-function shapesOf(observationDim: number, actionDim: number, hidden: readonly number[]): Shapes {
+function shapesOf(observationDim: number, outputs: number, hidden: readonly number[]): Shapes {
   return {
-    actor: { sizes: [observationDim, ...hidden, actionDim], activation: 'tanh' },
+    actor: { sizes: [observationDim, ...hidden, outputs], activation: 'tanh' },
     critic: { sizes: [observationDim, ...hidden, 1], activation: 'tanh' },
   };
 }
@@ -168,8 +172,12 @@ class Ppo implements Learner {
   readonly stepsPerIteration: number;
   readonly #settings: PpoSettings;
   readonly #setup: LearnerSetup;
+  /** Options of a discrete action; 0 = real numbers. */
+  readonly #choices: number;
+  readonly #outputs: number;
+  readonly #logStdDim: number;
   readonly #shapes: Shapes;
-  /** actor [Pa], logStd [actionDim], critic [Pc]: one vector, so that the gradient is clipped as a whole. */
+  /** actor [Pa], logStd [actionDim, none for options], critic [Pc]: one vector, so that the gradient is clipped as a whole. */
   readonly #parameters: Float32Array;
   readonly #adam: Adam;
   readonly #actor: Network;
@@ -184,28 +192,31 @@ class Ppo implements Learner {
   #steps = 0;
 
   constructor(settings: PpoSettings, setup: LearnerSetup) {
-    const { observationDim, actionDim, count } = setup;
+    const { observationDim, actionDim, count, choices = 0 } = setup;
     this.#settings = settings;
     this.#setup = setup;
+    this.#choices = choices;
+    this.#outputs = outputsOf(actionDim, choices);
+    this.#logStdDim = choices > 0 ? 0 : actionDim;
     this.stepsPerIteration = settings.stepsPerWorld * count;
     this.#random = new Random(setup.seed);
     const hidden = new Array<number>(settings.hiddenLayers).fill(settings.hiddenSize);
-    this.#shapes = shapesOf(observationDim, actionDim, hidden);
+    this.#shapes = shapesOf(observationDim, this.#outputs, hidden);
     // A small last layer: the first policy is centred noise, whatever the observation.
     const actor = initialize(this.#shapes.actor, this.#random, { outputGain: 0.01 });
     const critic = initialize(this.#shapes.critic, this.#random, { outputGain: 1 });
-    this.#parameters = new Float32Array(actor.length + actionDim + critic.length);
+    this.#parameters = new Float32Array(actor.length + this.#logStdDim + critic.length);
     this.#parameters.set(actor);
-    this.#parameters.fill(settings.initialLogStd, actor.length, actor.length + actionDim);
-    this.#parameters.set(critic, actor.length + actionDim);
+    this.#parameters.fill(settings.initialLogStd, actor.length, actor.length + this.#logStdDim);
+    this.#parameters.set(critic, actor.length + this.#logStdDim);
     this.#adam = new Adam(this.#parameters.length, 1e-5);
     this.#actor = new Network(this.#shapes.actor, actor);
     this.#critic = new Network(this.#shapes.critic, critic);
     this.#normalizer = new Normalizer(observationDim);
     this.#seen = new Normalizer(observationDim);
     this.#scaler = new RewardScaler(count, settings.gamma);
-    this.#rollout = createRollout(settings.stepsPerWorld, count, observationDim, actionDim);
-    this.#batch = createBatch(settings.minibatch, observationDim, actionDim);
+    this.#rollout = createRollout(settings.stepsPerWorld, count, observationDim, actionDim, this.#outputs);
+    this.#batch = createBatch(settings.minibatch, observationDim, actionDim, this.#outputs, this.#logStdDim);
   }
 
   get steps(): number {
@@ -218,10 +229,10 @@ class Ppo implements Learner {
   }
   get #logStd(): Float32Array {
     const start = parameterCount(this.#shapes.actor);
-    return this.#parameters.subarray(start, start + this.#setup.actionDim);
+    return this.#parameters.subarray(start, start + this.#logStdDim);
   }
   get #criticParameters(): Float32Array {
-    return this.#parameters.subarray(parameterCount(this.#shapes.actor) + this.#setup.actionDim);
+    return this.#parameters.subarray(parameterCount(this.#shapes.actor) + this.#logStdDim);
   }
 
   async iterate(env: VectorEnv): Promise<Readonly<Record<string, number>>> {
@@ -231,6 +242,9 @@ class Ppo implements Learner {
         `PPO: environment of ${env.count} worlds, ${env.observationDim} observations, ${env.actionDim} actions; ` +
           `wanted ${count}, ${observationDim}, ${actionDim}`,
       );
+    }
+    if ((env.choices ?? 0) !== this.#choices) {
+      throw new RangeError(`PPO: environment of ${env.choices ?? 0} options, wanted ${this.#choices}`);
     }
     const rewardMean = await this.#collect(env);
     this.#judge();
@@ -259,6 +273,17 @@ class Ppo implements Learner {
       r.values.set(r.worldValues, row);
       if (t > 0) this.#bootstrap(t - 1, r.worldValues);
       for (let n = 0; n < count; n++) {
+        if (this.#choices > 0) {
+          const option = categorical.sample(r.means, n * this.#choices, this.#choices, this.#random);
+          r.sampled[n] = option;
+          r.logProbabilities[row + n] = categorical.logProbability(
+            r.means,
+            n * this.#choices,
+            this.#choices,
+            option,
+          );
+          continue;
+        }
         r.sampled.set(r.means.subarray(n * actionDim, (n + 1) * actionDim), n * actionDim);
         sample(r.sampled, n * actionDim, logStd, this.#random, r.sampled);
         r.logProbabilities[row + n] = logProbability(
@@ -271,7 +296,7 @@ class Ppo implements Learner {
       }
       r.actions.set(r.sampled, row * actionDim);
       for (let i = 0; i < r.clipped.length; i++) {
-        r.clipped[i] = Math.max(-1, Math.min(1, r.sampled[i]!));
+        r.clipped[i] = this.#choices > 0 ? r.sampled[i]! : Math.max(-1, Math.min(1, r.sampled[i]!));
       }
       // 3. Step.
       const pending = env.step(r.clipped, r.worldValues);
@@ -369,8 +394,10 @@ class Ppo implements Learner {
     const logStd = this.#logStd;
     return {
       ...metrics,
-      'policy/entropy': entropy(logStd),
-      'policy/std': logStd.reduce((sum, value) => sum + Math.exp(value), 0) / logStd.length,
+      'policy/entropy': this.#choices > 0 ? -metrics['loss/entropy']! : entropy(logStd),
+      ...(this.#choices > 0
+        ? {}
+        : { 'policy/std': logStd.reduce((sum, value) => sum + Math.exp(value), 0) / logStd.length }),
       'value/explainedVariance': explainedVariance(r.values, r.returns, indices),
       'learn/learningRate': learningRate,
       'learn/gradientNorm': gradientNorm / Math.max(1, updates),
@@ -389,7 +416,7 @@ class Ppo implements Learner {
     const { observationDim, actionDim } = this.#setup;
     const { tf } = this.#setup.device;
     const b = this.#batch;
-    const rows = gather(this.#rollout, b, indices, observationDim, actionDim);
+    const rows = gather(this.#rollout, b, indices, observationDim, actionDim, this.#outputs);
     const created: Tensor[] = [];
     const keep = <T extends Tensor>(tensor: T): T => {
       created.push(tensor);
@@ -409,7 +436,7 @@ class Ppo implements Learner {
       const means = await pass.actor.at(-1)!.data();
       const values = await pass.critic.at(-1)!.data();
       const loss = ppoLoss(
-        { ...b, count: indices.length, means, values, logStd: this.#logStd },
+        { ...b, count: indices.length, means, values, logStd: this.#logStd, choices: this.#choices },
         this.#settings,
         b,
       );
@@ -421,13 +448,13 @@ class Ppo implements Learner {
 
       const flat = keep(
         tf.tidy(() => {
-          const dMeans = tf.tensor2d(b.dMeans.subarray(0, rows * actionDim), [rows, actionDim]);
+          const dMeans = tf.tensor2d(b.dMeans.subarray(0, rows * this.#outputs), [rows, this.#outputs]);
           const dValues = tf.tensor2d(b.dValues.subarray(0, rows), [rows, 1]);
           const run = (shape: MlpShape, tensors: Tensor[], chain: Tensor2D[], dOutput: Tensor2D) =>
             backward(tf, shape, tensors, { chain: [x, ...chain] }, dOutput).gradients.map((g) => g.as1D());
           return tf.concat1d([
             ...run(this.#shapes.actor, actorTensors, pass.actor, dMeans),
-            tf.tensor1d(b.dLogStd),
+            ...(this.#logStdDim > 0 ? [tf.tensor1d(b.dLogStd)] : []),
             ...run(this.#shapes.critic, criticTensors, pass.critic, dValues),
           ]);
         }),
@@ -439,7 +466,7 @@ class Ppo implements Learner {
   }
 
   policy(): Policy {
-    return new MlpPolicy(this.#shapes.actor, this.#actorParameters, this.#normalizer.save());
+    return new MlpPolicy(this.#shapes.actor, this.#actorParameters, this.#normalizer.save(), this.#choices);
   }
 
   save(): Uint8Array {
@@ -450,6 +477,7 @@ class Ppo implements Learner {
         version: formatVersion,
         observationDim,
         actionDim,
+        choices: this.#choices,
         hidden: this.#shapes.actor.sizes.slice(1, -1),
         worlds: count,
         steps: this.#steps,
@@ -471,6 +499,7 @@ class Ppo implements Learner {
     const wanted = {
       observationDim: this.#setup.observationDim,
       actionDim: this.#setup.actionDim,
+      choices: this.#choices,
       hidden: this.#shapes.actor.sizes.slice(1, -1),
       worlds: this.#setup.count,
     };
@@ -511,7 +540,9 @@ const newTotals = (): PpoLoss => ({
 export interface LossInput {
   /** Steps in the minibatch, M; arrays may be longer. */
   readonly count: number;
-  /** What the networks say now: [M, actionDim], [M], [actionDim]. */
+  /** Options of a discrete action; 0 or absent: real numbers. */
+  readonly choices?: number;
+  /** What the networks say now: [M, actionDim] (logits [M, choices] for options), [M], [actionDim] (none for options). */
   readonly means: ArrayLike<number>;
   readonly values: ArrayLike<number>;
   readonly logStd: ArrayLike<number>;
@@ -523,7 +554,7 @@ export interface LossInput {
 }
 
 export interface LossGradients {
-  /** [M, actionDim] */
+  /** [M, actionDim], or [M, choices] */
   readonly dMeans: Float32Array;
   /** [M] */
   readonly dValues: Float32Array;
@@ -543,13 +574,15 @@ export interface LossGradients {
  *   d policy / d log p = -A ratio where the first branch is the larger, else 0
  *   d log p / d mean   = z / std,   d log p / d logStd = z^2 - 1,   z = (a - mean) / std
  *   d entropy / d logStd = 1
+ *
+ * Options have logits in the place of means; their gradients stand above learn/parts/categorical.ts.
  */
 export function ppoLoss(
   input: LossInput,
   settings: Pick<PpoSettings, 'clipCoef' | 'valueCoef' | 'entropyCoef'>,
   out: LossGradients,
 ): PpoLoss {
-  const { count, means, values, logStd, actions, logProbabilities, advantages, returns } = input;
+  const { count, means, values, logStd, actions, logProbabilities, advantages, returns, choices = 0 } = input;
   const { clipCoef, valueCoef, entropyCoef } = settings;
   const dim = logStd.length;
   let mean = 0;
@@ -562,7 +595,11 @@ export function ppoLoss(
   const dLogStd = new Float64Array(dim);
   for (let i = 0; i < count; i++) {
     const advantage = (advantages[i]! - mean) / deviation;
-    const logRatio = logProbability(means, i * dim, logStd, actions, i * dim) - logProbabilities[i]!;
+    const logNow =
+      choices > 0
+        ? categorical.logProbability(means, i * choices, choices, actions[i]!)
+        : logProbability(means, i * dim, logStd, actions, i * dim);
+    const logRatio = logNow - logProbabilities[i]!;
     const ratio = Math.exp(logRatio);
     const clippedRatio = Math.max(1 - clipCoef, Math.min(1 + clipCoef, ratio));
     const plain = -advantage * ratio;
@@ -576,6 +613,18 @@ export function ppoLoss(
     totals['policy/clipFraction'] += (ratio === clippedRatio ? 0 : 1) / count;
 
     const dLogProbability = plain >= clipped ? plain / count : 0;
+    if (choices > 0) {
+      totals['loss/entropy'] -= categorical.entropy(means, i * choices, choices) / count;
+      categorical.gradient(
+        means,
+        i * choices,
+        choices,
+        actions[i]!,
+        dLogProbability,
+        -entropyCoef / count,
+        out.dMeans,
+      );
+    }
     for (let k = 0; k < dim; k++) {
       const inverseStd = Math.exp(-logStd[k]!);
       const z = (actions[i * dim + k]! - means[i * dim + k]!) * inverseStd;
@@ -585,7 +634,7 @@ export function ppoLoss(
     out.dValues[i] = (valueCoef * error) / count;
   }
   for (let k = 0; k < dim; k++) out.dLogStd[k] = dLogStd[k]! - entropyCoef;
-  totals['loss/entropy'] = -entropy(logStd);
+  if (choices === 0) totals['loss/entropy'] = -entropy(logStd);
   return totals;
 }
 
@@ -610,7 +659,13 @@ function explainedVariance(values: Float64Array, returns: Float64Array, indices:
 type Rollout = ReturnType<typeof createRollout>;
 
 /** T steps of N worlds, time first. */
-function createRollout(steps: number, worlds: number, observationDim: number, actionDim: number) {
+function createRollout(
+  steps: number,
+  worlds: number,
+  observationDim: number,
+  actionDim: number,
+  outputs: number,
+) {
   const size = steps * worlds;
   return {
     // [T, N, dim]; observations as the networks saw them, actions before clipping
@@ -628,7 +683,7 @@ function createRollout(steps: number, worlds: number, observationDim: number, ac
     returns: new Float64Array(size),
     // Scratch of one step: [N, dim] and [N]
     inputs: new Float64Array(worlds * observationDim),
-    means: new Float64Array(worlds * actionDim),
+    means: new Float64Array(worlds * outputs),
     sampled: new Float64Array(worlds * actionDim),
     clipped: new Float64Array(worlds * actionDim),
     worldValues: new Float64Array(worlds),
@@ -641,7 +696,13 @@ type Batch = ReturnType<typeof createBatch>;
 /** Rows added to round sizes; see `gather`. */
 const paddingRows = 8;
 
-function createBatch(minibatch: number, observationDim: number, actionDim: number) {
+function createBatch(
+  minibatch: number,
+  observationDim: number,
+  actionDim: number,
+  outputs: number,
+  logStdDim: number,
+) {
   const rows = minibatch + paddingRows;
   return {
     observations: new Float32Array(rows * observationDim),
@@ -649,9 +710,9 @@ function createBatch(minibatch: number, observationDim: number, actionDim: numbe
     logProbabilities: new Float64Array(rows),
     advantages: new Float64Array(rows),
     returns: new Float64Array(rows),
-    dMeans: new Float32Array(rows * actionDim),
+    dMeans: new Float32Array(rows * outputs),
     dValues: new Float32Array(rows),
-    dLogStd: new Float32Array(actionDim),
+    dLogStd: new Float32Array(logStdDim),
   };
 }
 
@@ -665,6 +726,7 @@ function gather(
   indices: Int32Array,
   observationDim: number,
   actionDim: number,
+  outputs: number,
 ): number {
   for (let row = 0; row < indices.length; row++) {
     const i = indices[row]!;
@@ -679,7 +741,7 @@ function gather(
   if (indices.length % 128 !== 0) return indices.length;
   const rows = indices.length + paddingRows;
   b.observations.fill(0, indices.length * observationDim, rows * observationDim);
-  b.dMeans.fill(0, indices.length * actionDim, rows * actionDim);
+  b.dMeans.fill(0, indices.length * outputs, rows * outputs);
   b.dValues.fill(0, indices.length, rows);
   return rows;
 }
@@ -687,18 +749,21 @@ function gather(
 // ---------------------------------------------------------------------------------------------------------------------
 // Policies and checkpoints
 
-/** The mean action, clipped. */
+/** The mean action, clipped; of options the likeliest. */
 class MlpPolicy implements Policy {
   readonly observationDim: number;
   readonly actionDim: number;
   readonly #network: Network;
   readonly #normalizer: Normalizer;
+  readonly #choices: number;
   #inputs = new Float64Array(0);
+  #logits = new Float64Array(0);
 
-  constructor(shape: MlpShape, parameters: Float32Array, normalizer: Float64Array) {
+  constructor(shape: MlpShape, parameters: Float32Array, normalizer: Float64Array, choices: number) {
     this.#network = new Network(shape, parameters);
     this.observationDim = this.#network.inputs;
-    this.actionDim = this.#network.outputs;
+    this.#choices = choices;
+    this.actionDim = choices > 0 ? 1 : this.#network.outputs;
     this.#normalizer = new Normalizer(this.observationDim);
     this.#normalizer.restore(normalizer);
   }
@@ -713,6 +778,13 @@ class MlpPolicy implements Policy {
     }
     if (this.#inputs.length < count * observationDim) this.#inputs = new Float64Array(count * observationDim);
     this.#normalizer.apply(observations, count, this.#inputs);
+    if (this.#choices > 0) {
+      const n = this.#choices;
+      if (this.#logits.length < count * n) this.#logits = new Float64Array(count * n);
+      this.#network.forward(this.#inputs, count, this.#logits);
+      for (let i = 0; i < count; i++) out[i] = categorical.argmax(this.#logits, i * n, n);
+      return;
+    }
     this.#network.forward(this.#inputs, count, out);
     for (let i = 0; i < count * actionDim; i++) out[i] = Math.max(-1, Math.min(1, out[i]!));
   }
@@ -720,16 +792,20 @@ class MlpPolicy implements Policy {
 
 function loadPolicy(bytes: Uint8Array): Policy {
   const block = readBlock(magic, bytes);
-  const { observationDim, actionDim, hidden } = headerOf(block);
-  const { actor, critic } = shapesOf(observationDim, actionDim, hidden);
+  const { observationDim, actionDim, choices, hidden } = headerOf(block);
+  const { actor, critic } = shapesOf(observationDim, outputsOf(actionDim, choices), hidden);
   const size = parameterCount(actor);
-  const parameters = arrayOf(block, 'parameters', size + actionDim + parameterCount(critic)) as Float32Array;
-  return new MlpPolicy(actor, parameters.slice(0, size), arrayOf(block, 'normalizer') as Float64Array);
+  const logStdDim = choices > 0 ? 0 : actionDim;
+  const parameters = arrayOf(block, 'parameters', size + logStdDim + parameterCount(critic)) as Float32Array;
+  const normalizer = arrayOf(block, 'normalizer') as Float64Array;
+  return new MlpPolicy(actor, parameters.slice(0, size), normalizer, choices);
 }
 
 interface Header {
   readonly observationDim: number;
   readonly actionDim: number;
+  /** 0 = real numbers; checkpoints from before there were options have none. */
+  readonly choices: number;
   readonly hidden: readonly number[];
   readonly worlds: number;
   readonly steps: number;
@@ -747,7 +823,11 @@ function headerOf({ header }: Block): Header {
   if (!Array.isArray(header['hidden'])) {
     throw new RangeError(`PPO checkpoint: hidden is ${header['hidden']}, wanted a list of sizes`);
   }
-  return header as unknown as Header;
+  const choices = header['choices'] ?? 0;
+  if (!Number.isSafeInteger(choices) || (choices as number) < 0) {
+    throw new RangeError(`PPO checkpoint: choices is ${choices}, wanted a whole number`);
+  }
+  return { ...header, choices } as unknown as Header;
 }
 
 function arrayOf({ arrays }: Block, name: string, length?: number) {

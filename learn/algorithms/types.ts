@@ -12,6 +12,8 @@ export interface VectorEnv {
   readonly count: number;
   readonly observationDim: number;
   readonly actionDim: number;
+  /** Options of a discrete action: actions are indices 0 .. choices - 1 and actionDim is 1. 0 or absent: real numbers. */
+  readonly choices?: number;
   /** [count * observationDim] */
   readonly observations: Float64Array;
   /** Valid where terminated, truncated or diverged. [count * observationDim] */
@@ -22,7 +24,7 @@ export interface VectorEnv {
   readonly truncated: Uint8Array;
   /** The episode broke off: neither bootstrap from it nor learn from this transition. */
   readonly diverged: Uint8Array;
-  /** actions: [count * actionDim] in [-1, 1]; `values` [count] is what the critic thought (kept for display). */
+  /** actions: [count * actionDim] in [-1, 1], or options; `values` [count] is what the critic thought (kept for display). */
   step(actions: Float64Array, values?: Float64Array): void | Promise<void>;
 }
 
@@ -30,7 +32,7 @@ export interface VectorEnv {
 export interface Policy {
   readonly observationDim: number;
   readonly actionDim: number;
-  /** Deterministic actions for `count` rows. observations [count * observationDim] -> out [count * actionDim], in [-1, 1]. */
+  /** Deterministic actions for `count` rows. observations [count * observationDim] -> out [count * actionDim], in [-1, 1] or options. */
   act(observations: Float64Array, count: number, out: Float64Array): void;
 }
 
@@ -51,6 +53,8 @@ export interface Learner {
 export interface LearnerSetup {
   readonly observationDim: number;
   readonly actionDim: number;
+  /** As in `VectorEnv`. */
+  readonly choices?: number;
   readonly count: number;
   readonly device: Device;
   readonly seed: number;

@@ -1,12 +1,24 @@
 /** All tasks. A task is one file and one line here. */
 
 import type { Task } from '../env.ts';
+import { acrobot } from './acrobot.ts';
+import { cartpole } from './cartpole.ts';
+import { mountainCar } from './mountain-car.ts';
+import { mountainCarContinuous } from './mountain-car-continuous.ts';
+import { pendulum } from './pendulum.ts';
 import { pickPlace } from './pick-place.ts';
 import { push } from './push.ts';
 import { reach } from './reach.ts';
 
-export const tasks = { reach, push, 'pick-place': pickPlace } as const satisfies Readonly<
-  Record<string, Task>
->;
+export const tasks = {
+  reach,
+  push,
+  'pick-place': pickPlace,
+  cartpole,
+  pendulum,
+  'mountain-car': mountainCar,
+  'mountain-car-continuous': mountainCarContinuous,
+  acrobot,
+} as const satisfies Readonly<Record<string, Task>>;
 
 export type TaskId = keyof typeof tasks;

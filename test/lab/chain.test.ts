@@ -63,38 +63,40 @@ test('a recipe runs from demonstrations to evaluation, and everything it made ca
   for (const episode of ids) assert.deepEqual(lab.verify(episode).ok, true);
 });
 
-test('a run that is stopped and resumed ends exactly like one that was never stopped', async (t) => {
-  const recipe = tinyRecipe({ reward: [{ reward: 'sparse' }, { reward: 'dense' }] });
-  const ends = [];
-  for (const interrupted of [false, true]) {
-    const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
-    const { id } = lab.start(recipe, 7);
-    if (interrupted) {
-      // Stop after the first metrics, wherever that is.
-      let cursor = 0;
-      for (;;) {
-        const news = await lab.events.since(cursor, 1000);
-        cursor = news.cursor;
-        if (news.events.some((event) => event.type === 'metrics')) break;
+for (const task of ['reach', 'cartpole', 'pendulum'])
+  test(`a run of ${task} that is stopped and resumed ends exactly like one that was never stopped`, async (t) => {
+    const recipe = tinyRecipe({ task, reward: [{ reward: 'sparse' }, { reward: 'dense' }] });
+    const ends = [];
+    for (const interrupted of [false, true]) {
+      const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
+      const { id } = lab.start(recipe, 7);
+      if (interrupted) {
+        // Stop after the first metrics, wherever that is.
+        let cursor = 0;
+        for (;;) {
+          const news = await lab.events.since(cursor, 1000);
+          cursor = news.cursor;
+          if (news.events.some((event) => event.type === 'metrics')) break;
+        }
+        lab.stop(id);
+        assert.equal((await lab.finished(id)).status, 'paused');
+        lab.resume(id);
       }
-      lab.stop(id);
-      assert.equal((await lab.finished(id)).status, 'paused');
-      lab.resume(id);
+      const run = await lab.finished(id);
+      assert.equal(run.status, 'done', run.error ?? '');
+      const { learner, env } = openCheckpoint(lab.store.checkpoints.latest(id)!.bytes);
+      const episodes = lab.store.episodes
+        .list({ runId: id, sort: 'id', descending: false, limit: 10_000 })
+        .items.map((e) => `${e.kind} ${e.seed} ${e.checksum} ${e.returnTotal}`)
+        .sort();
+      for (const episode of lab.store.episodes.ids({ runId: id })) assert.ok(lab.verify(episode).ok);
+      ends.push({ learner: Buffer.from(learner).toString('hex'), states: [...env['env/states']!], episodes });
+      await lab.close();
     }
-    const run = await lab.finished(id);
-    assert.equal(run.status, 'done', run.error ?? '');
-    const { learner, env } = openCheckpoint(lab.store.checkpoints.latest(id)!.bytes);
-    const episodes = lab.store.episodes
-      .list({ runId: id, sort: 'id', descending: false, limit: 10_000 })
-      .items.map((e) => `${e.kind} ${e.seed} ${e.checksum} ${e.returnTotal}`)
-      .sort();
-    ends.push({ learner: Buffer.from(learner).toString('hex'), states: [...env['env/states']!], episodes });
-    await lab.close();
-  }
-  assert.equal(ends[0]!.learner === ends[1]!.learner, true, 'learner bytes differ');
-  assert.deepEqual(ends[1]!.states, ends[0]!.states);
-  assert.deepEqual(ends[1]!.episodes, ends[0]!.episodes);
-});
+    assert.equal(ends[0]!.learner === ends[1]!.learner, true, 'learner bytes differ');
+    assert.deepEqual(ends[1]!.states, ends[0]!.states);
+    assert.deepEqual(ends[1]!.episodes, ends[0]!.episodes);
+  });
 
 test('the same recipe and seed give the same episodes, another seed gives others', async (t) => {
   const recipe = tinyRecipe({ reward: [{ reward: 'sparse' }] });

@@ -74,7 +74,16 @@ test('tasks, rewards, algorithms and recipes list every field with default, rang
   const { tasks } = json(lab('tasks', '--json')) as {
     tasks: { id: string; fields: Record<string, { help: string }> }[];
   };
-  assert.deepEqual(tasks.map((task) => task.id).sort(), ['pick-place', 'push', 'reach']);
+  assert.deepEqual(tasks.map((task) => task.id).sort(), [
+    'acrobot',
+    'cartpole',
+    'mountain-car',
+    'mountain-car-continuous',
+    'pendulum',
+    'pick-place',
+    'push',
+    'reach',
+  ]);
   for (const task of tasks) for (const field of Object.values(task.fields)) assert.ok(field.help.length > 0);
   assert.match(lab('algorithms').out, /learningRate\s+[\d.e-]+\s+.*\.\./);
   assert.match(lab('rewards').out, /sarm - /);

@@ -67,7 +67,16 @@ for (const [name, connect] of Object.entries(transports)) {
     const info = await client.app.info();
     assert.equal(info.device.name, 'wasm');
     const catalog = await client.catalog();
-    assert.deepEqual(catalog.tasks.map((task) => task.id).sort(), ['pick-place', 'push', 'reach']);
+    assert.deepEqual(catalog.tasks.map((task) => task.id).sort(), [
+      'acrobot',
+      'cartpole',
+      'mountain-car',
+      'mountain-car-continuous',
+      'pendulum',
+      'pick-place',
+      'push',
+      'reach',
+    ]);
 
     const { id } = await client.runs.start({
       recipe: tinyRecipe({ reward: [{ reward: 'sparse' }] }),

@@ -28,6 +28,7 @@ const catalog: Catalog = {
       horizon: 100,
       observationNames: [],
       actionNames: [],
+      actionOptions: null,
       stages: [],
       rewardTerms: [],
     },

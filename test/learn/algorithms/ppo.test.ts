@@ -2,18 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type LossInput, ppo, ppoLoss } from '../../../learn/algorithms/ppo.ts';
-import type { Learner, LearnerSetup } from '../../../learn/algorithms/types.ts';
+import type { Learner, LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
 import { Random } from '../../../learn/parts/random.ts';
 import { openDevice } from '../../../learn/tensor/open.ts';
+import { ChoiceEnv } from './choice-env.ts';
 import { PointEnv } from './point-env.ts';
 
 const device = await openDevice('wasm');
 const { tf } = device;
 
 const small = { worlds: 8, stepsPerWorld: 32, minibatch: 64, hiddenSize: 16, epochs: 4, steps: 20_000 };
-const setupOf = (env: PointEnv, seed = 1): LearnerSetup => ({
+const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
   observationDim: env.observationDim,
   actionDim: env.actionDim,
+  choices: env.choices ?? 0,
   count: env.count,
   device,
   seed,
@@ -231,4 +233,76 @@ test('no tensor outlives an update', async () => {
 test('an environment of another size than promised is refused', async () => {
   const learner = ppo.create(small, setupOf(new PointEnv(8, 7)));
   await assert.rejects(learner.iterate(new PointEnv(4, 7)), /environment of 4 worlds/);
+});
+
+test('options: PPO learns which of three to choose, resumes bit for bit, and its checkpoint plays the likeliest', async () => {
+  const env = new ChoiceEnv(8, 7);
+  // A choice has no consequences beyond its own step.
+  const settings = { ...small, gamma: 0 };
+  const learner = ppo.create(settings, setupOf(env));
+  const first = await learner.iterate(env);
+  // Hits the right one of three by chance at first.
+  assert.ok(first['rollout/reward']! < 0.5, `first ${first['rollout/reward']}`);
+  assert.ok(Math.abs(first['policy/entropy']! - Math.log(3)) < 0.05);
+  assert.equal('policy/std' in first, false);
+  const saved = learner.save();
+  const savedEnv = env.copy();
+  const resumed = ppo.resume(saved, settings, setupOf(env, 999));
+  let last = 0;
+  while (learner.steps < 15_000) {
+    const metrics = await learner.iterate(env);
+    last = metrics['rollout/reward']!;
+    assert.deepEqual(await resumed.iterate(savedEnv), metrics);
+  }
+  assert.deepEqual(resumed.save(), learner.save());
+  assert.ok(last > 0.8, `last ${last}`);
+  const out = new Float64Array(3);
+  const policy = ppo.loadPolicy(learner.save());
+  policy.act(Float64Array.of(-0.8, 0, 0.8), 3, out);
+  assert.deepEqual([policy.actionDim, ...out], [1, 0, 1, 2]);
+});
+
+test('options: the gradient of the loss equals finite differences', () => {
+  const random = new Random(6);
+  const [M, n] = [12, 3];
+  const input: LossInput = {
+    count: M,
+    choices: n,
+    means: Float64Array.from({ length: M * n }, () => random.gaussian()),
+    values: new Float64Array(M),
+    logStd: [],
+    actions: Float64Array.from({ length: M }, () => random.integer(n)),
+    logProbabilities: Float64Array.from({ length: M }, () => -1.1 + 0.2 * random.gaussian()),
+    advantages: Float64Array.from({ length: M }, () => random.gaussian()),
+    returns: new Float64Array(M),
+  };
+  const settings = { clipCoef: 0.2, valueCoef: 0.5, entropyCoef: 0.05 };
+  const out = {
+    dMeans: new Float32Array(M * n),
+    dValues: new Float32Array(M),
+    dLogStd: new Float32Array(0),
+  };
+  const scratch = structuredClone(out);
+  const loss = (means: Float64Array): number => {
+    const found = ppoLoss({ ...input, means }, settings, scratch);
+    return found['loss/policy'] + 0.05 * found['loss/entropy'];
+  };
+  ppoLoss(input, settings, out);
+  for (let i = 0; i < M * n; i++) {
+    const [up, down] = [Float64Array.from(input.means), Float64Array.from(input.means)];
+    up[i]! += 1e-6;
+    down[i]! -= 1e-6;
+    assert.ok(Math.abs((loss(up) - loss(down)) / 2e-6 - out.dMeans[i]!) < 1e-6, `logit ${i}`);
+  }
+});
+
+test('options: a checkpoint or an environment with another number of them is refused by name', async () => {
+  const env = new ChoiceEnv(8, 7);
+  const learner = ppo.create(small, setupOf(env));
+  assert.throws(
+    () => ppo.resume(learner.save(), small, { ...setupOf(env), choices: 0 }),
+    /choices is 3, wanted 0/,
+  );
+  const other = ppo.create(small, { ...setupOf(env), choices: 4 });
+  await assert.rejects(other.iterate(env), /environment of 3 options, wanted 4/);
 });

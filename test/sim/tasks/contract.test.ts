@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { createBatch } from '../../../sim/batch.ts';
 import { hashNumbers, hashState } from '../../../sim/engine/hash.ts';
 import { createRandom } from '../../../sim/engine/random.ts';
-import type { BoxSpace, TaskModel } from '../../../sim/env.ts';
+import type { ActionSpace, BoxSpace, TaskModel } from '../../../sim/env.ts';
 import { tasks } from '../../../sim/tasks/index.ts';
-import { expertActions, modelOf, randomActions } from './worlds.ts';
+import { expertActions, modelOf, randomAction, randomActions } from './worlds.ts';
 
 /**
  * Hash of all states of 8 worlds after 100 steps of the noisy expert. It may change only together with the task's
@@ -17,6 +17,11 @@ const golden: Readonly<Record<keyof typeof tasks, string>> = {
   reach: 'a2daab35895aeb24',
   push: 'b354041ad1d9814a',
   'pick-place': '58a8c806c895d113',
+  cartpole: '3ceb11425f0f6d17',
+  pendulum: '84d904c4bdf88228',
+  'mountain-car': 'cb43db1c96355b7e',
+  'mountain-car-continuous': 'a8978641f7123394',
+  acrobot: 'ff29eb9af71267fc',
 };
 
 const inside = (space: BoxSpace, values: Float64Array, offset: number, what: string): void => {
@@ -27,6 +32,11 @@ const inside = (space: BoxSpace, values: Float64Array, offset: number, what: str
       `${what} ${space.names[i]}: ${value} outside [${space.low[i]}, ${space.high[i]}]`,
     );
   }
+};
+
+const wantInside = (space: ActionSpace, values: Float64Array, offset: number): void => {
+  if (space.type === 'box') inside(space, values, offset, 'action');
+  else assert.ok(Number.isInteger(values[offset]) && values[offset]! >= 0 && values[offset]! < space.n);
 };
 
 /** All promises about one stored transition. */
@@ -43,7 +53,10 @@ function checkTransition(
   model.rewardTerms.forEach((term, k) => {
     const value = terms[k]!;
     if (term.kind === 'sparse') assert.ok(value === 0 || value === 1, `${term.id}: ${value}`);
-    else assert.ok(value >= 0 && value <= 1, `${term.id}: ${value}`);
+    else {
+      const [low, high] = term.range ?? [0, 1];
+      assert.ok(value >= low && value <= high, `${term.id}: ${value}`);
+    }
   });
   const progress = model.progress(states, o);
   assert.ok(progress >= 0 && progress <= 1, `progress ${progress}`);
@@ -56,20 +69,28 @@ for (const [id, task] of Object.entries(tasks)) {
   const model = modelOf(task);
   const dim = model.stateDim;
   const actionDim = model.actionSpace.dim;
+  /** Gymnasium's twins end episodes by Gymnasium's rules and have its units. */
+  const isTwin = model.gymnasium !== undefined;
+  const fixed = isTwin ? modelOf(task, { fixedHorizon: true }) : model;
 
   test(`${id}: the description is whole and consistent`, () => {
     assert.equal(task.id, id);
     assert.equal(model.id, id);
     assert.equal(model.version, task.version);
     for (const space of [model.observationSpace, model.actionSpace]) {
+      assert.equal(new Set(space.names).size, space.dim);
+      if (space.type === 'discrete') continue;
       assert.equal(space.low.length, space.dim);
       assert.equal(space.high.length, space.dim);
-      assert.equal(new Set(space.names).size, space.dim);
     }
-    assert.deepEqual(
-      [...model.actionSpace.low, ...model.actionSpace.high],
-      [...new Array(actionDim).fill(-1), ...new Array(actionDim).fill(1)],
-    );
+    if (!isTwin) {
+      assert.equal(model.actionSpace.type, 'box');
+      assert.deepEqual(
+        model.actionSpace.type === 'box' && [...model.actionSpace.low, ...model.actionSpace.high],
+        [...new Array(actionDim).fill(-1), ...new Array(actionDim).fill(1)],
+      );
+      assert.ok(model.rewardTerms.every((term) => term.range === undefined));
+    }
     let offset = 0;
     for (const field of model.stateLayout) {
       assert.equal(field.offset, offset);
@@ -105,6 +126,7 @@ for (const [id, task] of Object.entries(tasks)) {
       for (let w = 0; w < 4; w++) {
         inside(model.observationSpace, batch.observations, w * model.observationSpace.dim, 'observation');
         checkTransition(model, batch.previousStates, batch.states, w * dim, chosen, w * actionDim);
+        if (batch.terminated[w] === 1) batch.reset(w, 100 + 4 * t + w);
       }
       if (t % 50 === 0) {
         model.poses(batch.states, 0, poses, 0);
@@ -136,7 +158,7 @@ for (const [id, task] of Object.entries(tasks)) {
 
   test(`${id}: the expert succeeds on at least 95 % of 200 seeds with actions in range and rising progress`, () => {
     const count = 200;
-    const batch = createBatch(model, count);
+    const batch = createBatch(fixed, count);
     const actions = new Float64Array(count * actionDim);
     const best = new Float64Array(count);
     let worstDrop = 0;
@@ -144,7 +166,7 @@ for (const [id, task] of Object.entries(tasks)) {
     for (let w = 0; w < count; w++) batch.reset(w, 5000 + w);
     for (let t = 0; t < model.horizon; t++) {
       expertActions(batch, actions, 0, () => 0);
-      assert.ok(actions.every((a) => a >= -1 && a <= 1));
+      for (let w = 0; w < count; w++) wantInside(model.actionSpace, actions, w * actionDim);
       batch.step(actions);
       for (let w = 0; w < count; w++) {
         checkTransition(model, batch.previousStates, batch.states, w * dim, actions, w * actionDim);
@@ -169,8 +191,9 @@ for (const [id, task] of Object.entries(tasks)) {
       const actions = new Float64Array(count * actionDim);
       for (let w = 0; w < count; w++) batch.reset(w, 7000 + w);
       for (let t = 0; t < model.horizon; t++) {
-        if (noise === 'random') for (let i = 0; i < actions.length; i++) actions[i] = random.uniform(-1, 1);
-        else expertActions(batch, actions, noise, () => random.uniform());
+        if (noise === 'random') {
+          for (let i = 0; i < actions.length; i++) actions[i] = randomAction(model, random, i);
+        } else expertActions(batch, actions, noise, () => random.uniform());
         batch.step(actions);
       }
       let successes = 0;
@@ -190,10 +213,12 @@ for (const [id, task] of Object.entries(tasks)) {
     const random = createRandom(31);
     const held = new Float64Array(count * actionDim);
     for (let w = 0; w < count; w++) batch.reset(w, 9000 + w);
+    // Real actions are held for a while, so that they get somewhere; one held push alone fells a pole.
+    const hold = model.actionSpace.type === 'box' ? 10 : 1;
     for (let t = 0; t < 40; t++) {
-      // Held for a while, so that random actions get somewhere.
-      if (t % 10 === 0) for (let i = 0; i < held.length; i++) held[i] = random.uniform(-1, 1);
+      if (t % hold === 0) for (let i = 0; i < held.length; i++) held[i] = randomAction(model, random, i);
       batch.step(held);
+      for (let w = 0; w < count; w++) if (batch.terminated[w] === 1) batch.reset(w, 9100 + 40 * w + t);
     }
     for (let t = 0; t < 2 * model.horizon; t++) {
       expertActions(batch, actions, 0, () => 0);
@@ -201,7 +226,8 @@ for (const [id, task] of Object.entries(tasks)) {
     }
     let successes = 0;
     for (let w = 0; w < count; w++) if (model.success(batch.states, w * dim)) successes++;
-    assert.ok(successes >= 0.9 * count, `${successes} of ${count}`);
+    // Some of the poles are past saving by then.
+    assert.ok(successes >= (id === 'cartpole' ? 0.75 : 0.9) * count, `${successes} of ${count}`);
   });
 
   test(`${id}: a state saved in mid-episode goes on bit for bit, also in another batch`, () => {
@@ -283,7 +309,7 @@ for (const [id, task] of Object.entries(tasks)) {
   });
 
   test(`${id}: with a fixed horizon nothing terminates and truncation comes exactly at the horizon`, () => {
-    const batch = createBatch(model, 2);
+    const batch = createBatch(fixed, 2);
     const actions = new Float64Array(2 * actionDim);
     for (let t = 1; t <= model.horizon; t++) {
       expertActions(batch, actions, 0, () => 0);
@@ -296,39 +322,41 @@ for (const [id, task] of Object.entries(tasks)) {
     assert.deepEqual([...batch.truncated], [0, 1]);
   });
 
-  test(`${id}: without a fixed horizon lasting success terminates, and termination is not truncation`, () => {
-    const open = modelOf(task, { fixedHorizon: false });
-    const batch = createBatch(open, 1);
-    const actions = new Float64Array(actionDim);
-    let good = 0;
-    let t = 0;
-    while (batch.terminated[0] === 0) {
-      assert.ok(++t < open.horizon, 'ends before the horizon');
-      expertActions(batch, actions, 0, () => 0);
-      batch.step(actions);
-      good = open.success(batch.states, 0) ? good + 1 : 0;
-      assert.equal(batch.terminated[0], good >= 5 ? 1 : 0);
-      assert.equal(batch.truncated[0], 0);
-    }
-    // A random walk gets nowhere: there only the clock ends the episode.
-    const lost = createBatch(modelOf(task, { fixedHorizon: false, horizon: 7 }), 1);
-    for (let i = 0; i < 7; i++) lost.step(new Float64Array(actionDim));
-    assert.deepEqual([lost.terminated[0], lost.truncated[0]], [0, 1]);
-  });
+  if (!isTwin)
+    test(`${id}: without a fixed horizon lasting success terminates, and termination is not truncation`, () => {
+      const open = modelOf(task, { fixedHorizon: false });
+      const batch = createBatch(open, 1);
+      const actions = new Float64Array(actionDim);
+      let good = 0;
+      let t = 0;
+      while (batch.terminated[0] === 0) {
+        assert.ok(++t < open.horizon, 'ends before the horizon');
+        expertActions(batch, actions, 0, () => 0);
+        batch.step(actions);
+        good = open.success(batch.states, 0) ? good + 1 : 0;
+        assert.equal(batch.terminated[0], good >= 5 ? 1 : 0);
+        assert.equal(batch.truncated[0], 0);
+      }
+      // A random walk gets nowhere: there only the clock ends the episode.
+      const lost = createBatch(modelOf(task, { fixedHorizon: false, horizon: 7 }), 1);
+      for (let i = 0; i < 7; i++) lost.step(new Float64Array(actionDim));
+      assert.deepEqual([lost.terminated[0], lost.truncated[0]], [0, 1]);
+    });
 
-  test(`${id}: impossible settings are refused by name`, () => {
-    assert.throws(
-      () => modelOf(task, { goalDistanceMin: 0.2, goalDistanceMax: 0.15, goalRadius: 0.01 }),
-      (error: Error) =>
-        error instanceof RangeError &&
-        error.message.includes(id) &&
-        error.message.includes('goalDistanceMin is 0.2, wanted at most goalDistanceMax (0.15)'),
-    );
-    assert.throws(
-      () => modelOf(task, { goalRadius: 0.2 }),
-      /goalRadius is 0.2, wanted less than goalDistanceMin/,
-    );
-  });
+  if (!isTwin)
+    test(`${id}: impossible settings are refused by name`, () => {
+      assert.throws(
+        () => modelOf(task, { goalDistanceMin: 0.2, goalDistanceMax: 0.15, goalRadius: 0.01 }),
+        (error: Error) =>
+          error instanceof RangeError &&
+          error.message.includes(id) &&
+          error.message.includes('goalDistanceMin is 0.2, wanted at most goalDistanceMax (0.15)'),
+      );
+      assert.throws(
+        () => modelOf(task, { goalRadius: 0.2 }),
+        /goalRadius is 0.2, wanted less than goalDistanceMin/,
+      );
+    });
 
   test(`${id}: rewards, stage, progress and expert leave the state alone and ignore the time`, () => {
     const row = new Float64Array(dim);
