@@ -6,15 +6,13 @@
 import { parse as parseYaml, stringify as toYaml, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { algorithms } from '../learn/algorithms/index.ts';
-import type { Algorithm } from '../learn/algorithms/types.ts';
 import { rewards } from '../learn/rewards/index.ts';
-import type { RewardMethod } from '../learn/rewards/types.ts';
-import type { Task } from '../sim/env.ts';
 import type { AnySettings, Field, Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import { type Recipe, recipeSchema } from './api.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { checkSettings, nearest } from './fields.ts';
+import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
 import { applySetsTo, type SetGroup } from './sets.ts';
 
 /** Settings of the experiment around the learner. */
@@ -110,30 +108,24 @@ export interface Experiment {
   readonly experiment: AnySettings;
 }
 
-const registries = { task: tasks, algorithm: algorithms, reward: rewards } as const;
-interface Registered {
-  readonly task: Task;
-  readonly algorithm: Algorithm;
-  readonly reward: RewardMethod;
-}
-
-/** The registered thing with this id; where there is none, a problem line with the nearest known name. */
-function lookUp<K extends keyof Registered>(
-  kind: K,
-  id: string,
-  problems: string[],
-): Registered[K] | undefined {
-  const registry = registries[kind] as unknown as Readonly<Record<string, Registered[K]>>;
-  if (Object.hasOwn(registry, id)) return registry[id];
-  problems.push(`${kind}: unknown ${kind} "${id}"${nearest(id, Object.keys(registry))}`);
-  return undefined;
-}
+/** A search in a registry; what is not there becomes a problem line with the nearest known name. */
+const search =
+  <T>(kind: string, named: (id: string) => T | undefined, registry: object) =>
+  (id: string, problems: string[]): T | undefined => {
+    const found = named(id);
+    if (found === undefined)
+      problems.push(`${kind}: unknown ${kind} "${id}"${nearest(id, Object.keys(registry))}`);
+    return found;
+  };
+const lookUpTask = search('task', taskNamed, tasks);
+const lookUpAlgorithm = search('algorithm', algorithmNamed, algorithms);
+const lookUpReward = search('reward', rewardNamed, rewards);
 
 /** @throws UsageError with every problem found. */
 export function resolveExperiment(recipe: Recipe): Experiment {
   const problems: string[] = [];
-  const task = lookUp('task', recipe.task, problems);
-  const algorithm = lookUp('algorithm', recipe.algorithm, problems);
+  const task = lookUpTask(recipe.task, problems);
+  const algorithm = lookUpAlgorithm(recipe.algorithm, problems);
 
   const taskSettings = checkSettings(
     task?.fields ?? {},
@@ -151,7 +143,7 @@ export function resolveExperiment(recipe: Recipe): Experiment {
   const reward: StackLine[] = [];
   const seen = new Set<string>();
   for (const [index, entry] of recipe.reward.entries()) {
-    const method = lookUp('reward', entry.reward, problems);
+    const method = lookUpReward(entry.reward, problems);
     if (method === undefined) continue;
     const where = `reward[${index}] (${entry.reward})`;
     const checked = checkSettings(method.fields, entry.settings ?? {}, `${where}.settings`);
@@ -182,6 +174,13 @@ export function resolveExperiment(recipe: Recipe): Experiment {
       task.create(taskSettings.settings);
     } catch (error) {
       problems.push(`taskSettings: ${messageOf(error)}`);
+    }
+  }
+  if (algorithm !== undefined && algorithmSettings.problems.length === 0) {
+    try {
+      algorithm.check(algorithmSettings.settings);
+    } catch (error) {
+      problems.push(`algorithmSettings: ${messageOf(error)}`);
     }
   }
   if (problems.length > 0) throw new UsageError(problems);
@@ -279,8 +278,8 @@ export function parseRecipe(text: string, source: string): Recipe {
 export function applySets(recipe: Recipe, sets: readonly string[]): Recipe {
   const problems: string[] = [];
   const next: Recipe = structuredClone(recipe);
-  const task = lookUp('task', recipe.task, problems);
-  const algorithm = lookUp('algorithm', recipe.algorithm, problems);
+  const task = lookUpTask(recipe.task, problems);
+  const algorithm = lookUpAlgorithm(recipe.algorithm, problems);
   next.taskSettings ??= {};
   next.algorithmSettings ??= {};
   next.experiment ??= {};
@@ -290,7 +289,7 @@ export function applySets(recipe: Recipe, sets: readonly string[]): Recipe {
     groups.push({ name: 'algorithm', fields: algorithm.fields, settings: next.algorithmSettings });
   groups.push({ name: 'experiment', fields: experimentFields, settings: next.experiment });
   for (const entry of next.reward) {
-    const method = lookUp('reward', entry.reward, problems);
+    const method = lookUpReward(entry.reward, problems);
     entry.settings ??= {};
     if (method) groups.push({ name: entry.reward, fields: method.fields, settings: entry.settings });
   }
@@ -342,6 +341,4 @@ export function sparseBaseline(experiment: Experiment): Experiment {
 
 /** The learned lines of the stack, in order. */
 export const learnedLines = (experiment: Experiment): StackLine[] =>
-  experiment.reward.filter(
-    (line) => (rewards as Record<string, { kind: string }>)[line.reward]?.kind === 'learned',
-  );
+  experiment.reward.filter((line) => rewardNamed(line.reward)?.kind === 'learned');

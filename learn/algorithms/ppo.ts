@@ -127,6 +127,9 @@ export const ppo: Algorithm = {
   summary: 'On-policy actor and critic with clipped updates; robust, and fast where simulation is cheap.',
   source: 'Schulman et al. 2017, arXiv:1707.06347',
   fields,
+  check: (settings) => {
+    together(settings);
+  },
   create: (settings, setup) => new Ppo(checked(settings, setup), setup),
   resume: (bytes, settings, setup) => {
     const learner = new Ppo(checked(settings, setup), setup);
@@ -142,16 +145,21 @@ export const ppo: Algorithm = {
 };
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */
-function checked(given: AnySettings, setup: LearnerSetup): PpoSettings {
+function together(given: AnySettings): PpoSettings {
   const settings: PpoSettings = Object.freeze({ ...defaultsOf(fields), ...given });
   const { worlds, stepsPerWorld, minibatch } = settings;
-  if (worlds !== setup.count) {
-    throw new RangeError(`PPO: worlds is ${worlds}, the environment has ${setup.count}`);
-  }
   if (minibatch > worlds * stepsPerWorld) {
     throw new RangeError(
       `PPO: minibatch is ${minibatch}, wanted at most worlds x stepsPerWorld = ${worlds} x ${stepsPerWorld} = ${worlds * stepsPerWorld}`,
     );
+  }
+  return settings;
+}
+
+function checked(given: AnySettings, setup: LearnerSetup): PpoSettings {
+  const settings = together(given);
+  if (settings.worlds !== setup.count) {
+    throw new RangeError(`PPO: worlds is ${settings.worlds}, the environment has ${setup.count}`);
   }
   return settings;
 }

@@ -66,7 +66,9 @@ export interface Algorithm {
   readonly summary: string;
   readonly source: string;
   readonly fields: Fields;
-  /** @throws RangeError naming settings that cannot work together. */
+  /** Said before anything is collected for a run. @throws RangeError naming settings that cannot work together. */
+  check(settings: AnySettings): void;
+  /** @throws RangeError as `check` does. */
   create(settings: AnySettings, setup: LearnerSetup): Learner;
   /** Continues exactly where `save` was called. @throws RangeError when the bytes belong to another network or version. */
   resume(bytes: Uint8Array, settings: AnySettings, setup: LearnerSetup): Learner;

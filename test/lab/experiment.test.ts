@@ -62,6 +62,11 @@ test('a value out of range names the field, what was found and what was wanted',
   assert.match(problemsOf(`${base}experiment: { baseline: 1 }`), /baseline: found 1, wanted true or false/);
 });
 
+test('settings that cannot work together are refused before anything is collected', () => {
+  const found = problemsOf(`${base}algorithmSettings: { minibatch: 512, worlds: 4, stepsPerWorld: 8 }`);
+  assert.match(found, /algorithmSettings: PPO: minibatch is 512, wanted at most worlds x stepsPerWorld/);
+});
+
 test('all problems are reported at once', () => {
   const found = problemsOf(
     `${base}algorithmSettings: { gamma: 2, worlds: -1 }\nexperiment: { demonstrations: 0 }`,
