@@ -6,6 +6,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { rewards } from '../learn/rewards/index.ts';
 import type { RewardMethod } from '../learn/rewards/types.ts';
+import type { Task } from '../sim/env.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { Recipe } from './api.ts';
 import { loadRecipe } from './catalog.ts';
@@ -29,6 +30,7 @@ import { messageOf, UsageError } from './errors.ts';
 import { applySets, checkRecipe, resolveExperiment } from './experiment.ts';
 import { checkSettings, nearest } from './fields.ts';
 import { projectDirectory } from './project.ts';
+import { rewardNamed, taskNamed } from './registry.ts';
 import { applySetsTo } from './sets.ts';
 import { version } from './versions.ts';
 
@@ -73,16 +75,15 @@ function recipeOf(name: string | undefined, flags: TrainFlags): Recipe {
 }
 
 function rewardOf(flag: string, id: string, known: readonly string[]): RewardMethod {
-  const registry: Readonly<Record<string, RewardMethod>> = rewards;
-  if (!known.includes(id)) throw new UsageError([`${flag}: unknown reward "${id}"${nearest(id, known)}`]);
-  return registry[id]!;
+  const method = known.includes(id) ? rewardNamed(id) : undefined;
+  if (method !== undefined) return method;
+  throw new UsageError([`${flag}: unknown reward "${id}"${nearest(id, known)}`]);
 }
 
-function taskOf(id: string): (typeof tasks)[keyof typeof tasks] {
-  const registry: Readonly<Record<string, (typeof tasks)[keyof typeof tasks]>> = tasks;
-  if (!Object.hasOwn(registry, id))
-    throw new UsageError([`--task: unknown task "${id}"${nearest(id, Object.keys(tasks))}`]);
-  return registry[id]!;
+function taskOf(id: string): Task {
+  const task = taskNamed(id);
+  if (task !== undefined) return task;
+  throw new UsageError([`--task: unknown task "${id}"${nearest(id, Object.keys(tasks))}`]);
 }
 
 /** Every setting of one group of fields, defaults and `--set`. @throws UsageError */

@@ -6,10 +6,9 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { rewards } from '../learn/rewards/index.ts';
 import { spansFromStages } from '../learn/rewards/labels.ts';
 import { stackHash } from '../learn/rewards/stack.ts';
-import type { Demonstration, RewardMethod } from '../learn/rewards/types.ts';
+import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { openStore } from '../store/index.ts';
 import type {
@@ -46,6 +45,7 @@ import type {
 import { type Logger, openLog } from './log.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
+import { rewardNamed } from './registry.ts';
 import { demonstrationOf, observationsOf, posesOf, type Replay, replay, taskModelOf } from './replay.ts';
 import { episodeSeed } from './seeds.ts';
 import { wilsonInterval } from './statistics.ts';
@@ -508,7 +508,7 @@ export class Lab {
     const models: Record<number, Uint8Array> = {};
     const hashes: string[] = [];
     for (const [index, line] of experiment.reward.entries()) {
-      if ((rewards as Readonly<Record<string, RewardMethod>>)[line.reward]!.kind !== 'learned') continue;
+      if (rewardNamed(line.reward)!.kind !== 'learned') continue;
       const model = await this.#modelFor(id, active, experiment, index, line, row.seed);
       models[index] = this.store.models.bytes(model.id);
       hashes.push(model.hash);
@@ -1040,7 +1040,7 @@ export class Lab {
   ): Float32Array {
     const cached = this.store.scores.get(episodeId, model.hash);
     if (cached !== undefined) return cached;
-    const method = (rewards as Readonly<Record<string, RewardMethod>>)[model.method];
+    const method = rewardNamed(model.method);
     if (method?.kind !== 'learned')
       throw new RangeError(`Model ${model.id}: "${model.method}" is not in this version`);
     const { perStep } = method

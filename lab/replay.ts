@@ -10,11 +10,11 @@ import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { Column, EpisodeRow, RunRow, Store } from '../store/types.ts';
 import { keyframeEvery } from './recorder.ts';
+import { taskNamed } from './registry.ts';
 
 /** The task a run was made with. @throws RangeError when this build has no such task or another version of it. */
 export function taskModelOf(run: RunRow): TaskModel {
-  const registry: Readonly<Record<string, (typeof tasks)[keyof typeof tasks]>> = tasks;
-  const task = Object.hasOwn(registry, run.task) ? registry[run.task] : undefined;
+  const task = taskNamed(run.task);
   if (task === undefined) {
     throw new RangeError(
       `Run ${run.id}: task "${run.task}" is not in this version; known: ${Object.keys(tasks).join(', ')}`,

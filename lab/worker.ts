@@ -4,16 +4,12 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { algorithms } from '../learn/algorithms/index.ts';
-import type { Algorithm, Policy } from '../learn/algorithms/types.ts';
-import { rewards } from '../learn/rewards/index.ts';
+import type { Policy } from '../learn/algorithms/types.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
-import type { RewardMethod } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { openDevice } from '../learn/tensor/open.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
-import { tasks } from '../sim/tasks/index.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
@@ -32,8 +28,9 @@ import type {
   WorkerMessage,
 } from './jobs.ts';
 import type { FinishedEpisode } from './recorder.ts';
+import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
-import { type Actor, runEpisodes } from './rollout.ts';
+import { type Actor, type RolloutOptions, runEpisodes } from './rollout.ts';
 import { episodeSeed } from './seeds.ts';
 
 /** Messages with data that may wait for the disk before the thread waits too. */
@@ -120,15 +117,12 @@ class Link {
 }
 
 function taskModel(task: string, settings: AnySettings): TaskModel {
-  const registry: Readonly<Record<string, (typeof tasks)[keyof typeof tasks]>> = tasks;
-  return registry[task]!.create(settings);
+  return taskNamed(task)!.create(settings);
 }
-
-const algorithmOf = (id: string): Algorithm => (algorithms as Readonly<Record<string, Algorithm>>)[id]!;
 
 function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] {
   return experiment.reward.map((line, index) => {
-    const method = (rewards as Readonly<Record<string, RewardMethod>>)[line.reward]!;
+    const method = rewardNamed(line.reward)!;
     if (method.kind === 'native') return { kind: 'native', reward: method, weight: line.weight };
     const bytes = models[index];
     if (bytes === undefined)
@@ -149,6 +143,20 @@ async function device(link: Link, choice: DeviceChoice) {
   return opened;
 }
 
+/** One episode for each seed, every one of them kept, until the lab says stop. */
+function reporting(link: Link, seeds: readonly number[]) {
+  return {
+    seeds,
+    onEpisode: (episode) => link.keep(episode),
+    onInvalid: (message) => link.alert('warning', message),
+    pulse: async (done) => {
+      link.progress(done, seeds.length, 'episodes');
+      await link.breathe();
+      return link.stopped;
+    },
+  } satisfies Partial<RolloutOptions>;
+}
+
 async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
   const model = taskModel(job.task, job.taskSettings);
   const kinds = {
@@ -161,7 +169,7 @@ async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
     job.policy.kind === 'policy'
       ? {
           kind: 'policy',
-          policy: algorithmOf(job.policy.algorithm).loadPolicy(job.policy.bytes),
+          policy: algorithmNamed(job.policy.algorithm)!.loadPolicy(job.policy.bytes),
           trainedSteps: job.policy.trainedSteps,
         }
       : job.policy;
@@ -169,20 +177,13 @@ async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
     model,
     actor,
     kind: kinds[job.policy.kind],
-    seeds: job.seeds,
-    onEpisode: (episode) => link.keep(episode),
-    onInvalid: (message) => link.alert('warning', message),
-    pulse: async (done) => {
-      link.progress(done, job.seeds.length, 'episodes');
-      await link.breathe();
-      return link.stopped;
-    },
+    ...reporting(link, job.seeds),
   });
 }
 
 async function fit(link: Link, job: FitJob): Promise<FitResult> {
   const model = taskModel(job.task, job.taskSettings);
-  const method = (rewards as Readonly<Record<string, RewardMethod>>)[job.method]!;
+  const method = rewardNamed(job.method)!;
   if (method.kind !== 'learned')
     throw new RangeError(`${job.method} is a native reward; there is nothing to fit`);
   let lastMetrics = 0;
@@ -213,7 +214,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const gamma = settings['gamma'] as number;
 
   // 1. learner and environment, new or as they were
-  const algorithm = algorithmOf(experiment.algorithm);
+  const algorithm = algorithmNamed(experiment.algorithm)!;
   const setup = {
     observationDim: model.observationSpace.dim,
     actionDim: model.actionSpace.dim,
@@ -311,21 +312,16 @@ async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
   const model = taskModel(experiment.task, experiment.taskSettings);
   const gamma = experiment.algorithmSettings['gamma'] as number;
   const entries = stackEntries(experiment, job.models);
-  const policy: Policy = algorithmOf(experiment.algorithm).loadPolicy(openCheckpoint(job.checkpoint).learner);
+  const policy: Policy = algorithmNamed(experiment.algorithm)!.loadPolicy(
+    openCheckpoint(job.checkpoint).learner,
+  );
   return runEpisodes({
     model,
     actor: { kind: 'policy', policy, trainedSteps: job.trainedSteps },
     kind: 'evaluation',
-    seeds: job.seeds,
     stack: (count): RewardStack => createStack(entries, { model, gamma, count }),
     rewardHash: job.rewardHash,
-    onEpisode: (episode) => link.keep(episode),
-    onInvalid: (message) => link.alert('warning', message),
-    pulse: async (done) => {
-      link.progress(done, job.seeds.length, 'episodes');
-      await link.breathe();
-      return link.stopped;
-    },
+    ...reporting(link, job.seeds),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { OpenedDatabase } from './database.ts';
+import { runCheck } from './rows.ts';
 import type { Alert, Store } from './types.ts';
 
 type Row = Omit<Alert, 'step'> & { readonly step: number | null };
@@ -8,12 +9,12 @@ export function openAlerts({ db, write }: OpenedDatabase): Store['alerts'] {
   const select = db.prepare<[number], Row>(
     'SELECT level, message, step, at FROM alerts WHERE run_id = ? ORDER BY id',
   );
-  const known = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const checkRun = runCheck(db);
 
   return {
     add(runId, { level, message, step, at }) {
       write(() => {
-        if (known.get(runId) === undefined) throw new RangeError(`There is no run ${runId} in this project`);
+        checkRun(runId);
         insert.run(runId, level, message, step ?? null, at);
       });
     },

@@ -1,5 +1,5 @@
 import type { OpenedDatabase } from './database.ts';
-import { bytesOf, hash64 } from './rows.ts';
+import { bytesOf, hash64, runCheck } from './rows.ts';
 import type { CheckpointRow, Store } from './types.ts';
 
 interface Row extends CheckpointRow {
@@ -17,7 +17,7 @@ export function openCheckpoints({ db, write }: OpenedDatabase): Store['checkpoin
   const ofRun = db.prepare<[number], CheckpointRow>(
     `SELECT ${columns} FROM checkpoints WHERE run_id = ? ORDER BY id`,
   );
-  const hasRun = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const checkRun = runCheck(db);
   const insert = db.prepare(
     'INSERT INTO checkpoints (run_id, step, hash, created_at, bytes) VALUES (?, ?, ?, ?, ?)',
   );
@@ -39,9 +39,7 @@ export function openCheckpoints({ db, write }: OpenedDatabase): Store['checkpoin
   return {
     add(runId, step, bytes) {
       return write(() => {
-        if (hasRun.get(runId) === undefined) {
-          throw new RangeError(`There is no run ${runId} in this project; the checkpoint was not stored`);
-        }
+        checkRun(runId, 'the checkpoint was not stored');
         const hash = hash64(bytes);
         const createdAt = Date.now();
         const id = Number(insert.run(runId, step, hash, createdAt, bytes).lastInsertRowid);

@@ -1,6 +1,6 @@
 import type { OpenedDatabase } from './database.ts';
 import { DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
-import { numberOf } from './rows.ts';
+import { numberOf, runCheck } from './rows.ts';
 import type { Column, EpisodeQuery, EpisodeRow, Store } from './types.ts';
 
 interface Row extends Omit<EpisodeRow, 'success' | 'verified' | 'finalProgress' | 'returnTotal' | 'returns'> {
@@ -41,7 +41,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
     @rewardHash, @checksum, @now)`);
   const insertData = db.prepare('INSERT INTO episode_data (episode_id, bytes) VALUES (?, ?)');
   const data = db.prepare<[number], Buffer>('SELECT bytes FROM episode_data WHERE episode_id = ?').pluck();
-  const hasRun = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const checkRun = runCheck(db);
   const verify = db.prepare('UPDATE episodes SET verified = ? WHERE id = ?');
   const returns = db.prepare<[string], Return>(`SELECT v.episode_id AS episodeId, t.name, v.value
     FROM episode_returns v JOIN reward_terms t ON t.id = v.term_id
@@ -88,11 +88,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
       }
       const bytes = encodeColumns(episode.columns);
       return write(() => {
-        if (hasRun.get(episode.runId) === undefined) {
-          throw new RangeError(
-            `There is no run ${episode.runId} in this project; the episode was not stored`,
-          );
-        }
+        checkRun(episode.runId, 'the episode was not stored');
         const { columns: _, returns: values, success, ...plain } = episode;
         const row = { ...plain, success: success ? 1 : 0, now: Date.now() };
         const id = Number(insert.run(row).lastInsertRowid);

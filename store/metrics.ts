@@ -1,5 +1,5 @@
 import type { OpenedDatabase } from './database.ts';
-import { numberOf } from './rows.ts';
+import { numberOf, runCheck } from './rows.ts';
 import type { Store } from './types.ts';
 
 interface Point {
@@ -9,7 +9,7 @@ interface Point {
 }
 
 export function openMetrics({ db, write, onRollback }: OpenedDatabase): Store['metrics'] {
-  const hasRun = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const checkRun = runCheck(db);
   const insert = db.prepare(
     'INSERT OR REPLACE INTO metrics (run_id, name_id, step, value) VALUES (?, ?, ?, ?)',
   );
@@ -60,7 +60,7 @@ export function openMetrics({ db, write, onRollback }: OpenedDatabase): Store['m
         throw new RangeError(`Metrics of run ${runId}: step ${step}, wanted a whole number`);
       }
       write(() => {
-        if (hasRun.get(runId) === undefined) throw new RangeError(`There is no run ${runId} in this project`);
+        checkRun(runId);
         for (const [text, value] of Object.entries(values)) insert.run(runId, nameId(text), step, value);
       });
     },

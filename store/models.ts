@@ -1,5 +1,5 @@
 import type { OpenedDatabase } from './database.ts';
-import { bytesOf, hash64, numbersFromJson, numbersToJson } from './rows.ts';
+import { bytesOf, hash64, numbersFromJson, numbersToJson, runCheck } from './rows.ts';
 import type { ModelRow, Store } from './types.ts';
 
 interface Row extends Omit<ModelRow, 'settings' | 'metrics'> {
@@ -15,7 +15,7 @@ export function openModels({ db, write }: OpenedDatabase): Store['models'] {
   const blob = db.prepare<[number], { hash: string; bytes: Buffer }>(
     'SELECT hash, bytes FROM models WHERE id = ?',
   );
-  const hasRun = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  const checkRun = runCheck(db);
   const insert =
     db.prepare(`INSERT INTO models (run_id, method, task, hash, settings, metrics, created_at, bytes)
     VALUES (@runId, @method, @task, @hash, @settings, @metrics, @now, @bytes)`);
@@ -29,9 +29,7 @@ export function openModels({ db, write }: OpenedDatabase): Store['models'] {
   return {
     add(model) {
       return write(() => {
-        if (hasRun.get(model.runId) === undefined) {
-          throw new RangeError(`There is no run ${model.runId} in this project; the model was not stored`);
-        }
+        checkRun(model.runId, 'the model was not stored');
         const { lastInsertRowid } = insert.run({
           ...model,
           hash: hash64(model.bytes),

@@ -1,6 +1,7 @@
 /** What the table files share: values that SQLite has no word for, hashes, JSON. */
 
 import { createHash } from 'node:crypto';
+import type Database from 'better-sqlite3';
 
 /** SQLite stores NaN as NULL; the tables say so. */
 export const numberOf = (value: number | null): number => value ?? Number.NaN;
@@ -8,6 +9,17 @@ export const numberOf = (value: number | null): number => value ?? Number.NaN;
 /** First 64 bits of SHA-256, hex. */
 export const hash64 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+
+/** @returns a check that throws a RangeError, naming the run, when it is not in the project. */
+export function runCheck(db: Database.Database): (id: number, consequence?: string) => void {
+  const found = db.prepare<[number], number>('SELECT 1 FROM runs WHERE id = ?').pluck();
+  return (id, consequence) => {
+    if (found.get(id) !== undefined) return;
+    throw new RangeError(
+      `There is no run ${id} in this project${consequence === undefined ? '' : `; ${consequence}`}`,
+    );
+  };
+}
 
 /** JSON has no NaN and no infinities: they are written as their names. */
 export function numbersToJson(values: Readonly<Record<string, number>>): string {
