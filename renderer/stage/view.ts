@@ -469,6 +469,8 @@ export class StageView {
     const box = new three.Box3();
     const table = new three.Box3();
     const at = new three.Vector3();
+    const along = new three.Vector3();
+    const turn = new three.Quaternion();
     const seen: three.Vector3[] = [];
     const width = episode.bodies.length * 7;
     // Where the arm goes, not only where it begins.
@@ -483,6 +485,12 @@ export class StageView {
           const near = Math.min(radiusOf(body), 0.06);
           for (const axis of unitAxes) {
             seen.push(at.clone().addScaledVector(axis, near), at.clone().addScaledVector(axis, -near));
+          }
+          // Both ends of a pole or a link.
+          if (body.shape.type === 'capsule' || body.shape.type === 'cylinder') {
+            turn.fromArray(episode.poses, t * width + i * 7 + 3);
+            along.set(0, 0, body.shape.length / 2).applyQuaternion(turn);
+            seen.push(at.clone().add(along), at.clone().sub(along));
           }
         }
       });
