@@ -15,7 +15,8 @@ type TypeName = keyof typeof constructors;
 export type PackedArray = Float64Array | Float32Array | Uint32Array | Uint8Array;
 export type Arrays = Readonly<Record<string, PackedArray>>;
 
-const align = (bytes: number): number => (bytes + 7) & ~7;
+// Not with bit operations: they end at 2 GiB.
+const align = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 function typeOf(array: PackedArray): TypeName {
   if (array instanceof Float64Array) return 'f64';

@@ -203,17 +203,26 @@ export class Recorder {
 
   /** Everything in flight as one flat array, for exact resume. */
   save(): Float64Array {
-    const out: number[] = [];
+    const out = new Float64Array(this.#savedSize());
+    let at = 0;
     for (const w of this.#worlds) {
-      out.push(w.active ? 1 : 0, w.length, w.seed, w.trainedSteps);
-      for (const array of w.arrays()) for (const value of array) out.push(value);
+      out.set([w.active ? 1 : 0, w.length, w.seed, w.trainedSteps], at);
+      at += 4;
+      for (const array of w.arrays()) {
+        out.set(array, at);
+        at += array.length;
+      }
     }
-    return Float64Array.from(out);
+    return out;
+  }
+
+  #savedSize(): number {
+    return this.#worlds.reduce((sum, w) => sum + 4 + w.arrays().reduce((s, a) => s + a.length, 0), 0);
   }
 
   /** @throws RangeError when the saved state belongs to other worlds or terms. */
   restore(saved: Float64Array): void {
-    const size = this.#worlds.reduce((sum, w) => sum + 4 + w.arrays().reduce((s, a) => s + a.length, 0), 0);
+    const size = this.#savedSize();
     if (saved.length !== size) {
       throw new RangeError(`Recorder state: found ${saved.length} numbers, wanted ${size}`);
     }

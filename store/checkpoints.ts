@@ -1,5 +1,5 @@
 import type { OpenedDatabase } from './database.ts';
-import { bytesOf, hash64, runCheck } from './rows.ts';
+import { bytesOf, hash64, mostBlobBytes, runCheck } from './rows.ts';
 import type { CheckpointRow, Store } from './types.ts';
 
 interface Row extends CheckpointRow {
@@ -38,6 +38,11 @@ export function openCheckpoints({ db, write }: OpenedDatabase): Store['checkpoin
 
   return {
     add(runId, step, bytes) {
+      if (bytes.length > mostBlobBytes) {
+        throw new RangeError(
+          `Checkpoint of run ${runId}: ${bytes.length} bytes, at most ${mostBlobBytes} can be stored; fewer worlds or a shorter horizon make it smaller`,
+        );
+      }
       return write(() => {
         checkRun(runId, 'the checkpoint was not stored');
         const hash = hash64(bytes);

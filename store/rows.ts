@@ -6,6 +6,9 @@ import type Database from 'better-sqlite3';
 /** SQLite stores NaN as NULL; the tables say so. */
 export const numberOf = (value: number | null): number => value ?? Number.NaN;
 
+/** better-sqlite3 takes no value longer than V8's longest string, 2^29 - 24; less room for the rest of the row. */
+export const mostBlobBytes = 536_000_000;
+
 /** First 64 bits of SHA-256, hex. */
 export const hash64 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex').slice(0, 16);

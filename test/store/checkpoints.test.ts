@@ -16,6 +16,16 @@ test('the newest checkpoint is the last one written, whatever its step', (t) => 
   assert.throws(() => checkpoints.add(9, 0, Uint8Array.of()), /There is no run 9/);
 });
 
+test('a checkpoint larger than SQLite takes is refused with what would make it smaller', (t) => {
+  const { runs, checkpoints } = project(t);
+  // Only its length is looked at: no gigabyte is made.
+  const bytes = { length: 1_000_000_000 } as Uint8Array;
+  assert.throws(
+    () => checkpoints.add(runs.create(run), 1, bytes),
+    /1000000000 bytes, at most \d+ can be stored; fewer worlds/,
+  );
+});
+
 test('pruning keeps the newest and those that lineage names, and no id is used twice', (t) => {
   const { runs, checkpoints, lineage } = project(t);
   const [id, other] = [runs.create(run), runs.create(run)];
