@@ -81,8 +81,34 @@ test('a native reward takes no use, and a line may not stand twice', () => {
 
 test('text that is no YAML names line and column; an empty file says what was wanted', () => {
   assert.match(problemsOf('name: [1, 2\ntask: push'), /test\.yaml, line \d+, column \d+: no valid YAML/);
-  assert.match(problemsOf(''), /test\.yaml: recipe: /);
-  assert.match(problemsOf('just words'), /test\.yaml: recipe: /);
+  assert.match(problemsOf(''), /^test\.yaml: recipe: found nothing, wanted a mapping with the keys name, /);
+  assert.match(problemsOf('just words'), /recipe: found "just words", wanted a mapping/);
+});
+
+test('a recipe of the wrong shape says what was found and what was wanted', () => {
+  const cases: [string, string][] = [
+    [base.replace('name: test', 'name: ""'), 'name: found "", wanted at least 1 characters'],
+    [base.replace('name: test', 'name: 42'), 'name: found 42, wanted text'],
+    [base.replace('name: test', ''), 'name: found nothing, wanted text'],
+    [`${base}    weight: 5000`, 'reward.0.weight: found 5000, wanted at most 1000'],
+    [`${base}    weight: .nan`, 'reward.0.weight: found NaN, wanted a number'],
+    [`${base}    model: -1`, 'reward.0.model: found -1, wanted more than 0'],
+    [
+      `${base}    use: shapin`,
+      'reward.0.use: found "shapin", wanted one of shaping, delta, level; did you mean "shaping"?',
+    ],
+    [
+      `${base}  - sarm`,
+      'reward.1: found "sarm", wanted a mapping with the keys reward, use, weight, settings, model',
+    ],
+    [`${base}algorithmSettings: [1]`, 'algorithmSettings: found a list, wanted a mapping'],
+    [
+      `${base}algorithmSettings: { steps: 1e999 }`,
+      'algorithmSettings.steps: found Infinity, wanted a number, true, false or text',
+    ],
+    [base.replace(/reward:[^]*/, 'reward: []'), 'reward: found an empty list, wanted at least 1 entries'],
+  ];
+  for (const [yaml, wanted] of cases) assert.equal(problemsOf(yaml), `test.yaml: ${wanted}`);
 });
 
 test('--set finds the field by its name, by its group, and refuses the rest', () => {
