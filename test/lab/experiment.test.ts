@@ -106,7 +106,7 @@ test('a recipe of the wrong shape says what was found and what was wanted', () =
       `${base}algorithmSettings: { steps: 1e999 }`,
       'algorithmSettings.steps: found Infinity, wanted a number, true, false or text',
     ],
-    [base.replace(/reward:[^]*/, 'reward: []'), 'reward: found an empty list, wanted at least 1 entries'],
+    [base.replace(/reward:.*/s, 'reward: []'), 'reward: found an empty list, wanted at least 1 entries'],
   ];
   for (const [yaml, wanted] of cases) assert.equal(problemsOf(yaml), `test.yaml: ${wanted}`);
 });
