@@ -84,6 +84,10 @@ export interface EvaluationSummary {
 
 type Checkpoint = CheckpointRow & { readonly bytes: Uint8Array };
 
+/** Tells the episodes of one training run apart: seeds of 32 bits alone meet twice in a long run. */
+const identityOf = ({ seed, trainedSteps }: Pick<EpisodeRow, 'seed' | 'trainedSteps'>): string =>
+  `${seed}/${trainedSteps}`;
+
 class Stopped extends Error {
   override name = 'Stopped';
 }
@@ -477,14 +481,10 @@ export class Lab {
   }
 
   /** Stores finished episodes: one transaction each, labels with the demonstrations. */
-  #keep(
-    runId: number,
-    episodes: readonly Omit<NewEpisode, 'runId'>[],
-    skipSeeds?: ReadonlySet<number>,
-  ): void {
+  #keep(runId: number, episodes: readonly Omit<NewEpisode, 'runId'>[], stored?: ReadonlySet<string>): void {
     let newest: number | undefined;
     for (const episode of episodes) {
-      if (skipSeeds?.has(episode.seed) === true) continue;
+      if (stored?.has(identityOf(episode)) === true) continue;
       newest = this.store.transaction(() => {
         const id = this.store.episodes.add({ ...episode, runId });
         if (episode.kind === 'demonstration' || episode.kind === 'failure') {
@@ -530,7 +530,7 @@ export class Lab {
       active.phase = 'training';
       // A resumed run plays the episodes after its checkpoint again; those that were stored already stay as they are.
       const stored = new Set(
-        this.store.episodes.list({ runId: id, kind: 'training', limit: 1_000_000 }).items.map((e) => e.seed),
+        this.store.episodes.list({ runId: id, kind: 'training', limit: 1_000_000 }).items.map(identityOf),
       );
       this.store.metrics.truncateAfter(id, checkpoint?.step ?? -1);
       await this.#job<TrainResult>(
