@@ -142,5 +142,3 @@ function recipeOf(config: Readonly<Record<string, unknown>>): string {
     return '';
   }
 }
-
-export type LabRouter = ReturnType<typeof createRouter>;
