@@ -51,7 +51,7 @@ export function goalRadiusField(radius: number) {
 }
 
 /** @throws RangeError when `low` exceeds `high`. */
-export function wantOrdered(
+function wantOrdered(
   task: string,
   lowName: string,
   low: number,
@@ -60,6 +60,28 @@ export function wantOrdered(
 ): void {
   if (low > high) {
     throw new RangeError(`${task}: ${lowName} is ${low}, wanted at most ${highName} (${high})`);
+  }
+}
+
+/**
+ * The goal starts off between two distances in metres, and outside its own radius.
+ * @throws RangeError naming the setting that makes this impossible.
+ */
+export function wantGoalAway(
+  task: string,
+  what: 'block' | 'gripper',
+  settings: {
+    readonly goalRadius: number;
+    readonly goalDistanceMin: number;
+    readonly goalDistanceMax: number;
+  },
+): void {
+  const { goalRadius, goalDistanceMin, goalDistanceMax } = settings;
+  wantOrdered(task, 'goalDistanceMin', goalDistanceMin, 'goalDistanceMax', goalDistanceMax);
+  if (goalRadius >= goalDistanceMin) {
+    throw new RangeError(
+      `${task}: goalRadius is ${goalRadius}, wanted less than goalDistanceMin (${goalDistanceMin}), or the ${what} starts at the goal`,
+    );
   }
 }
 

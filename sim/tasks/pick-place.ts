@@ -25,7 +25,7 @@ import {
   length3,
   substeps,
   tableFields,
-  wantOrdered,
+  wantGoalAway,
   xyz,
 } from './parts.ts';
 
@@ -186,18 +186,7 @@ function isGrasped(state: Float64Array, o: number): boolean {
 
 function create(anySettings: AnySettings): TaskModel {
   const settings = Object.freeze({ ...anySettings }) as Settings<typeof fields>;
-  wantOrdered(
-    'pick-place',
-    'goalDistanceMin',
-    settings.goalDistanceMin,
-    'goalDistanceMax',
-    settings.goalDistanceMax,
-  );
-  if (settings.goalRadius >= settings.goalDistanceMin) {
-    throw new RangeError(
-      `pick-place: goalRadius is ${settings.goalRadius}, wanted less than goalDistanceMin (${settings.goalDistanceMin}), or the block starts at the goal`,
-    );
-  }
+  wantGoalAway('pick-place', 'block', settings);
   const world: WorldSpec = {
     stride: stateDim,
     hasBlock: true,

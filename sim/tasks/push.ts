@@ -28,7 +28,7 @@ import {
   length3,
   substeps,
   tableFields,
-  wantOrdered,
+  wantGoalAway,
   writeCommand,
   xyz,
 } from './parts.ts';
@@ -177,18 +177,7 @@ function clearance(fromX: number, fromY: number, toX: number, toY: number): numb
 
 function create(anySettings: AnySettings): TaskModel {
   const settings = Object.freeze({ ...anySettings }) as Settings<typeof fields>;
-  wantOrdered(
-    'push',
-    'goalDistanceMin',
-    settings.goalDistanceMin,
-    'goalDistanceMax',
-    settings.goalDistanceMax,
-  );
-  if (settings.goalRadius >= settings.goalDistanceMin) {
-    throw new RangeError(
-      `push: goalRadius is ${settings.goalRadius}, wanted less than goalDistanceMin (${settings.goalDistanceMin}), or the block starts at the goal`,
-    );
-  }
+  wantGoalAway('push', 'block', settings);
   const world: WorldSpec = {
     stride: stateDim,
     hasBlock: true,

@@ -21,7 +21,7 @@ import {
   length3,
   substeps,
   tableFields,
-  wantOrdered,
+  wantGoalAway,
   xyz,
 } from './parts.ts';
 
@@ -89,18 +89,7 @@ const goalDistance = (state: Float64Array, o: number): number =>
 
 function create(anySettings: AnySettings): TaskModel {
   const settings = Object.freeze({ ...anySettings }) as Settings<typeof fields>;
-  wantOrdered(
-    'reach',
-    'goalDistanceMin',
-    settings.goalDistanceMin,
-    'goalDistanceMax',
-    settings.goalDistanceMax,
-  );
-  if (settings.goalRadius >= settings.goalDistanceMin) {
-    throw new RangeError(
-      `reach: goalRadius is ${settings.goalRadius}, wanted less than goalDistanceMin (${settings.goalDistanceMin}), or the gripper starts at the goal`,
-    );
-  }
+  wantGoalAway('reach', 'gripper', settings);
   const world: WorldSpec = {
     stride: stateDim,
     hasBlock: false,

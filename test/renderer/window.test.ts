@@ -111,6 +111,13 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
   await step('an empty project says what to do next', async () => {
     await page.goto(door.url);
     await page.getByTestId('make-sample').waitFor();
+    // Every registered panel stands in the built-in layout; its file cannot be imported without a bundler.
+    const registry = readFileSync(join(root, 'renderer', 'panels', 'index.ts'), 'utf8');
+    const titles = [...registry.matchAll(/\bid: '[\w-]+', title: '([^']+)'/g)].map((match) => match[1]!);
+    assert.ok(titles.length >= 7, `panels found in the registry: ${titles}`);
+    for (const title of titles) {
+      assert.equal(await page.locator('.dv-tab').filter({ hasText: title }).count(), 1, title);
+    }
     await picture('empty');
     await page.getByTestId('welcome-new-run').click();
     await page.getByTestId('start-run').waitFor();
