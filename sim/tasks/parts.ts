@@ -51,13 +51,7 @@ export function goalRadiusField(radius: number) {
 }
 
 /** @throws RangeError when `low` exceeds `high`. */
-function wantOrdered(
-  task: string,
-  lowName: string,
-  low: number,
-  highName: string,
-  high: number,
-): void {
+function wantOrdered(task: string, lowName: string, low: number, highName: string, high: number): void {
   if (low > high) {
     throw new RangeError(`${task}: ${lowName} is ${low}, wanted at most ${highName} (${high})`);
   }
