@@ -58,7 +58,27 @@ const bodySchema = z.object({
     z.object({ type: z.literal('capsule'), radius: z.number(), length: z.number() }),
     z.object({ type: z.literal('cylinder'), radius: z.number(), length: z.number() }),
   ]),
-  role: z.enum(['table', 'floor', 'link', 'joint', 'gripper', 'object', 'goal', 'marker']),
+  role: z.enum([
+    'table',
+    'floor',
+    'wall',
+    'link',
+    'joint',
+    'gripper',
+    'wheel',
+    'agent',
+    'mate',
+    'opponent',
+    'object',
+    'distractor',
+    'fixture',
+    'tool',
+    'goal',
+    'marker',
+    'screen',
+  ]),
+  /** sRGB in [0, 1], in place of the role's colour. */
+  colour: z.tuple([z.number(), z.number(), z.number()]).optional(),
 });
 export type BodyInfo = z.infer<typeof bodySchema>;
 

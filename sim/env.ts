@@ -8,6 +8,7 @@
  */
 
 import type { AnySettings, Fields } from './fields.ts';
+import type { Tabular } from './tabular.ts';
 
 /** A box of real numbers, as in Gymnasium. Shapes: `low`, `high`, `names` are [dim]. */
 export interface BoxSpace {
@@ -73,8 +74,93 @@ export interface Body {
     | { readonly type: 'capsule'; readonly radius: number; readonly length: number }
     /** Axis along local z. */
     | { readonly type: 'cylinder'; readonly radius: number; readonly length: number };
-  /** The role decides material and colour in the window. */
-  readonly role: 'table' | 'floor' | 'link' | 'joint' | 'gripper' | 'object' | 'goal' | 'marker';
+  /** The role decides material and colour in the window and in camera images. */
+  readonly role: BodyRole;
+  /** sRGB in [0, 1], in place of the role's colour: for tasks in which colour means something. */
+  readonly colour?: Colour;
+}
+
+export type Colour = readonly [red: number, green: number, blue: number];
+
+export type BodyRole =
+  | 'table'
+  | 'floor'
+  | 'wall'
+  /** A part of a robot. */
+  | 'link'
+  | 'joint'
+  | 'gripper'
+  | 'wheel'
+  /** Robots that are drawn as one body: the one that learns, one of its own side, one of the other side. */
+  | 'agent'
+  | 'mate'
+  | 'opponent'
+  /** What the task is about; what is only in the way; furniture that moves (drawer, door, button, lever). */
+  | 'object'
+  | 'distractor'
+  | 'fixture'
+  | 'tool'
+  | 'goal'
+  | 'marker'
+  | 'screen';
+
+/** A named camera. Metres, radians; the picture's up is the world's z (straight down: the world's y). */
+export interface CameraView {
+  readonly name: string;
+  /** Body that carries the camera, so that position and target are in its frame; absent: the world's. */
+  readonly body?: string;
+  readonly position: readonly [number, number, number];
+  readonly target: readonly [number, number, number];
+  /** Vertical field of view. */
+  readonly fieldOfView: number;
+}
+
+/**
+ * The goal-conditioned face of a task, for hindsight relabelling: what a state achieves and what is wanted of it, both
+ * [dim] in the same units, and the sparse reward of any such pair.
+ */
+export interface GoalFace {
+  readonly dim: number;
+  readonly names: readonly string[];
+  achieved(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
+  desired(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
+  /** 1 where the goal counts as reached, else 0; of a state's own pair it is the term `success`. Pure. */
+  computeReward(
+    achieved: Float64Array,
+    achievedOffset: number,
+    desired: Float64Array,
+    desiredOffset: number,
+  ): number;
+}
+
+/**
+ * All agents of a world at once, by PettingZoo's parallel convention. The task's own spaces, `advance`, `observe`,
+ * `reward` and `expert` are those of agent 0, the others being played by the task's scripted policies.
+ */
+export interface ParallelFace {
+  /** Agent 0 first; `side` is equal for mates. */
+  readonly agents: readonly { readonly id: string; readonly side: string }[];
+  readonly observationSpaces: readonly BoxSpace[];
+  readonly actionSpaces: readonly ActionSpace[];
+  /** One control step in which every agent acts. actions: [count * sum of all action dims], agents in order. */
+  advance(states: Float64Array, actions: Float64Array, first: number, count: number): void;
+  observe(
+    agent: number,
+    state: Float64Array,
+    stateOffset: number,
+    out: Float64Array,
+    outOffset: number,
+  ): void;
+  /** The weighted reward of one agent for the transition. */
+  reward(
+    agent: number,
+    state: Float64Array,
+    stateOffset: number,
+    next: Float64Array,
+    nextOffset: number,
+  ): number;
+  /** The scripted policy that plays this agent. out: its action. */
+  expert(agent: number, state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
 }
 
 export interface TaskModel {
@@ -129,6 +215,19 @@ export interface TaskModel {
   expert(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
   /** Poses of all bodies, 7 numbers each: px py pz qx qy qz qw. out: [bodies.length * 7]. */
   poses(state: Float64Array, stateOffset: number, out: Float32Array, outOffset: number): void;
+  /** Colours that change with the state, for all bodies: r g b in [0, 1], NaN where a body keeps its own. out: [bodies.length * 3]. */
+  colours?(state: Float64Array, stateOffset: number, out: Float32Array, outOffset: number): void;
+  /** Named views; `sim/camera.ts` has defaults for tasks without. */
+  readonly cameras?: readonly CameraView[];
+  readonly goals?: GoalFace;
+  readonly parallel?: ParallelFace;
+  /** The whole task as tables, where it is small enough. */
+  readonly tabular?: Tabular;
+  /**
+   * Drills only: a scripted policy that collects the written (dense) reward without doing the task, where the written
+   * reward is wrong; in the fair twin it earns less than the expert. out: [actionDim].
+   */
+  exploit?(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
 }
 
 export interface Task {

@@ -17,12 +17,21 @@ interface Finish {
 const finishes: Readonly<Record<Role, Finish>> = {
   floor: { colour: { dark: '#20242b', light: '#e9ebee' }, roughness: 0.95, metalness: 0 },
   table: { colour: { dark: '#5a6370', light: '#d9d5cd' }, roughness: 0.72, metalness: 0.02 },
+  wall: { colour: { dark: '#7d8796', light: '#b9bfc9' }, roughness: 0.8, metalness: 0 },
   link: { colour: { dark: '#e4e6ea', light: '#e4e7eb' }, roughness: 0.38, metalness: 0.08 },
   joint: { colour: { dark: '#4a5364', light: '#424a57' }, roughness: 0.45, metalness: 0.25 },
   gripper: { colour: { dark: '#4f9ae8', light: '#2f7fd1' }, roughness: 0.4, metalness: 0.2 },
+  wheel: { colour: { dark: '#2b3038', light: '#33383f' }, roughness: 0.8, metalness: 0.05 },
+  agent: { colour: { dark: '#4f9ae8', light: '#2f7fd1' }, roughness: 0.4, metalness: 0.15 },
+  mate: { colour: { dark: '#5cc9e0', light: '#2399b5' }, roughness: 0.4, metalness: 0.15 },
+  opponent: { colour: { dark: '#e0679b', light: '#c23b76' }, roughness: 0.4, metalness: 0.15 },
   object: { colour: { dark: '#f2803f', light: '#e86f2a' }, roughness: 0.55, metalness: 0.02 },
+  distractor: { colour: { dark: '#b49ae0', light: '#8a6cc4' }, roughness: 0.6, metalness: 0.02 },
+  fixture: { colour: { dark: '#c7a56a', light: '#b08947' }, roughness: 0.6, metalness: 0.05 },
+  tool: { colour: { dark: '#d8c24a', light: '#a98f14' }, roughness: 0.5, metalness: 0.05 },
   goal: { colour: { dark: '#35d6a8', light: '#009a70' }, roughness: 0.5, metalness: 0, opacity: 0.26 },
   marker: { colour: { dark: '#9fd6f5', light: '#3b8fbd' }, roughness: 0.6, metalness: 0, opacity: 0.4 },
+  screen: { colour: { dark: '#11151c', light: '#20262f' }, roughness: 0.3, metalness: 0 },
 };
 
 export const roleColour = (role: Role, scheme: Scheme): string => finishes[role].colour[scheme];

@@ -1,28 +1,14 @@
-/** What every task promises, tried on each one in the registry with its default settings. */
+/** What every task promises. The test file of each family calls `checkTask` with what holds for its tasks. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch } from '../../../sim/batch.ts';
 import { hashNumbers, hashState } from '../../../sim/engine/hash.ts';
 import { createRandom } from '../../../sim/engine/random.ts';
-import type { ActionSpace, BoxSpace, TaskModel } from '../../../sim/env.ts';
-import { tasks } from '../../../sim/tasks/index.ts';
+import type { ActionSpace, BoxSpace, Task, TaskModel } from '../../../sim/env.ts';
+import type { AnySettings } from '../../../sim/fields.ts';
+import { type TaskId, tasks } from '../../../sim/tasks/index.ts';
 import { expertActions, modelOf, randomAction, randomActions } from './worlds.ts';
-
-/**
- * Hash of all states of 8 worlds after 100 steps of the noisy expert. It may change only together with the task's
- * version (dynamics, starts) or its expert: every stored episode depends on it.
- */
-const golden: Readonly<Record<keyof typeof tasks, string>> = {
-  reach: 'a2daab35895aeb24',
-  push: 'b354041ad1d9814a',
-  'pick-place': '58a8c806c895d113',
-  cartpole: '3ceb11425f0f6d17',
-  pendulum: '84d904c4bdf88228',
-  'mountain-car': 'cb43db1c96355b7e',
-  'mountain-car-continuous': 'a8978641f7123394',
-  acrobot: 'ff29eb9af71267fc',
-};
 
 const inside = (space: BoxSpace, values: Float64Array, offset: number, what: string): void => {
   for (let i = 0; i < space.dim; i++) {
@@ -65,13 +51,44 @@ function checkTransition(
   assert.ok(Number.isInteger(stage) && stage >= 0 && stage < model.stages.length, `stage ${stage}`);
 }
 
-for (const [id, task] of Object.entries(tasks)) {
-  const model = modelOf(task);
+/** What a family says of one task; numbers are what the task really reaches, with a little air, never wishes. */
+export interface TaskPromise {
+  /**
+   * Hash of all states of 8 worlds after 100 steps of the noisy expert. It may change only together with the task's
+   * version (dynamics, starts) or its expert: every stored episode depends on it.
+   */
+  readonly golden: string;
+  /** Settings under which the expert is judged, on top of the defaults. */
+  readonly settings?: AnySettings;
+  /** Least success of the expert with noise of 0.4 on its actions; default 0.8. */
+  readonly noisy?: number;
+  /** Most success of random actions; default 0.05. */
+  readonly blind?: number;
+  /** Least success of the expert from states that random actions led to; default 0.9. */
+  readonly recovers?: number;
+  /** Largest fall of true progress below its best so far along an expert's episode; default 0.08. */
+  readonly drop?: number;
+  /** Different starts among 100 seeds; default 100. */
+  readonly starts?: number;
+  /** Stages that no expert needs to pass through. */
+  readonly skipped?: readonly string[];
+  /** The expert may act from memory in the row or by chance, so that its output may depend on the step counter. */
+  readonly timed?: boolean;
+  /** Settings that cannot work, and what the error must say. */
+  readonly impossible?: readonly (readonly [settings: AnySettings, message: RegExp])[];
+}
+
+/** Success of the expert is judged on this many seeds. */
+const expertSeeds = 500;
+
+export function checkTask(id: TaskId, promise: TaskPromise): void {
+  const task: Task = tasks[id];
+  const model = modelOf(task, promise.settings);
   const dim = model.stateDim;
   const actionDim = model.actionSpace.dim;
   /** Gymnasium's twins end episodes by Gymnasium's rules and have its units. */
   const isTwin = model.gymnasium !== undefined;
-  const fixed = isTwin ? modelOf(task, { fixedHorizon: true }) : model;
+  const fixed = isTwin ? modelOf(task, { ...promise.settings, fixedHorizon: true }) : model;
 
   test(`${id}: the description is whole and consistent`, () => {
     assert.equal(task.id, id);
@@ -98,7 +115,7 @@ for (const [id, task] of Object.entries(tasks)) {
     }
     assert.equal(offset, dim);
     assert.equal(model.stateLayout[0]?.name, 'step');
-    assert.ok(model.stages.length >= 2 && model.stages.length <= 5);
+    assert.ok(model.stages.length >= 2 && model.stages.length <= 12);
     assert.equal(new Set(model.stages.map((stage) => stage.id)).size, model.stages.length);
     assert.deepEqual(
       model.rewardTerms.filter((term) => term.kind === 'sparse').map((term) => term.id),
@@ -153,11 +170,11 @@ for (const [id, task] of Object.entries(tasks)) {
       assert.equal(a[0], 0);
       starts.add(hashNumbers(a));
     }
-    assert.equal(starts.size, 100);
+    assert.ok(starts.size >= (promise.starts ?? 100), `${starts.size} different starts`);
   });
 
-  test(`${id}: the expert succeeds on at least 95 % of 200 seeds with actions in range and rising progress`, () => {
-    const count = 200;
+  test(`${id}: the expert succeeds on at least 95 % of 500 seeds with actions in range and rising progress`, () => {
+    const count = expertSeeds;
     const batch = createBatch(fixed, count);
     const actions = new Float64Array(count * actionDim);
     const best = new Float64Array(count);
@@ -179,8 +196,12 @@ for (const [id, task] of Object.entries(tasks)) {
     let successes = 0;
     for (let w = 0; w < count; w++) if (model.success(batch.states, w * dim)) successes++;
     assert.ok(successes >= 0.95 * count, `${successes} of ${count}`);
-    assert.ok(worstDrop < 0.08, `progress fell by ${worstDrop}`);
-    assert.equal(stagesSeen.size, model.stages.length, 'the expert passes through every stage');
+    assert.ok(worstDrop < (promise.drop ?? 0.08), `progress fell by ${worstDrop}`);
+    assert.deepEqual(
+      model.stages.map((stage) => stage.id).filter((_, k) => !stagesSeen.has(k)),
+      promise.skipped ?? [],
+      'the expert passes through every stage',
+    );
   });
 
   test(`${id}: the expert copes with noise of 0.4 on its actions, a random policy does not succeed`, () => {
@@ -201,9 +222,9 @@ for (const [id, task] of Object.entries(tasks)) {
       return successes / count;
     };
     const noisy = rate(0.4);
-    assert.ok(noisy >= 0.8, `noisy expert: ${noisy}`);
+    assert.ok(noisy >= (promise.noisy ?? 0.8), `noisy expert: ${noisy}`);
     const blind = rate('random');
-    assert.ok(blind < 0.05, `random policy: ${blind}`);
+    assert.ok(blind <= (promise.blind ?? 0.05), `random policy: ${blind}`);
   });
 
   test(`${id}: the expert finds its way from states that random actions led to`, () => {
@@ -226,8 +247,7 @@ for (const [id, task] of Object.entries(tasks)) {
     }
     let successes = 0;
     for (let w = 0; w < count; w++) if (model.success(batch.states, w * dim)) successes++;
-    // Some of the poles are past saving by then.
-    assert.ok(successes >= (id === 'cartpole' ? 0.75 : 0.9) * count, `${successes} of ${count}`);
+    assert.ok(successes >= (promise.recovers ?? 0.9) * count, `${successes} of ${count}`);
   });
 
   test(`${id}: a state saved in mid-episode goes on bit for bit, also in another batch`, () => {
@@ -305,7 +325,7 @@ for (const [id, task] of Object.entries(tasks)) {
       expertActions(batch, actions, 0.5, () => random.uniform());
       batch.step(actions);
     }
-    assert.equal(hashNumbers(batch.states), golden[id as keyof typeof tasks]);
+    assert.equal(hashNumbers(batch.states), promise.golden);
   });
 
   test(`${id}: with a fixed horizon nothing terminates and truncation comes exactly at the horizon`, () => {
@@ -324,7 +344,7 @@ for (const [id, task] of Object.entries(tasks)) {
 
   if (!isTwin)
     test(`${id}: without a fixed horizon lasting success terminates, and termination is not truncation`, () => {
-      const open = modelOf(task, { fixedHorizon: false });
+      const open = modelOf(task, { ...promise.settings, fixedHorizon: false });
       const batch = createBatch(open, 1);
       const actions = new Float64Array(actionDim);
       let good = 0;
@@ -338,24 +358,21 @@ for (const [id, task] of Object.entries(tasks)) {
         assert.equal(batch.truncated[0], 0);
       }
       // A random walk gets nowhere: there only the clock ends the episode.
-      const lost = createBatch(modelOf(task, { fixedHorizon: false, horizon: 7 }), 1);
+      const lost = createBatch(modelOf(task, { ...promise.settings, fixedHorizon: false, horizon: 7 }), 1);
       for (let i = 0; i < 7; i++) lost.step(new Float64Array(actionDim));
       assert.deepEqual([lost.terminated[0], lost.truncated[0]], [0, 1]);
     });
 
-  if (!isTwin)
+  if (promise.impossible)
     test(`${id}: impossible settings are refused by name`, () => {
-      assert.throws(
-        () => modelOf(task, { goalDistanceMin: 0.2, goalDistanceMax: 0.15, goalRadius: 0.01 }),
-        (error: Error) =>
-          error instanceof RangeError &&
-          error.message.includes(id) &&
-          error.message.includes('goalDistanceMin is 0.2, wanted at most goalDistanceMax (0.15)'),
-      );
-      assert.throws(
-        () => modelOf(task, { goalRadius: 0.2 }),
-        /goalRadius is 0.2, wanted less than goalDistanceMin/,
-      );
+      for (const [settings, message] of promise.impossible!) {
+        assert.throws(
+          () => modelOf(task, settings),
+          (error: Error) =>
+            error instanceof RangeError && error.message.includes(id) && message.test(error.message),
+          JSON.stringify(settings),
+        );
+      }
     });
 
   test(`${id}: rewards, stage, progress and expert leave the state alone and ignore the time`, () => {
@@ -380,6 +397,7 @@ for (const [id, task] of Object.entries(tasks)) {
     };
     const first = seen();
     assert.deepEqual(row, before);
+    if (promise.timed) return;
     row[0] = 55;
     assert.deepEqual(seen(), first);
   });

@@ -1,0 +1,20 @@
+/** No task of the registry is left out of the contract tests. */
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { tasks } from '../../../sim/tasks/index.ts';
+
+test('every registered task is checked by the test file of its family, and has a page', () => {
+  const here = import.meta.dirname;
+  const checked = readdirSync(here)
+    .filter((file) => file.endsWith('.test.ts'))
+    .flatMap((file) => [...readFileSync(`${here}/${file}`, 'utf8').matchAll(/checkTask\('([\w-]+)'/g)])
+    .map((match) => match[1]!);
+  assert.deepEqual(checked.sort(), Object.keys(tasks).sort());
+  const pages = readdirSync(`${here}/../../../docs/tasks`);
+  assert.deepEqual(
+    Object.keys(tasks).filter((id) => !pages.includes(`${id}.md`)),
+    [],
+  );
+});
