@@ -1,0 +1,307 @@
+/**
+ * A mobile base: a disc on two driven wheels with a lidar on top. Kinematics of a differential drive with limited wheel
+ * acceleration, semi-implicit (speeds first, then the pose with the new speeds):
+ *    v = (r + l) / 2,  w = (r - l) / (2 b)      l, r rim speeds of the wheels, b half the track
+ *    pose: turn by w dt, move by v dt along the mean of the headings before and after
+ * Contact is inelastic and without friction: the disc is pushed out along the normal, and the forward speed loses what
+ * the push took from it, so that a blocked base stalls and a glancing one slides along.
+ *
+ * The yaw is kept as cos and sin. All functions take where the base's six numbers begin in a state row.
+ */
+
+import { discInBox, discInDisc, rayBox, rayDisc } from '../engine/flat.ts';
+import { clamp, cos, sin } from '../engine/math.ts';
+import type { Body } from '../env.ts';
+
+/** Metres, m/s, m/s2. */
+export interface BaseSpec {
+  readonly radius: number;
+  /** Half the distance between the wheels. */
+  readonly halfTrack: number;
+  /** Of a wheel's rim. */
+  readonly topSpeed: number;
+  /** Of a wheel's rim. */
+  readonly acceleration: number;
+}
+
+export const base: BaseSpec = { radius: 0.16, halfTrack: 0.13, topSpeed: 1, acceleration: 3 };
+
+/** Offsets of the base's numbers from its first. */
+export const baseRow = { pos: 0, heading: 2, wheels: 4, size: 6 } as const;
+
+/** For the layout of a state row; all of the row's base in this order. */
+export const baseFields = [
+  ['basePos', 2, 'm'],
+  ['baseYaw', 2, 'cos, sin'],
+  ['wheelSpeed', 2, 'm/s'],
+] as const;
+
+/** Fastest turn on the spot, rad/s. */
+export const topTurn = (spec: BaseSpec): number => spec.topSpeed / spec.halfTrack;
+
+/**
+ * A disc that moves less than its radius in a physics step cannot pass a wall, however thin.
+ * @throws RangeError when it could.
+ */
+export function wantNoTunnelling(spec: BaseSpec, dt: number, most = 1): void {
+  const step = spec.topSpeed * most * dt;
+  if (!(step < spec.radius)) {
+    throw new RangeError(
+      `Base: moves ${step} m in a physics step, wanted less than its radius (${spec.radius} m)`,
+    );
+  }
+}
+
+export function placeBase(state: Float64Array, at: number, x: number, y: number, yaw: number): void {
+  state[at] = x;
+  state[at + 1] = y;
+  state[at + 2] = cos(yaw);
+  state[at + 3] = sin(yaw);
+  state[at + 4] = 0;
+  state[at + 5] = 0;
+}
+
+/**
+ * One physics step without obstacles.
+ * @param left share of the top speed wanted of the left wheel; `right` likewise. Gains of the wheels are the caller's.
+ * @param grip share of the acceleration that the floor lets through.
+ */
+export function driveBase(
+  state: Float64Array,
+  at: number,
+  left: number,
+  right: number,
+  spec: BaseSpec,
+  dt: number,
+  grip = 1,
+): void {
+  const most = spec.acceleration * grip * dt;
+  const l0 = state[at + 4]!;
+  const r0 = state[at + 5]!;
+  const l = l0 + clamp(left * spec.topSpeed - l0, -most, most);
+  const r = r0 + clamp(right * spec.topSpeed - r0, -most, most);
+  const half = ((r - l) / (2 * spec.halfTrack)) * dt * 0.5;
+  const forward = 0.5 * (l + r) * dt;
+  const c = cos(half);
+  const s = sin(half);
+  const c0 = state[at + 2]!;
+  const s0 = state[at + 3]!;
+  const cMid = c0 * c - s0 * s;
+  const sMid = s0 * c + c0 * s;
+  const c1 = cMid * c - sMid * s;
+  const s1 = sMid * c + cMid * s;
+  // One Newton step of 1 / sqrt keeps the heading's length at 1 whatever rounding does.
+  const scale = 1.5 - 0.5 * (c1 * c1 + s1 * s1);
+  state[at]! += forward * cMid;
+  state[at + 1]! += forward * sMid;
+  state[at + 2] = scale * c1;
+  state[at + 3] = scale * s1;
+  state[at + 4] = l;
+  state[at + 5] = r;
+}
+
+/** Moves the base by a push (m) and takes from its forward speed what the push took from its way. */
+export function pushBase(state: Float64Array, at: number, px: number, py: number, dt: number): void {
+  state[at]! += px;
+  state[at + 1]! += py;
+  const l = state[at + 4]!;
+  const r = state[at + 5]!;
+  const v = 0.5 * (l + r);
+  const taken = (px * state[at + 2]! + py * state[at + 3]!) / dt;
+  // Only a push against the motion slows it, and at most to a stop.
+  const change = v > 0 ? clamp(taken, -v, 0) : clamp(taken, 0, -v);
+  state[at + 4] = l + change;
+  state[at + 5] = r + change;
+}
+
+/** What stands in the way: boxes `cx cy hx hy` each, discs `cx cy radius` each; only the first ones count. */
+export interface Obstacles {
+  readonly boxes: Float64Array;
+  boxCount: number;
+  readonly discs: Float64Array;
+  discCount: number;
+}
+
+const normal = new Float64Array(2);
+/** Pushes out of one thing may lead into the next; corners of two walls need one pass, wedges some more. */
+const passes = 4;
+
+/** Pushes the base out of everything it is in. @returns whether it touched anything */
+export function collideBase(
+  state: Float64Array,
+  at: number,
+  radius: number,
+  obstacles: Obstacles,
+  dt: number,
+): boolean {
+  const { boxes, boxCount, discs, discCount } = obstacles;
+  let touched = false;
+  for (let pass = 0; pass < passes; pass++) {
+    let pushed = false;
+    for (let i = 0; i < 4 * boxCount; i += 4) {
+      const x = state[at]!;
+      const y = state[at + 1]!;
+      const depth = discInBox(x, y, radius, boxes[i]!, boxes[i + 1]!, boxes[i + 2]!, boxes[i + 3]!, normal);
+      if (depth > 0) {
+        pushBase(state, at, depth * normal[0]!, depth * normal[1]!, dt);
+        pushed = true;
+      }
+    }
+    for (let i = 0; i < 3 * discCount; i += 3) {
+      const x = state[at]!;
+      const y = state[at + 1]!;
+      const depth = discInDisc(x, y, radius, discs[i]!, discs[i + 1]!, discs[i + 2]!, normal);
+      if (depth > 0) {
+        pushBase(state, at, depth * normal[0]!, depth * normal[1]!, dt);
+        pushed = true;
+      }
+    }
+    if (!pushed) break;
+    touched = true;
+  }
+  return touched;
+}
+
+/** Directions of a lidar's rays relative to the heading, counter-clockwise from straight ahead: cos and sin of each. */
+export function lidarRays(count: number): Float64Array {
+  const rays = new Float64Array(2 * count);
+  for (let i = 0; i < count; i++) {
+    rays[2 * i] = cos((2 * Math.PI * i) / count);
+    rays[2 * i + 1] = sin((2 * Math.PI * i) / count);
+  }
+  return rays;
+}
+
+/** Distances in metres from the base's middle to the first obstacle along each ray, at most `range`. out: [rays] */
+export function lidar(
+  state: Float64Array,
+  at: number,
+  rays: Float64Array,
+  range: number,
+  obstacles: Obstacles,
+  out: Float64Array,
+  outAt: number,
+): void {
+  const { boxes, boxCount, discs, discCount } = obstacles;
+  const x = state[at]!;
+  const y = state[at + 1]!;
+  const c = state[at + 2]!;
+  const s = state[at + 3]!;
+  for (let k = 0; k < rays.length; k += 2) {
+    const dx = c * rays[k]! - s * rays[k + 1]!;
+    const dy = s * rays[k]! + c * rays[k + 1]!;
+    let nearest = range;
+    for (let i = 0; i < 4 * boxCount; i += 4) {
+      const t = rayBox(x, y, dx, dy, boxes[i]!, boxes[i + 1]!, boxes[i + 2]!, boxes[i + 3]!);
+      if (t < nearest) nearest = t;
+    }
+    for (let i = 0; i < 3 * discCount; i += 3) {
+      const t = rayDisc(x, y, dx, dy, discs[i]!, discs[i + 1]!, discs[i + 2]!);
+      if (t < nearest) nearest = t;
+    }
+    out[outAt + k / 2] = nearest;
+  }
+}
+
+/**
+ * Wheel commands that drive to a point: turn on the spot towards it, then go, correcting on the way.
+ * @param stops brake so as to stand there; else pass through.
+ */
+export function steerBase(
+  state: Float64Array,
+  at: number,
+  toX: number,
+  toY: number,
+  stops: boolean,
+  spec: BaseSpec,
+  out: Float64Array,
+  outAt: number,
+): void {
+  const x = toX - state[at]!;
+  const y = toY - state[at + 1]!;
+  const distance = Math.sqrt(x * x + y * y);
+  if (distance < 0.02) {
+    out[outAt] = 0;
+    out[outAt + 1] = 0;
+    return;
+  }
+  const ahead = (x * state[at + 2]! + y * state[at + 3]!) / distance;
+  const aside = (y * state[at + 2]! - x * state[at + 3]!) / distance;
+  // 2 tan(a / 2): the angle where it is small, more than it where it is large.
+  const angle = ahead > -0.98 ? (2 * aside) / (1 + ahead) : aside < 0 ? -4 : 4;
+  const turn = clamp((4 * angle) / topTurn(spec), -0.9, 0.9);
+  // Half of the braking that the wheels could do, because they also turn.
+  const fastest = stops ? Math.min(1, Math.sqrt(spec.acceleration * distance) / spec.topSpeed) : 1;
+  const forward = ahead > 0.7 ? Math.min(fastest * ahead * ahead, 1 - Math.abs(turn)) : 0;
+  out[outAt] = forward - turn;
+  out[outAt + 1] = forward + turn;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Drawing
+
+const wheelRadius = 0.05;
+const wheelWidth = 0.03;
+const chassis = { height: 0.08, z: 0.07 };
+const tower = { radius: 0.045, height: 0.05 };
+const deckZ = chassis.z + chassis.height / 2;
+const noseLength = 0.07;
+
+/** In the order in which `writeBase` writes their poses. @param prefix of the names, where there is more than one base */
+export function baseBodies(spec: BaseSpec = base, prefix = ''): readonly Body[] {
+  const wheel = { type: 'cylinder', radius: wheelRadius, length: wheelWidth } as const;
+  return [
+    {
+      name: `${prefix}chassis`,
+      shape: { type: 'cylinder', radius: spec.radius, length: chassis.height },
+      role: 'agent',
+    },
+    { name: `${prefix}wheelLeft`, shape: wheel, role: 'wheel' },
+    { name: `${prefix}wheelRight`, shape: wheel, role: 'wheel' },
+    {
+      name: `${prefix}lidar`,
+      shape: { type: 'cylinder', radius: tower.radius, length: tower.height },
+      role: 'joint',
+    },
+    { name: `${prefix}nose`, shape: { type: 'box', size: [noseLength, 0.035, 0.02] }, role: 'link' },
+  ];
+}
+
+/** Poses of the five bodies of a base that stands at (x, y) on the floor and looks along (c, s). out: [5 * 7] */
+export function writeBase(
+  x: number,
+  y: number,
+  c: number,
+  s: number,
+  spec: BaseSpec,
+  out: Float32Array,
+  outAt: number,
+): void {
+  // Half of the yaw, the root with w >= 0.
+  const halfCos = Math.sqrt(Math.max(0, (1 + c) / 2));
+  const halfSin = (s < 0 ? -1 : 1) * Math.sqrt(Math.max(0, (1 - c) / 2));
+  // Wheels sit half in the chassis, as on vacuum robots.
+  const wheelY = spec.halfTrack;
+  const noseX = spec.radius - noseLength / 2;
+  for (let i = 0; i < 5; i++) {
+    const p = outAt + 7 * i;
+    const along = i === 4 ? noseX : 0;
+    const left = i === 1 ? wheelY : i === 2 ? -wheelY : 0;
+    out[p] = x + c * along - s * left;
+    out[p + 1] = y + s * along + c * left;
+    out[p + 2] =
+      i === 0 ? chassis.z : i === 3 ? deckZ + tower.height / 2 : i === 4 ? deckZ + 0.01 : wheelRadius;
+    if (i === 1 || i === 2) {
+      // A quarter turn about x lays the axle along y, then the yaw.
+      out[p + 3] = Math.SQRT1_2 * halfCos;
+      out[p + 4] = Math.SQRT1_2 * halfSin;
+      out[p + 5] = Math.SQRT1_2 * halfSin;
+      out[p + 6] = Math.SQRT1_2 * halfCos;
+    } else {
+      out[p + 3] = 0;
+      out[p + 4] = 0;
+      out[p + 5] = halfSin;
+      out[p + 6] = halfCos;
+    }
+  }
+}
