@@ -7,94 +7,202 @@
 export const clamp = (value: number, low: number, high: number): number =>
   value < low ? low : value > high ? high : value;
 
+// ---------------------------------------------------------------------------------------------------------------------
+// exp and log. Reductions and minimax coefficients are those of FDLIBM (Sun Microsystems, 1993), errors below 1 ulp.
+
 const ln2High = 0.6931471803691238;
 const ln2Low = 1.9082149292705877e-10;
-const halfPiHigh = 1.5707963267341256;
-const halfPiLow = 6.077100506506192e-11;
 
-/** 2^k for integer k in [-1074, 1023], exact. */
+const scratch = new Float64Array(1);
+const words = new Uint32Array(scratch.buffer);
+scratch[0] = 1;
+/** Where the sign and the exponent of the scratch number are: the high word of 1.0 is 0x3ff00000, the low one 0. */
+const high = words[0] === 0 ? 1 : 0;
+const low = 1 - high;
+
+/** 2^k for whole k in [-1022, 1023], exact. */
 function power2(k: number): number {
-  let base = k < 0 ? 0.5 : 2;
-  let result = 1;
-  for (let n = k < 0 ? -k : k; n > 0; n = Math.floor(n / 2)) {
-    if (n % 2 === 1) result *= base;
-    base *= base;
-  }
-  return result;
+  words[high] = (k + 1023) << 20;
+  words[low] = 0;
+  return scratch[0]!;
 }
 
-/** e^x = 2^k e^r with |r| <= ln(2)/2; e^r by its Taylor sum. */
+/**
+ * e^x = 2^k e^r with r = x - k ln 2 in two words, |r| <= ln(2) / 2. With the even function
+ * R(r) = r (e^r + 1) / (e^r - 1) = 2 + P1 r^2 + P2 r^4 + ... and c = r - (R - 2):  e^r = 1 + r + r c / (2 - c).
+ */
 export function exp(x: number): number {
   if (Number.isNaN(x)) return x;
-  if (x > 709.78) return Number.POSITIVE_INFINITY;
-  if (x < -745.13) return 0;
-  const k = Math.floor(x / Math.LN2 + 0.5);
-  const r = x - k * ln2High - k * ln2Low;
-  // Horner form of sum r^n / n!; r^15 / 15! < 1e-19.
-  let sum = 1;
-  for (let n = 14; n >= 1; n--) sum = 1 + (r / n) * sum;
-  // Split so that results near the subnormals do not vanish through 2^k = 0.
-  const half = Math.trunc(k / 2);
-  return sum * power2(half) * power2(k - half);
+  if (x > 709.782712893384) return Number.POSITIVE_INFINITY;
+  if (x < -745.1332191019411) return 0;
+  const k = Math.floor(x * Math.LOG2E + 0.5);
+  const head = x - k * ln2High;
+  const tail = k * ln2Low;
+  const r = head - tail;
+  const r2 = r * r;
+  const c =
+    r -
+    r2 *
+      (0.16666666666666602 +
+        r2 *
+          (-0.0027777777777015593 +
+            r2 * (0.00006613756321437934 + r2 * (-0.0000016533902205465252 + r2 * 4.1381367970572385e-8))));
+  const value = 1 - (tail - (r * c) / (2 - c) - head);
+  if (k >= -1021 && k <= 1023) return value * power2(k);
+  // In two factors, so that the largest numbers and the subnormals come out.
+  return k > 0 ? value * 2 * power2(1023) : value * power2(k + 1000) * power2(-1000);
 }
 
-/** ln x = k ln 2 + ln m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh((m - 1) / (m + 1)). */
+/**
+ * ln x = k ln 2 + ln(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)). With s = f / (2 + f):
+ * ln(1 + f) = 2 artanh s = f - s (f - R(s^2)), or f - (f^2/2 - s (f^2/2 + R)) where that rounds better.
+ */
 export function log(x: number): number {
   if (Number.isNaN(x) || x < 0) return Number.NaN;
   if (x === 0) return Number.NEGATIVE_INFINITY;
   if (x === Number.POSITIVE_INFINITY) return x;
-  let m = x;
   let k = 0;
-  while (m >= Math.SQRT2) {
-    m /= 2;
-    k++;
+  // Subnormal numbers are lifted first.
+  scratch[0] = x < 2.2250738585072014e-308 ? x * 18014398509481984 : x;
+  if (x < 2.2250738585072014e-308) k -= 54;
+  const word = words[high]!;
+  const mantissa = word & 0xfffff;
+  // 1 where the mantissa is above sqrt(2), to the 20 bits of the high word.
+  const upper = (mantissa + 0x95f64) & 0x100000;
+  k += (word >> 20) - 1023 + (upper >> 20);
+  words[high] = mantissa | (upper ^ 0x3ff00000);
+  const f = scratch[0]! - 1;
+  const s = f / (2 + f);
+  const z = s * s;
+  const w = z * z;
+  const odd =
+    z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
+  const even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373));
+  const sum = even + odd;
+  if (mantissa > 0x6147a && mantissa < 0x6b851) {
+    const half = 0.5 * f * f;
+    return k * ln2High - (half - (s * (half + sum) + k * ln2Low) - f);
   }
-  while (m < Math.SQRT1_2) {
-    m *= 2;
-    k--;
+  return k * ln2High - (s * (f - sum) - k * ln2Low - f);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// sin and cos, likewise. Node's Math.sin and Math.cos have the same bits (but for results below 1e-8), and the C library
+// behind NumPy nearly always, so that the twins of Gymnasium follow it to 1e-9 and better
+
+// Thresholds have their low word zero: FDLIBM compares high words.
+/** Just above pi/4. */
+const noReduction = 0.7853984832763672;
+const pi34 = 2.3561935424804688;
+const largest = 1647099;
+/** pi/2 in pieces of 33 bits; `t`: what is left below each. */
+const halfPi1 = 1.5707963267341256;
+const halfPi1t = 6.077100506506192e-11;
+const halfPi2 = 6.077100506303966e-11;
+const halfPi2t = 2.0222662487959506e-21;
+const halfPi3 = 2.0222662487111665e-21;
+const halfPi3t = 8.4784276603689e-32;
+
+/** What `reduce` leaves: x - quadrant pi/2 in two words. */
+let rest = 0;
+let restTail = 0;
+
+function highWord(x: number): number {
+  scratch[0] = x;
+  return words[high]!;
+}
+
+/** Sets `rest` and `restTail`, |rest| <= pi/4, for |x| > pi/4; returns the number of quarter turns taken off. */
+function reduce(x: number): number {
+  const size = Math.abs(x);
+  const turns = size < pi34 ? 1 : Math.floor(size * 0.6366197723675814 + 0.5);
+  let r = size - turns * halfPi1;
+  let w = turns * halfPi1t;
+  let y = r - w;
+  // Where most bits cancel, the next pieces of pi/2 count.
+  if (Math.abs(y) < size * 3.0517578125e-5) {
+    const word = highWord(size);
+    const exponent = word >> 20;
+    const isNear = turns >= 32 || word === highWord(turns * 1.5707963267948966);
+    if (isNear && (turns === 1 || exponent - ((highWord(y) >> 20) & 0x7ff) > 16)) {
+      let t = r;
+      w = turns * halfPi2;
+      r = t - w;
+      w = turns * halfPi2t - (t - r - w);
+      y = r - w;
+      if (exponent - ((highWord(y) >> 20) & 0x7ff) > 49) {
+        t = r;
+        w = turns * halfPi3;
+        r = t - w;
+        w = turns * halfPi3t - (t - r - w);
+        y = r - w;
+      }
+    }
   }
-  const s = (m - 1) / (m + 1);
-  const s2 = s * s;
-  // s2 <= 0.0295: twelve terms leave less than 1e-19.
-  let sum = 1 / 25;
-  for (let n = 23; n >= 1; n -= 2) sum = 1 / n + s2 * sum;
-  return k * ln2High + (k * ln2Low + 2 * s * sum);
+  const tail = r - y - w;
+  rest = x < 0 ? -y : y;
+  restTail = x < 0 ? -tail : tail;
+  return x < 0 ? -turns : turns;
 }
 
-/** sin and cos of the reduced angle r, |r| <= pi/4, by Taylor sums. */
-function sinReduced(r: number): number {
-  const r2 = r * r;
-  let sum = 1;
-  for (let n = 18; n >= 2; n -= 2) sum = 1 - (r2 / (n * (n + 1))) * sum;
-  return r * sum;
+const s1 = -0.16666666666666632;
+
+/** r^-5 (sin r - r + r^3 / 6) in z = r^2. */
+const sinSum = (z: number): number =>
+  0.00833333333332249 +
+  z *
+    (-0.0001984126982985795 +
+      z * (0.0000027557313707070068 + z * (-2.5050760253406863e-8 + z * 1.58969099521155e-10)));
+
+/** sin(r + tail) for |r| <= pi/4. */
+function sinOf(r: number, tail: number): number {
+  const z = r * r;
+  const v = z * r;
+  return r - (z * (0.5 * tail - v * sinSum(z)) - tail - v * s1);
 }
 
-function cosReduced(r: number): number {
-  const r2 = r * r;
-  let sum = 1;
-  for (let n = 17; n >= 1; n -= 2) sum = 1 - (r2 / (n * (n + 1))) * sum;
-  return sum;
+/** cos(r + tail) for |r| <= pi/4. */
+function cosOf(r: number, tail: number): number {
+  const z = r * r;
+  const sum =
+    z *
+    (0.0416666666666666 +
+      z *
+        (-0.001388888888887411 +
+          z *
+            (0.00002480158728947673 +
+              z * (-2.7557314351390663e-7 + z * (2.087572321298175e-9 + z * -1.1359647557788195e-11)))));
+  const size = Math.abs(r);
+  if (size < 0.2999999523162842) return 1 - (0.5 * z - (z * sum - r * tail));
+  // 1 - z/2 loses bits here: a quarter of |r| with a short mantissa is taken off exactly first.
+  const grain = size < 0.5 ? 16777216 : 8388608;
+  const q = size > 0.7812504768371582 ? 0.28125 : Math.floor((size / 4) * grain) / grain;
+  return 1 - q - (0.5 * z - q - (z * sum - r * tail));
 }
 
-/** For |x| up to about 1e6 (the reduction keeps two words of pi/2). */
+/** Within 1 ulp for |x| up to 1.6 million, NaN beyond. */
 export function sin(x: number): number {
-  const k = Math.floor(x / 1.5707963267948966 + 0.5);
-  const r = x - k * halfPiHigh - k * halfPiLow;
-  const quadrant = k - 4 * Math.floor(k / 4);
-  if (quadrant === 0) return sinReduced(r);
-  if (quadrant === 1) return cosReduced(r);
-  if (quadrant === 2) return -sinReduced(r);
-  return -cosReduced(r);
+  if (Math.abs(x) < noReduction) {
+    const z = x * x;
+    return x + z * x * (s1 + z * sinSum(z));
+  }
+  if (!(Math.abs(x) < largest)) return Number.NaN;
+  const quadrant = reduce(x) & 3;
+  if (quadrant === 0) return sinOf(rest, restTail);
+  if (quadrant === 1) return cosOf(rest, restTail);
+  if (quadrant === 2) return -sinOf(rest, restTail);
+  return -cosOf(rest, restTail);
 }
 
+/** Within 1 ulp for |x| up to 1.6 million, NaN beyond. */
 export function cos(x: number): number {
-  const k = Math.floor(x / 1.5707963267948966 + 0.5);
-  const r = x - k * halfPiHigh - k * halfPiLow;
-  const quadrant = k - 4 * Math.floor(k / 4);
-  if (quadrant === 0) return cosReduced(r);
-  if (quadrant === 1) return -sinReduced(r);
-  if (quadrant === 2) return -cosReduced(r);
-  return sinReduced(r);
+  if (Math.abs(x) < noReduction) return cosOf(x, 0);
+  if (!(Math.abs(x) < largest)) return Number.NaN;
+  const quadrant = reduce(x) & 3;
+  if (quadrant === 0) return cosOf(rest, restTail);
+  if (quadrant === 1) return -sinOf(rest, restTail);
+  if (quadrant === 2) return -cosOf(rest, restTail);
+  return sinOf(rest, restTail);
 }
 
 export function tanh(x: number): number {

@@ -3,8 +3,8 @@
  * book, as in Gymnasium's Acrobot-v1.
  */
 
-import { clamp } from '../engine/math.ts';
-import { box, classicTask, cos, floor, floorZ, options, put, sin, vectorAt } from './classic.ts';
+import { clamp, cos, sin } from '../engine/math.ts';
+import { box, classicTask, floor, floorZ, options, put, vectorAt } from './classic.ts';
 
 // Row: step, theta1 (from hanging down), theta2 (relative to link 1), their speeds, then the best height share.
 const theta1 = vectorAt;

@@ -1,6 +1,7 @@
 /** Balance a pole on a cart by pushing it left or right: Barto, Sutton & Anderson 1983, as in Gymnasium's CartPole-v1. */
 
-import { box, classicTask, cos, floor, floorZ, options, put, sin, vectorAt } from './classic.ts';
+import { cos, sin } from '../engine/math.ts';
+import { box, classicTask, floor, floorZ, options, put, vectorAt } from './classic.ts';
 
 // Row: step, x, xDot, theta, thetaDot (theta from upright towards +x), then steps survived.
 const x = vectorAt;

@@ -5,17 +5,11 @@
  * need to remember follows Gymnasium's vector in the state row.
  */
 
+import { cos, sin } from '../engine/math.ts';
 import { createRandom, type Random } from '../engine/random.ts';
 import type { ActionSpace, Body, BoxSpace, Stage, Task, TaskModel } from '../env.ts';
 import type { AnySettings, Fields, Settings } from '../fields.ts';
 import { layoutOf } from './parts.ts';
-
-/**
- * Here, unlike everywhere else in sim/, the platform's functions: V8 brings its own (fdlibm), which agree with the C
- * library behind NumPy to the bit far more often than the ones in engine/math.ts, and a balancing pole multiplies an
- * error in the last bit by e^40 in 500 steps. All but wild acrobots then equal Gymnasium to 1e-9 or better.
- */
-export const { sin, cos } = Math;
 
 /** First number of Gymnasium's vector in a state row. */
 export const vectorAt = 1;

@@ -1,8 +1,8 @@
 /** What both mountain cars share: the valley, how far up the right hill the car has been, the drawing. */
 
-import { clamp } from '../engine/math.ts';
+import { clamp, cos, sin } from '../engine/math.ts';
 import type { Body, BoxSpace } from '../env.ts';
-import { box, cos, floor, floorZ, put, sin, vectorAt } from './classic.ts';
+import { box, floor, floorZ, put, vectorAt } from './classic.ts';
 
 // Row: step, position, velocity (a step), then the best share of the way to the goal.
 export const position = vectorAt;

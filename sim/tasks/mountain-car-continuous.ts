@@ -8,8 +8,8 @@
  * actions of Gymnasium's own action space; other actions and start states take NumPy's float64 path.
  */
 
-import { clamp } from '../engine/math.ts';
-import { classicTask, cos, isSingle } from './classic.ts';
+import { clamp, cos } from '../engine/math.ts';
+import { classicTask, isSingle } from './classic.ts';
 import {
   best,
   gravity,

@@ -1,7 +1,7 @@
 /** Drive an underpowered car out of a valley, three pushes: Moore 1990, as in Gymnasium's MountainCar-v0. */
 
-import { clamp } from '../engine/math.ts';
-import { classicTask, cos, options } from './classic.ts';
+import { clamp, cos } from '../engine/math.ts';
+import { classicTask, options } from './classic.ts';
 import {
   best,
   gravity,

@@ -1,7 +1,7 @@
 /** Swing a pendulum up with a motor too weak to lift it, and keep it there: Gymnasium's Pendulum-v1. */
 
-import { clamp } from '../engine/math.ts';
-import { box, classicTask, cos, floor, floorZ, isSingle, put, sin, vectorAt } from './classic.ts';
+import { clamp, cos, sin } from '../engine/math.ts';
+import { box, classicTask, floor, floorZ, isSingle, put, vectorAt } from './classic.ts';
 
 // Row: step, theta (from upright, anticlockwise, not wrapped), thetaDot, then best height share and steps held upright.
 const theta = vectorAt;

@@ -204,7 +204,7 @@ function create(anySettings: AnySettings): TaskModel {
 
   return {
     id: 'pick-place',
-    version: 1,
+    version: 2,
     settings,
     controlDt,
     substeps,
@@ -366,7 +366,7 @@ export const pickPlace: Task = {
   id: 'pick-place',
   title: 'Pick and place',
   summary: 'Grasp a block and bring it to a goal on the table or in the air.',
-  version: 1,
+  version: 2,
   fields,
   create,
 };

@@ -196,7 +196,7 @@ function create(anySettings: AnySettings): TaskModel {
 
   return {
     id: 'push',
-    version: 1,
+    version: 2,
     settings,
     controlDt,
     substeps,
@@ -329,7 +329,7 @@ export const push: Task = {
   id: 'push',
   title: 'Push',
   summary: 'Push a block over the table to a goal with closed fingers.',
-  version: 1,
+  version: 2,
   fields,
   create,
 };

@@ -11,5 +11,5 @@ const goalAway: TaskPromise['impossible'] = [
 ];
 
 checkTask('reach', { golden: 'a2daab35895aeb24', impossible: goalAway });
-checkTask('push', { golden: 'b354041ad1d9814a', impossible: goalAway });
-checkTask('pick-place', { golden: '58a8c806c895d113', impossible: goalAway });
+checkTask('push', { golden: '051f1bfdf51eff00', impossible: goalAway });
+checkTask('pick-place', { golden: 'bf668220b59482e9', impossible: goalAway });
