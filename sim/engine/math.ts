@@ -88,13 +88,16 @@ export function log(x: number): number {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // sin and cos, likewise. Node's Math.sin and Math.cos have the same bits (but for results below 1e-8), and the C library
-// behind NumPy nearly always, so that the twins of Gymnasium follow it to 1e-9 and better
+// behind NumPy nearly always, so that the twins of Gymnasium follow it to 1e-9 and better.
+// Small angles are short functions of their own: V8 inlines those, while a number that crosses a call is boxed.
 
 // Thresholds have their low word zero: FDLIBM compares high words.
 /** Just above pi/4. */
-const noReduction = 0.7853984832763672;
-const pi34 = 2.3561935424804688;
+const eighthTurn = 0.7853984832763672;
+const threeEighths = 2.3561935424804688;
 const largest = 1647099;
+const cosPlain = 0.2999999523162842;
+const cosQuarter = 0.7812504768371582;
 /** pi/2 in pieces of 33 bits; `t`: what is left below each. */
 const halfPi1 = 1.5707963267341256;
 const halfPi1t = 6.077100506506192e-11;
@@ -103,106 +106,111 @@ const halfPi2t = 2.0222662487959506e-21;
 const halfPi3 = 2.0222662487111665e-21;
 const halfPi3t = 8.4784276603689e-32;
 
-/** What `reduce` leaves: x - quadrant pi/2 in two words. */
-let rest = 0;
-let restTail = 0;
+const s1 = -0.16666666666666632;
+const s2 = 0.00833333333332249;
+const s3 = -0.0001984126982985795;
+const s4 = 0.0000027557313707070068;
+const s5 = -2.5050760253406863e-8;
+const s6 = 1.58969099521155e-10;
+const c1 = 0.0416666666666666;
+const c2 = -0.001388888888887411;
+const c3 = 0.00002480158728947673;
+const c4 = -2.7557314351390663e-7;
+const c5 = 2.087572321298175e-9;
+const c6 = -1.1359647557788195e-11;
+
+/** Within 1 ulp for |x| up to 1.6 million, NaN beyond. */
+export function sin(x: number): number {
+  if (!(Math.abs(x) < eighthTurn)) return turned(x, 0);
+  const z = x * x;
+  return x + z * x * (s1 + z * (s2 + z * (s3 + z * (s4 + z * (s5 + z * s6)))));
+}
+
+/** Within 1 ulp for |x| up to 1.6 million, NaN beyond. */
+export function cos(x: number): number {
+  if (!(Math.abs(x) < cosPlain)) return turned(x, 1);
+  const z = x * x;
+  return 1 - (0.5 * z - z * (z * (c1 + z * (c2 + z * (c3 + z * (c4 + z * (c5 + z * c6)))))));
+}
+
+/** sin(x + shift pi/2): takes whole quarter turns off, x = turns pi/2 + r + tail with |r| <= pi/4. */
+function turned(x: number, shift: number): number {
+  const size = Math.abs(x);
+  if (!(size < largest)) return Number.NaN;
+  let turns = 0;
+  let r = size;
+  let tail = 0;
+  if (size >= eighthTurn) {
+    turns = size < threeEighths ? 1 : Math.floor(size * 0.6366197723675814 + 0.5);
+    const head = size - turns * halfPi1;
+    const below = turns * halfPi1t;
+    r = head - below;
+    tail = head - r - below;
+    if (Math.abs(r) < size * 3.0517578125e-5) {
+      refine(size, turns, r, tail);
+      r = refined[0]!;
+      tail = refined[1]!;
+    }
+  }
+  if (x < 0) {
+    r = -r;
+    tail = -tail;
+    turns = -turns;
+  }
+  const quadrant = (turns + shift) & 3;
+  const value = (quadrant & 1) === 0 ? sinOf(r, tail) : cosOf(r, tail);
+  return quadrant >= 2 ? -value : value;
+}
+
+const refined = new Float64Array(2);
 
 function highWord(x: number): number {
   scratch[0] = x;
   return words[high]!;
 }
 
-/** Sets `rest` and `restTail`, |rest| <= pi/4, for |x| > pi/4; returns the number of quarter turns taken off. */
-function reduce(x: number): number {
-  const size = Math.abs(x);
-  const turns = size < pi34 ? 1 : Math.floor(size * 0.6366197723675814 + 0.5);
-  let r = size - turns * halfPi1;
-  let w = turns * halfPi1t;
+/** Where most bits cancel, the next pieces of pi/2 count: `refined` becomes r and its tail. */
+function refine(size: number, turns: number, first: number, firstTail: number): void {
+  refined[0] = first;
+  refined[1] = firstTail;
+  const word = highWord(size);
+  const exponent = word >> 20;
+  if (turns < 32 && word !== highWord(turns * 1.5707963267948966)) return;
+  if (turns !== 1 && exponent - ((highWord(first) >> 20) & 0x7ff) <= 16) return;
+  let t = size - turns * halfPi1;
+  let w = turns * halfPi2;
+  let r = t - w;
+  w = turns * halfPi2t - (t - r - w);
   let y = r - w;
-  // Where most bits cancel, the next pieces of pi/2 count.
-  if (Math.abs(y) < size * 3.0517578125e-5) {
-    const word = highWord(size);
-    const exponent = word >> 20;
-    const isNear = turns >= 32 || word === highWord(turns * 1.5707963267948966);
-    if (isNear && (turns === 1 || exponent - ((highWord(y) >> 20) & 0x7ff) > 16)) {
-      let t = r;
-      w = turns * halfPi2;
-      r = t - w;
-      w = turns * halfPi2t - (t - r - w);
-      y = r - w;
-      if (exponent - ((highWord(y) >> 20) & 0x7ff) > 49) {
-        t = r;
-        w = turns * halfPi3;
-        r = t - w;
-        w = turns * halfPi3t - (t - r - w);
-        y = r - w;
-      }
-    }
+  if (exponent - ((highWord(y) >> 20) & 0x7ff) > 49) {
+    t = r;
+    w = turns * halfPi3;
+    r = t - w;
+    w = turns * halfPi3t - (t - r - w);
+    y = r - w;
   }
-  const tail = r - y - w;
-  rest = x < 0 ? -y : y;
-  restTail = x < 0 ? -tail : tail;
-  return x < 0 ? -turns : turns;
+  refined[0] = y;
+  refined[1] = r - y - w;
 }
-
-const s1 = -0.16666666666666632;
-
-/** r^-5 (sin r - r + r^3 / 6) in z = r^2. */
-const sinSum = (z: number): number =>
-  0.00833333333332249 +
-  z *
-    (-0.0001984126982985795 +
-      z * (0.0000027557313707070068 + z * (-2.5050760253406863e-8 + z * 1.58969099521155e-10)));
 
 /** sin(r + tail) for |r| <= pi/4. */
 function sinOf(r: number, tail: number): number {
   const z = r * r;
   const v = z * r;
-  return r - (z * (0.5 * tail - v * sinSum(z)) - tail - v * s1);
+  const sum = s2 + z * (s3 + z * (s4 + z * (s5 + z * s6)));
+  return r - (z * (0.5 * tail - v * sum) - tail - v * s1);
 }
 
 /** cos(r + tail) for |r| <= pi/4. */
 function cosOf(r: number, tail: number): number {
   const z = r * r;
-  const sum =
-    z *
-    (0.0416666666666666 +
-      z *
-        (-0.001388888888887411 +
-          z *
-            (0.00002480158728947673 +
-              z * (-2.7557314351390663e-7 + z * (2.087572321298175e-9 + z * -1.1359647557788195e-11)))));
+  const sum = z * (c1 + z * (c2 + z * (c3 + z * (c4 + z * (c5 + z * c6)))));
   const size = Math.abs(r);
-  if (size < 0.2999999523162842) return 1 - (0.5 * z - (z * sum - r * tail));
+  if (size < cosPlain) return 1 - (0.5 * z - (z * sum - r * tail));
   // 1 - z/2 loses bits here: a quarter of |r| with a short mantissa is taken off exactly first.
   const grain = size < 0.5 ? 16777216 : 8388608;
-  const q = size > 0.7812504768371582 ? 0.28125 : Math.floor((size / 4) * grain) / grain;
+  const q = size >= cosQuarter ? 0.28125 : Math.floor((size / 4) * grain) / grain;
   return 1 - q - (0.5 * z - q - (z * sum - r * tail));
-}
-
-/** Within 1 ulp for |x| up to 1.6 million, NaN beyond. */
-export function sin(x: number): number {
-  if (Math.abs(x) < noReduction) {
-    const z = x * x;
-    return x + z * x * (s1 + z * sinSum(z));
-  }
-  if (!(Math.abs(x) < largest)) return Number.NaN;
-  const quadrant = reduce(x) & 3;
-  if (quadrant === 0) return sinOf(rest, restTail);
-  if (quadrant === 1) return cosOf(rest, restTail);
-  if (quadrant === 2) return -sinOf(rest, restTail);
-  return -cosOf(rest, restTail);
-}
-
-/** Within 1 ulp for |x| up to 1.6 million, NaN beyond. */
-export function cos(x: number): number {
-  if (Math.abs(x) < noReduction) return cosOf(x, 0);
-  if (!(Math.abs(x) < largest)) return Number.NaN;
-  const quadrant = reduce(x) & 3;
-  if (quadrant === 0) return cosOf(rest, restTail);
-  if (quadrant === 1) return -sinOf(rest, restTail);
-  if (quadrant === 2) return -cosOf(rest, restTail);
-  return sinOf(rest, restTail);
 }
 
 export function tanh(x: number): number {
