@@ -10,6 +10,7 @@
  */
 
 import { discInBox, discInDisc, rayBox, rayDisc } from '../engine/flat.ts';
+import { castPlan, cellAt, cellX, cellY, type FloorPlan } from '../engine/floor-plan.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import type { Body } from '../env.ts';
 
@@ -162,6 +163,58 @@ export function collideBase(
   return touched;
 }
 
+/**
+ * Pushes the base out of the walls of a floor plan whose cells begin at `cells`; exact for a radius of at most half a cell
+ * less half a wall, the widest that fits through. Only the base's own cell has to be looked at.
+ * @returns whether it touched any
+ */
+export function collideWithPlan(
+  state: Float64Array,
+  at: number,
+  radius: number,
+  plan: FloorPlan,
+  cells: number,
+  dt: number,
+): boolean {
+  const cell = cellAt(plan, state[at]!, state[at + 1]!);
+  const code = state[cells + cell]!;
+  if ((code & 0xff) === 0) return false;
+  const middleX = cellX(plan, cell);
+  const middleY = cellY(plan, cell);
+  const most = plan.cell / 2 - plan.half - radius;
+  let touched = false;
+  // Twice, because a post may push towards a wall.
+  for (let pass = 0; pass < 2; pass++) {
+    const u = state[at]! - middleX;
+    if (u > most && (code & 1) !== 0) {
+      pushBase(state, at, most - u, 0, dt);
+      touched = true;
+    } else if (u < -most && (code & 4) !== 0) {
+      pushBase(state, at, -most - u, 0, dt);
+      touched = true;
+    }
+    const v = state[at + 1]! - middleY;
+    if (v > most && (code & 2) !== 0) {
+      pushBase(state, at, 0, most - v, dt);
+      touched = true;
+    } else if (v < -most && (code & 8) !== 0) {
+      pushBase(state, at, 0, -most - v, dt);
+      touched = true;
+    }
+    const x = state[at]! - middleX;
+    const y = state[at + 1]! - middleY;
+    const post = y >= 0 ? (x >= 0 ? 16 : 32) : x < 0 ? 64 : 128;
+    if ((code & post) === 0) break;
+    const postX = x >= 0 ? plan.cell / 2 : -plan.cell / 2;
+    const postY = y >= 0 ? plan.cell / 2 : -plan.cell / 2;
+    const depth = discInBox(x, y, radius, postX, postY, plan.half, plan.half, normal);
+    if (depth === 0) break;
+    pushBase(state, at, depth * normal[0]!, depth * normal[1]!, dt);
+    touched = true;
+  }
+  return touched;
+}
+
 /** Directions of a lidar's rays relative to the heading, counter-clockwise from straight ahead: cos and sin of each. */
 export function lidarRays(count: number): Float64Array {
   const rays = new Float64Array(2 * count);
@@ -200,6 +253,28 @@ export function lidar(
       if (t < nearest) nearest = t;
     }
     out[outAt + k / 2] = nearest;
+  }
+}
+
+/** As `lidar`, in a floor plan whose cells begin at `cells`. out: [rays] */
+export function lidarInPlan(
+  state: Float64Array,
+  at: number,
+  rays: Float64Array,
+  range: number,
+  plan: FloorPlan,
+  cells: number,
+  out: Float64Array,
+  outAt: number,
+): void {
+  const x = state[at]!;
+  const y = state[at + 1]!;
+  const c = state[at + 2]!;
+  const s = state[at + 3]!;
+  for (let k = 0; k < rays.length; k += 2) {
+    const dx = c * rays[k]! - s * rays[k + 1]!;
+    const dy = s * rays[k]! + c * rays[k + 1]!;
+    out[outAt + k / 2] = castPlan(plan, state, cells, x, y, dx, dy, range);
   }
 }
 
