@@ -1,14 +1,101 @@
-/** N worlds of one task stepped together, with the guard against divergence. */
+/**
+ * N worlds of one task stepped together, with the guard against divergence and what it keeps for inspection.
+ *
+ * All arrays lie in one buffer, which may be shared: then each thread steps a range of the worlds (`lab/shared-batch.ts`).
+ */
 
 import type { BatchEnv, TaskModel } from './env.ts';
 
-/** No quantity of a sound world comes near this (metres, m/s, rad/s, steps). */
+/** No guarded number of a sound world comes near this (metres, m/s, rad/s, steps). */
 const exploded = 1e4;
 
-function isSound(states: Float64Array, offset: number, dim: number): boolean {
-  for (let i = offset; i < offset + dim; i++) {
+/** States that `history` gives back at most. */
+export const historyLength = 100;
+
+/**
+ * What `history` needs, at hardly any cost: simulation is deterministic, so a state row every `keyframeEvery` steps and
+ * the actions since are enough to simulate the last `historyLength` states again, which nearly never happens. The oldest
+ * keyframe in use is historyLength - 1 + keyframeEvery - 1 steps old.
+ */
+const keyframeEvery = 50;
+const keyframeCount = 3;
+const actionCount = historyLength + keyframeEvery;
+
+/** Worlds that go through a step together: few enough that their rows stay in the nearest cache. */
+const blockSize = 64;
+
+interface Arrays {
+  /** Steps of the whole batch so far. [1] */
+  readonly clock: Float64Array;
+  readonly states: Float64Array;
+  readonly previousStates: Float64Array;
+  readonly observations: Float64Array;
+  /** The last reset or restored row of each world, and the clock at that moment. [count * stateDim], [count] */
+  readonly starts: Float64Array;
+  readonly startedAt: Float64Array;
+  /** The clock at which each world diverged. [count] */
+  readonly divergedAt: Float64Array;
+  /** Rings, indexed by clock. [keyframeCount * count * stateDim], [actionCount * count * actionDim] */
+  readonly keyframes: Float64Array;
+  readonly actions: Float64Array;
+  readonly terminated: Uint8Array;
+  readonly truncated: Uint8Array;
+  readonly diverged: Uint8Array;
+}
+
+function sizes(model: TaskModel, count: number): Record<keyof Arrays, number> {
+  const row = count * model.stateDim;
+  return {
+    clock: 1,
+    states: row,
+    previousStates: row,
+    observations: count * model.observationSpace.dim,
+    starts: row,
+    startedAt: count,
+    divergedAt: count,
+    keyframes: keyframeCount * row,
+    actions: actionCount * count * model.actionSpace.dim,
+    terminated: count,
+    truncated: count,
+    diverged: count,
+  };
+}
+
+const flags: readonly (keyof Arrays)[] = ['terminated', 'truncated', 'diverged'];
+
+/** Bytes of the buffer that a batch lives in. */
+export function batchBytes(model: TaskModel, count: number): number {
+  return Object.entries(sizes(model, count)).reduce(
+    (sum, [name, size]) => sum + size * (flags.includes(name as keyof Arrays) ? 1 : 8),
+    0,
+  );
+}
+
+function arraysIn(buffer: ArrayBufferLike, model: TaskModel, count: number): Arrays {
+  let at = 0;
+  const arrays: Partial<Record<keyof Arrays, Float64Array | Uint8Array>> = {};
+  // The flags come last, so that every float64 array is aligned.
+  for (const [name, size] of Object.entries(sizes(model, count)) as [keyof Arrays, number][]) {
+    const array = flags.includes(name)
+      ? new Uint8Array(buffer, at, size)
+      : new Float64Array(buffer, at, size);
+    arrays[name] = array;
+    at += array.byteLength;
+  }
+  return arrays as unknown as Arrays;
+}
+
+/** Every number finite, and the first `guarded` of them below `exploded`. */
+function isSound(states: Float64Array, offset: number, guarded: number, dim: number): boolean {
+  // Sums of squares first: without branches, and they pass all but rows that are broken or nearly so.
+  let sum = 0;
+  for (let i = offset; i < offset + guarded; i++) sum += states[i]! * states[i]!;
+  let rest = 0;
+  for (let i = offset + guarded; i < offset + dim; i++) rest += states[i]! * states[i]!;
+  if (sum < exploded * exploded && rest < Number.POSITIVE_INFINITY) return true;
+  for (let i = 0; i < dim; i++) {
     // The comparison also fails for NaN.
-    if (!(Math.abs(states[i]!) < exploded)) return false;
+    if (!(Math.abs(states[offset + i]!) < (i < guarded ? exploded : Number.POSITIVE_INFINITY))) return false;
   }
   return true;
 }
@@ -16,7 +103,128 @@ function isSound(states: Float64Array, offset: number, dim: number): boolean {
 const isOption = (n: number, action: number): boolean =>
   Number.isInteger(action) && action >= 0 && action < n;
 
-class Batch implements BatchEnv {
+/** @throws RangeError on a wrong size, a number that is not finite, or no such option. */
+function checkActions({ actionSpace }: TaskModel, count: number, actions: Float64Array): void {
+  const { dim, names } = actionSpace;
+  if (actions.length !== count * dim) {
+    throw new RangeError(
+      `Actions: found ${actions.length} numbers, wanted ${count * dim} (${count} worlds of ${dim})`,
+    );
+  }
+  if (actionSpace.type === 'discrete') {
+    const { n } = actionSpace;
+    for (let i = 0; i < actions.length; i++) {
+      const action = actions[i]!;
+      if (isOption(n, action)) continue;
+      throw new RangeError(
+        Number.isFinite(action)
+          ? `Action ${names[0]} of world ${i}: found ${action}, wanted a whole number from 0 to ${n - 1}`
+          : `Action ${names[0]} of world ${i}: found ${action}, wanted a finite number`,
+      );
+    }
+    return;
+  }
+  // Zero times a number is zero unless that is not finite.
+  let sum = 0;
+  for (let i = 0; i < actions.length; i++) sum += 0 * actions[i]!;
+  if (sum === 0) return;
+  const i = actions.findIndex((action) => !Number.isFinite(action));
+  throw new RangeError(
+    `Action ${names[i % dim]} of world ${Math.floor(i / dim)}: found ${actions[i]}, wanted a finite number`,
+  );
+}
+
+/** The worlds first .. end - 1 of a batch, stepped by one thread. */
+export class Shard {
+  readonly #model: TaskModel;
+  readonly #count: number;
+  readonly #arrays: Arrays;
+  readonly #first: number;
+  readonly #end: number;
+  readonly #states: Float64Array;
+  readonly #previous: Float64Array;
+
+  constructor(
+    model: TaskModel,
+    count: number,
+    buffer: ArrayBufferLike,
+    { first, end }: { readonly first: number; readonly end: number },
+  ) {
+    this.#model = model;
+    this.#count = count;
+    this.#arrays = arraysIn(buffer, model, count);
+    this.#first = first;
+    this.#end = end;
+    const dim = model.stateDim;
+    this.#states = this.#arrays.states.subarray(first * dim, end * dim);
+    this.#previous = this.#arrays.previousStates.subarray(first * dim, end * dim);
+  }
+
+  /** Steps its worlds. The clock has moved on, and the actions are sound. actions: [count * actionDim] */
+  step(actions: Float64Array): void {
+    const { diverged } = this.#arrays;
+    this.#previous.set(this.#states);
+    // Runs of worlds between the frozen ones, so that a frozen world is not touched.
+    for (let world = this.#first; world < this.#end; ) {
+      if (diverged[world] === 1) {
+        world++;
+        continue;
+      }
+      const most = Math.min(this.#end, world + blockSize);
+      let end = world + 1;
+      while (end < most && diverged[end] === 0) end++;
+      this.#stepRun(actions, world, end);
+      world = end;
+    }
+  }
+
+  #stepRun(actions: Float64Array, first: number, end: number): void {
+    const clock = this.#arrays.clock[0]!;
+    this.#keepActions(actions, first, end, clock);
+    this.#model.advance(this.#arrays.states, actions, first, end - first);
+    this.#look(first, end, clock);
+    if (clock % keyframeEvery === 0) this.#keepStates(first, end, clock);
+  }
+
+  /** Guard, observations and endings. */
+  #look(first: number, end: number, clock: number): void {
+    const model = this.#model;
+    const { states, observations, terminated, truncated, diverged, divergedAt } = this.#arrays;
+    const { stateDim, horizon, guardDim = stateDim } = model;
+    const observationDim = model.observationSpace.dim;
+    for (let world = first; world < end; world++) {
+      const o = world * stateDim;
+      if (!isSound(states, o, guardDim, stateDim)) {
+        // The broken row stays for inspection and exact replay; the observation stays the last sound one.
+        diverged[world] = 1;
+        divergedAt[world] = clock;
+        terminated[world] = 0;
+        truncated[world] = 0;
+        continue;
+      }
+      model.observe(states, o, observations, world * observationDim);
+      const isTerminal = model.terminal(states, o);
+      terminated[world] = isTerminal ? 1 : 0;
+      truncated[world] = !isTerminal && states[o]! >= horizon ? 1 : 0;
+    }
+  }
+
+  #keepActions(actions: Float64Array, first: number, end: number, clock: number): void {
+    const dim = this.#model.actionSpace.dim;
+    const kept = this.#arrays.actions;
+    const shift = (clock % actionCount) * this.#count * dim;
+    for (let i = first * dim; i < end * dim; i++) kept[shift + i] = actions[i]!;
+  }
+
+  #keepStates(first: number, end: number, clock: number): void {
+    const dim = this.#model.stateDim;
+    const { states, keyframes } = this.#arrays;
+    const shift = ((clock / keyframeEvery) % keyframeCount) * this.#count * dim;
+    for (let i = first * dim; i < end * dim; i++) keyframes[shift + i] = states[i]!;
+  }
+}
+
+export class Batch implements BatchEnv {
   readonly model: TaskModel;
   readonly count: number;
   readonly states: Float64Array;
@@ -25,54 +233,39 @@ class Batch implements BatchEnv {
   readonly terminated: Uint8Array;
   readonly truncated: Uint8Array;
   readonly diverged: Uint8Array;
+  readonly #arrays: Arrays;
+  readonly #stepAll: (actions: Float64Array) => void;
 
-  constructor(model: TaskModel, count: number) {
+  /** `stepAll` steps every world's shard. */
+  constructor(
+    model: TaskModel,
+    count: number,
+    buffer: ArrayBufferLike,
+    stepAll: (actions: Float64Array) => void,
+  ) {
     this.model = model;
     this.count = count;
-    this.states = new Float64Array(count * model.stateDim);
-    this.previousStates = new Float64Array(count * model.stateDim);
-    this.observations = new Float64Array(count * model.observationSpace.dim);
-    this.terminated = new Uint8Array(count);
-    this.truncated = new Uint8Array(count);
-    this.diverged = new Uint8Array(count);
+    this.#arrays = arraysIn(buffer, model, count);
+    const { states, previousStates, observations, terminated, truncated, diverged } = this.#arrays;
+    this.states = states;
+    this.previousStates = previousStates;
+    this.observations = observations;
+    this.terminated = terminated;
+    this.truncated = truncated;
+    this.diverged = diverged;
+    this.#stepAll = stepAll;
     for (let world = 0; world < count; world++) this.reset(world, world);
   }
 
   reset(world: number, seed: number): void {
-    const o = this.#offset(world);
-    this.model.reset(seed, this.states, o);
-    this.previousStates.set(this.states.subarray(o, o + this.model.stateDim), o);
-    this.#clear(world);
+    this.model.reset(seed, this.states, this.#offset(world));
+    this.#begin(world);
   }
 
   step(actions: Float64Array): void {
-    const { model, count, states } = this;
-    const dim = model.stateDim;
-    this.#check(actions);
-    this.previousStates.set(states);
-    // Runs of worlds between the frozen ones, so that a frozen world is not touched.
-    for (let world = 0; world < count; ) {
-      let end = world;
-      while (end < count && this.diverged[end] === 0) end++;
-      if (end > world) model.advance(states, actions, world, end - world);
-      world = end;
-      while (world < count && this.diverged[world] === 1) world++;
-    }
-    for (let world = 0; world < count; world++) {
-      if (this.diverged[world] === 1) continue;
-      const o = world * dim;
-      if (!isSound(states, o, dim)) {
-        // The broken row stays for inspection and exact replay; the observation stays the last sound one.
-        this.diverged[world] = 1;
-        this.terminated[world] = 0;
-        this.truncated[world] = 0;
-        continue;
-      }
-      model.observe(states, o, this.observations, world * model.observationSpace.dim);
-      const terminal = model.terminal(states, o);
-      this.terminated[world] = terminal ? 1 : 0;
-      this.truncated[world] = !terminal && states[o]! >= model.horizon ? 1 : 0;
-    }
+    checkActions(this.model, this.count, actions);
+    this.#arrays.clock[0]!++;
+    this.#stepAll(actions);
   }
 
   saveState(world: number): Float64Array {
@@ -92,8 +285,39 @@ class Batch implements BatchEnv {
       }
     }
     this.states.set(state, o);
-    this.previousStates.set(state, o);
-    this.#clear(world);
+    this.#begin(world);
+  }
+
+  history(world: number): Float64Array[] {
+    const o = this.#offset(world);
+    const { model, count } = this;
+    const { clock, starts, startedAt, divergedAt, keyframes, actions } = this.#arrays;
+    const dim = model.stateDim;
+    const actionDim = model.actionSpace.dim;
+    const end = this.diverged[world] === 1 ? divergedAt[world]! : clock[0]!;
+    const start = startedAt[world]!;
+    const first = Math.max(start, end - historyLength + 1);
+    const keyframe = Math.floor(first / keyframeEvery);
+    const fromStart = keyframe * keyframeEvery <= start;
+    const row = fromStart
+      ? starts.slice(o, o + dim)
+      : keyframes.slice(
+          (keyframe % keyframeCount) * count * dim + o,
+          (keyframe % keyframeCount) * count * dim + o + dim,
+        );
+    const rows: Float64Array[] = [];
+    const action = new Float64Array(actionDim);
+    for (let at = fromStart ? start : keyframe * keyframeEvery; at <= end; at++) {
+      if (at >= first) rows.push(row.slice());
+      if (at === end) break;
+      const from = (((at + 1) % actionCount) * count + world) * actionDim;
+      for (let i = 0; i < actionDim; i++) action[i] = actions[from + i]!;
+      model.advance(row, action, 0, 1);
+    }
+    const last = this.states.slice(o, o + dim);
+    // Whoever wrote into `states` has made a state that no action led to.
+    const isOurs = last.every((value, i) => Object.is(value, row[i]));
+    return isOurs ? rows : [last];
   }
 
   #offset(world: number): number {
@@ -103,45 +327,33 @@ class Batch implements BatchEnv {
     return world * this.model.stateDim;
   }
 
-  #clear(world: number): void {
+  /** The state row is new: an episode or a restored state begins. */
+  #begin(world: number): void {
+    const { model, states, previousStates } = this;
+    const { starts, startedAt, clock } = this.#arrays;
+    const o = world * model.stateDim;
+    for (let i = o; i < o + model.stateDim; i++) {
+      previousStates[i] = states[i]!;
+      starts[i] = states[i]!;
+    }
+    startedAt[world] = clock[0]!;
     this.terminated[world] = 0;
     this.truncated[world] = 0;
     this.diverged[world] = 0;
-    this.model.observe(
-      this.states,
-      world * this.model.stateDim,
-      this.observations,
-      world * this.model.observationSpace.dim,
-    );
-  }
-
-  #check(actions: Float64Array): void {
-    const { actionSpace } = this.model;
-    const { dim, names } = actionSpace;
-    if (actions.length !== this.count * dim) {
-      throw new RangeError(
-        `Actions: found ${actions.length} numbers, wanted ${this.count * dim} (${this.count} worlds of ${dim})`,
-      );
-    }
-    for (let i = 0; i < actions.length; i++) {
-      if (!Number.isFinite(actions[i]!)) {
-        throw new RangeError(
-          `Action ${names[i % dim]} of world ${Math.floor(i / dim)}: found ${actions[i]}, wanted a finite number`,
-        );
-      }
-      if (actionSpace.type === 'discrete' && !isOption(actionSpace.n, actions[i]!)) {
-        throw new RangeError(
-          `Action ${names[0]} of world ${i}: found ${actions[i]}, wanted a whole number from 0 to ${actionSpace.n - 1}`,
-        );
-      }
-    }
+    model.observe(states, o, this.observations, world * model.observationSpace.dim);
   }
 }
 
-/** Worlds start with seeds 0 .. count - 1. @throws RangeError on a count that is no positive integer. */
+/** Worlds 0 .. count - 1 start with the seeds 0 .. count - 1. @throws RangeError when `count` is no positive integer. */
 export function createBatch(model: TaskModel, count: number): BatchEnv {
-  if (!Number.isInteger(count) || count < 1) {
-    throw new RangeError(`Worlds: found a count of ${count}, wanted a positive integer`);
-  }
-  return new Batch(model, count);
+  checkCount(count);
+  const buffer = new ArrayBuffer(batchBytes(model, count));
+  const shard = new Shard(model, count, buffer, { first: 0, end: count });
+  return new Batch(model, count, buffer, (actions) => shard.step(actions));
+}
+
+/** @throws RangeError when `count` is no positive integer. */
+export function checkCount(count: number): void {
+  if (Number.isInteger(count) && count >= 1) return;
+  throw new RangeError(`Worlds: found a count of ${count}, wanted a positive integer`);
 }

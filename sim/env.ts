@@ -109,6 +109,8 @@ export interface CameraView {
   readonly name: string;
   /** Body that carries the camera, so that position and target are in its frame; absent: the world's. */
   readonly body?: string;
+  /** False: the camera moves with the body but keeps its heading, so that the axes are the world's. */
+  readonly turns?: boolean;
   readonly position: readonly [number, number, number];
   readonly target: readonly [number, number, number];
   /** Vertical field of view. */
@@ -141,7 +143,7 @@ export interface ParallelFace {
   /** Agent 0 first; `side` is equal for mates. */
   readonly agents: readonly { readonly id: string; readonly side: string }[];
   readonly observationSpaces: readonly BoxSpace[];
-  readonly actionSpaces: readonly ActionSpace[];
+  readonly actionSpaces: readonly BoxSpace[];
   /** One control step in which every agent acts. actions: [count * sum of all action dims], agents in order. */
   advance(states: Float64Array, actions: Float64Array, first: number, count: number): void;
   observe(
@@ -175,6 +177,11 @@ export interface TaskModel {
   readonly horizon: number;
   /** Numbers in one state row. Element 0 is always the control-step counter of the episode. */
   readonly stateDim: number;
+  /**
+   * Numbers at the front of the row that stay below 1e4 in a sound world; the rest (impulses kept for the next step) must
+   * only be finite. All by default.
+   */
+  readonly guardDim?: number;
   readonly stateLayout: readonly StateField[];
   readonly observationSpace: BoxSpace;
   /** A box has the task's own units ([-1, 1] but for Gymnasium's twins); values outside it are clipped by `advance`. */
@@ -264,4 +271,9 @@ export interface BatchEnv {
   /** Copies one world's state row out / in (exact; includes warm-start data when the engine has any). @throws RangeError on a row of another size. */
   saveState(world: number): Float64Array;
   restoreState(world: number, state: Float64Array): void;
+  /**
+   * Copies of the last states of a world, at most 100, oldest first: of a diverged world the last one is the broken row.
+   * None from before its last reset or restored state; only the present one where somebody wrote into `states`.
+   */
+  history(world: number): Float64Array[];
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch } from '../../sim/batch.ts';
+import type { BatchEnv, TaskModel } from '../../sim/env.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { modelOf } from './tasks/worlds.ts';
 
@@ -94,4 +95,121 @@ test('the states before a step are kept for the reward', () => {
   batch.step(new Float64Array(2 * actionDim).fill(1));
   assert.deepEqual(batch.previousStates, before);
   assert.notDeepEqual(batch.states, before);
+});
+
+/** A point that every action pushes away from zero: it explodes after some steps, sooner or later by its seed. */
+function runaway({ guardDim }: { readonly guardDim?: number } = {}): TaskModel {
+  return {
+    ...model,
+    id: 'runaway',
+    stateDim: 3,
+    horizon: 1000,
+    ...(guardDim === undefined ? {} : { guardDim }),
+    actionSpace: { type: 'box', dim: 1, low: Float64Array.of(-1), high: Float64Array.of(1), names: ['push'] },
+    observationSpace: {
+      type: 'box',
+      dim: 1,
+      low: Float64Array.of(-1e4),
+      high: Float64Array.of(1e4),
+      names: ['place'],
+    },
+    reset(seed, state, o) {
+      state.set([0, 0.001 * (1 + seed), 1], o);
+    },
+    advance(states, actions, first, count) {
+      for (let w = first; w < first + count; w++) {
+        states[3 * w]! += 1;
+        states[3 * w + 1] = 1.05 * states[3 * w + 1]! + 1e-3 * actions[w]!;
+        states[3 * w + 2]! *= 1.01;
+      }
+    },
+    observe(state, o, out, at) {
+      out[at] = state[o + 1]!;
+    },
+    terminal: () => false,
+  };
+}
+
+/** Every state of every world, as they were when they happened. */
+function recorded(batch: BatchEnv, steps: number, pushes: (t: number, w: number) => number) {
+  const dim = batch.model.stateDim;
+  const all = Array.from({ length: batch.count }, (_, w) => [batch.saveState(w)]);
+  const actions = new Float64Array(batch.count * batch.model.actionSpace.dim);
+  for (let t = 0; t < steps; t++) {
+    for (let i = 0; i < actions.length; i++) actions[i] = pushes(t, i);
+    const frozen = batch.diverged.slice();
+    batch.step(actions);
+    for (const [w, rows] of all.entries()) {
+      if (frozen[w] === 0) rows.push(batch.states.slice(w * dim, (w + 1) * dim));
+    }
+  }
+  return all;
+}
+
+test('a world that diverges keeps its last 100 states, the broken row last, while its neighbours go on', () => {
+  const batch = createBatch(runaway(), 3);
+  // World 2 is let go later than the others.
+  batch.restoreState(2, Float64Array.of(0, 1e-9, 1));
+  const all = recorded(batch, 700, (t, w) => Math.sin(t * (w + 1)) * (w === 2 ? 1e-6 : 1));
+  assert.deepEqual([...batch.diverged], [1, 1, 1]);
+  const lengths = all.map((rows) => rows.length);
+  assert.ok(lengths[0]! > 60 && new Set(lengths).size === 3, `they broke at different steps: ${lengths}`);
+  for (const [w, rows] of all.entries()) {
+    const kept = batch.history(w);
+    assert.equal(kept.length, Math.min(100, rows.length));
+    assert.deepEqual(kept, rows.slice(-100));
+    assert.ok(Math.abs(kept.at(-1)![1]!) >= 1e4 || Math.abs(kept.at(-1)![2]!) >= 1e4);
+    assert.ok(kept.slice(0, -1).every((row) => row.every((value) => Math.abs(value) < 1e4)));
+  }
+});
+
+test('the history of a sound world goes back to its reset or restored state, at most 100 states', () => {
+  const batch = createBatch(model, 2);
+  const pushes = (t: number, i: number): number => Math.sin(0.1 * t + i);
+  for (const steps of [0, 1, 48, 1, 1, 47, 1, 52, 3, 200]) {
+    const [first, second] = recorded(batch, steps, pushes);
+    assert.deepEqual(batch.history(1).slice(-steps - 1), second!.slice(-100));
+    assert.deepEqual(batch.history(0).slice(-steps - 1), first!.slice(-100));
+    assert.ok(batch.history(1).length <= 100);
+  }
+  batch.reset(0, 9);
+  assert.deepEqual(batch.history(0), [batch.saveState(0)]);
+  const [again] = recorded(batch, 30, pushes);
+  assert.deepEqual(batch.history(0), again);
+  assert.equal(batch.history(1).length, 100);
+  // A state that no action led to stands alone.
+  batch.states[1] = 0.123;
+  assert.deepEqual(batch.history(0), [batch.saveState(0)]);
+});
+
+test('numbers behind guardDim may be large, but not infinite', () => {
+  const loose = createBatch(runaway({ guardDim: 2 }), 1);
+  loose.restoreState(0, Float64Array.of(0, 0, 1e9));
+  loose.step(new Float64Array(1));
+  assert.equal(loose.diverged[0], 0);
+  loose.restoreState(0, Float64Array.of(0, 0, 1.79e308));
+  loose.step(new Float64Array(1));
+  assert.equal(loose.diverged[0], 1);
+  const strict = createBatch(runaway(), 1);
+  strict.restoreState(0, Float64Array.of(0, 0, 1e9));
+  strict.step(new Float64Array(1));
+  assert.equal(strict.diverged[0], 1);
+});
+
+test('the sums of the guard let through what is sound and stop what is not', () => {
+  const batch = createBatch(runaway(), 1);
+  for (const [value, wanted] of [
+    [9999, 0],
+    [-9999, 0],
+    [10000.5, 1],
+    [-1e200, 1],
+    [Number.NaN, 1],
+    [Number.NEGATIVE_INFINITY, 1],
+  ] as const) {
+    batch.reset(0, 0);
+    // The step multiplies by 1.05; both other numbers are large too, so that the sum of squares passes the bound.
+    batch.states.set([9000, value / 1.05, 9000]);
+    batch.step(new Float64Array(1));
+    assert.equal(batch.diverged[0], wanted, String(value));
+  }
 });
