@@ -6,7 +6,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { rewards } from '../learn/rewards/index.ts';
 import type { RewardMethod } from '../learn/rewards/types.ts';
+import { cameraFields } from '../sim/camera.ts';
 import type { Task } from '../sim/env.ts';
+import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { Recipe } from './api.ts';
 import { loadRecipe } from './catalog.ts';
@@ -23,6 +25,7 @@ import {
   withReader,
 } from './cli/options.ts';
 import { note, print, printJson, table } from './cli/output.ts';
+import { largestPicture, type PictureKind, pictureKinds, takePicture } from './cli/picture.ts';
 import { rollOut } from './cli/rollout.ts';
 import { listRuns, showRun } from './cli/runs.ts';
 import { verify } from './cli/verify.ts';
@@ -94,7 +97,7 @@ function settingsFrom(name: string, fields: Parameters<typeof checkSettings>[0],
   return checkSettings(fields, settings, `--set ${name}`).settings;
 }
 
-const verbsWithSettings = ['rollout', 'collect', 'fit', 'train'];
+const verbsWithSettings = ['rollout', 'picture', 'collect', 'fit', 'train'];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
 function checkCommon(verb: Command): void {
@@ -151,6 +154,49 @@ function program(): { command: Command; exitCode: () => number } {
         state: rolled.states[t]!.map((value) => value.toFixed(4)).join(' '),
       }));
       print(table(rows) || 'No actions, no steps.');
+    });
+
+  const picture = command
+    .command('picture')
+    .description('write what a camera sees of a task as a PNG file')
+    .requiredOption('--task <task>', 'which task')
+    .requiredOption('--out <file>', 'the PNG file to write')
+    .addOption(
+      new Option('--step <n>', 'control steps by the expert before it')
+        .argParser(whole(0, 1_000_000))
+        .default(0),
+    )
+    .option('--view <view>', 'front, side, top, wrist or one of the task', 'front')
+    .addOption(
+      new Option('--size <px>', 'width and height').argParser(whole(32, largestPicture)).default(128),
+    )
+    .addOption(new Option('--kind <kind>', 'colour, depth or body ids').choices(pictureKinds).default('rgb'))
+    .action(() => {
+      type Flags = { task: string; out: string; step: number; view: string; size: number; kind: PictureKind };
+      const options = picture.optsWithGlobals<Common & Flags>();
+      const task = taskOf(options.task);
+      const camera: Record<string, unknown> = { width: options.size, height: options.size };
+      const settings: Record<string, unknown> = {};
+      const problems = applySetsTo(
+        [
+          { name: 'task', fields: task.fields, settings },
+          { name: 'camera', fields: cameraFields, settings: camera },
+        ],
+        options.set,
+      );
+      if (problems.length > 0) throw new UsageError(problems);
+      const taken = takePicture(task.create(checkSettings(task.fields, settings, '--set task').settings), {
+        view: options.view,
+        kind: options.kind,
+        file: options.out,
+        seed: options.seed,
+        step: options.step,
+        camera: camera as AnySettings,
+      });
+      if (options.json === true) return printJson(taken);
+      const seen = taken.bodies.map(({ name, pixels }) => `${name} ${pixels} px`).join(', ');
+      print(`Wrote ${taken.file}: ${taken.task} after ${taken.step} steps from ${taken.view}.`);
+      print(seen === '' ? 'Nothing is in view.' : `In view: ${seen}`);
     });
 
   const collect = command
