@@ -3,6 +3,9 @@
 import type { Task } from '../env.ts';
 import { acrobot } from './acrobot.ts';
 import { cartpole } from './cartpole.ts';
+import { gridChain } from './grid-chain.ts';
+import { gridCliff } from './grid-cliff.ts';
+import { gridWorld } from './grid-world.ts';
 import { mountainCar } from './mountain-car.ts';
 import { mountainCarContinuous } from './mountain-car-continuous.ts';
 import { pendulum } from './pendulum.ts';
@@ -19,6 +22,9 @@ export const tasks = {
   'mountain-car': mountainCar,
   'mountain-car-continuous': mountainCarContinuous,
   acrobot,
+  'grid-chain': gridChain,
+  'grid-world': gridWorld,
+  'grid-cliff': gridCliff,
 } as const satisfies Readonly<Record<string, Task>>;
 
 export type TaskId = keyof typeof tasks;
