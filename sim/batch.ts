@@ -224,7 +224,8 @@ export class Shard {
   }
 }
 
-export class Batch implements BatchEnv {
+/** All worlds of a buffer; `stepAll` is whose threads step them. */
+export abstract class Batch implements BatchEnv {
   readonly model: TaskModel;
   readonly count: number;
   readonly states: Float64Array;
@@ -234,15 +235,8 @@ export class Batch implements BatchEnv {
   readonly truncated: Uint8Array;
   readonly diverged: Uint8Array;
   readonly #arrays: Arrays;
-  readonly #stepAll: (actions: Float64Array) => void;
 
-  /** `stepAll` steps every world's shard. */
-  constructor(
-    model: TaskModel,
-    count: number,
-    buffer: ArrayBufferLike,
-    stepAll: (actions: Float64Array) => void,
-  ) {
+  constructor(model: TaskModel, count: number, buffer: ArrayBufferLike) {
     this.model = model;
     this.count = count;
     this.#arrays = arraysIn(buffer, model, count);
@@ -253,7 +247,6 @@ export class Batch implements BatchEnv {
     this.terminated = terminated;
     this.truncated = truncated;
     this.diverged = diverged;
-    this.#stepAll = stepAll;
     for (let world = 0; world < count; world++) this.reset(world, world);
   }
 
@@ -265,8 +258,11 @@ export class Batch implements BatchEnv {
   step(actions: Float64Array): void {
     checkActions(this.model, this.count, actions);
     this.#arrays.clock[0]!++;
-    this.#stepAll(actions);
+    this.stepAll(actions);
   }
+
+  /** Steps the shards of all worlds. */
+  protected abstract stepAll(actions: Float64Array): void;
 
   saveState(world: number): Float64Array {
     const o = this.#offset(world);
@@ -344,12 +340,24 @@ export class Batch implements BatchEnv {
   }
 }
 
+/** Stepped by the thread that asks. */
+class OwnBatch extends Batch {
+  readonly #shard: Shard;
+
+  constructor(model: TaskModel, count: number, buffer: ArrayBuffer) {
+    super(model, count, buffer);
+    this.#shard = new Shard(model, count, buffer, { first: 0, end: count });
+  }
+
+  protected override stepAll(actions: Float64Array): void {
+    this.#shard.step(actions);
+  }
+}
+
 /** Worlds 0 .. count - 1 start with the seeds 0 .. count - 1. @throws RangeError when `count` is no positive integer. */
 export function createBatch(model: TaskModel, count: number): BatchEnv {
   checkCount(count);
-  const buffer = new ArrayBuffer(batchBytes(model, count));
-  const shard = new Shard(model, count, buffer, { first: 0, end: count });
-  return new Batch(model, count, buffer, (actions) => shard.step(actions));
+  return new OwnBatch(model, count, new ArrayBuffer(batchBytes(model, count)));
 }
 
 /** @throws RangeError when `count` is no positive integer. */

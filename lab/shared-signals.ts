@@ -1,0 +1,47 @@
+/** How the threads of a shared batch talk: a few shared integers, waited on. */
+
+import type { AnySettings } from '../sim/fields.ts';
+
+/** What a thread is given. Shared: the batch's arrays, the actions of the step, the signals, room for an error's words. */
+export interface ShardJob {
+  readonly task: string;
+  readonly settings: AnySettings;
+  /** Address of the module whose `tasks` has the task. */
+  readonly registry: string;
+  readonly count: number;
+  /** Its worlds: first .. end - 1. */
+  readonly first: number;
+  readonly end: number;
+  readonly arrays: SharedArrayBuffer;
+  readonly actions: SharedArrayBuffer;
+  readonly signals: SharedArrayBuffer;
+  readonly words: SharedArrayBuffer;
+}
+
+/** Where each signal is. */
+export const signals = {
+  /** Counts the steps that were begun. */
+  step: 0,
+  /** Threads that have not finished the step. */
+  pending: 1,
+  closed: 2,
+  /** 0, or the bytes of the words of an error. */
+  failed: 3,
+} as const;
+
+/** Some ten microseconds, which is what it costs to sleep and be woken. */
+const spins = 1000;
+
+/**
+ * Returns as soon as the signal is no longer `value`, looking a while before it sleeps; false when it still is after
+ * `mostMs`.
+ */
+export function spinUntil(
+  signal: Int32Array,
+  index: number,
+  value: number,
+  mostMs = Number.POSITIVE_INFINITY,
+): boolean {
+  for (let i = 0; i < spins; i++) if (Atomics.load(signal, index) !== value) return true;
+  return Atomics.wait(signal, index, value, mostMs) !== 'timed-out';
+}
