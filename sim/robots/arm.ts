@@ -10,8 +10,11 @@
  *    F above the hand: W is `wristOffset` behind it.
  */
 
-import { scene } from '../engine/gripper-world.ts';
 import type { Body } from '../env.ts';
+import { hand } from './hand.ts';
+
+/** The table top is at z = 0. */
+export const floorZ = -0.75;
 
 /** Metres. The base stands behind the table. */
 export const arm = {
@@ -28,7 +31,7 @@ export const arm = {
 
 const upperSide = Math.hypot(arm.upper, arm.elbow);
 const foreSide = Math.hypot(arm.fore, arm.elbow);
-const handTop = scene.fingerHeight + arm.handHeight;
+const handTop = hand.fingerHeight + arm.handHeight;
 
 const link = (name: string, radius: number, length: number): Body => ({
   name,
@@ -42,13 +45,13 @@ const joint = (name: string, radius: number, length: number): Body => ({
 });
 const finger = (name: string): Body => ({
   name,
-  shape: { type: 'box', size: [2 * scene.fingerHalfX, scene.fingerThickness, scene.fingerHeight] },
+  shape: { type: 'box', size: [2 * hand.fingerHalfX, hand.fingerThickness, hand.fingerHeight] },
   role: 'gripper',
 });
 
 /** In the order in which `writeArm` writes their poses. */
 export const armBodies: readonly Body[] = [
-  joint('pedestal', 0.09, -scene.floorZ),
+  joint('pedestal', 0.09, -floorZ),
   joint('joint1', 0.07, 0.16),
   link('link1', 0.055, arm.shoulderZ),
   joint('joint2', 0.062, 0.14),
@@ -150,7 +153,7 @@ export function writeArm(
     at += 7;
   };
 
-  between(0, scene.floorZ, 0, 0); // pedestal
+  between(0, floorZ, 0, 0); // pedestal
   between(0, 0, 0, 0.16); // joint1
   between(0, 0, 0, arm.shoulderZ); // link1
   hinge(0, arm.shoulderZ); // joint2
@@ -167,8 +170,8 @@ export function writeArm(
   between(rho, wristZ, rho, z + handTop); // link7
 
   // Hand and fingers keep their heading: the fingers open along y.
-  const side = opening + scene.fingerThickness / 2;
-  put(out, at, x, y, z + scene.fingerHeight + arm.handHeight / 2, 0, 0, 1);
-  put(out, at + 7, x, y + side, z + scene.fingerHeight / 2, 0, 0, 1);
-  put(out, at + 14, x, y - side, z + scene.fingerHeight / 2, 0, 0, 1);
+  const side = opening + hand.fingerThickness / 2;
+  put(out, at, x, y, z + hand.fingerHeight + arm.handHeight / 2, 0, 0, 1);
+  put(out, at + 7, x, y + side, z + hand.fingerHeight / 2, 0, 0, 1);
+  put(out, at + 14, x, y - side, z + hand.fingerHeight / 2, 0, 0, 1);
 }

@@ -1,0 +1,2021 @@
+/**
+ * The engine: trees of bodies in reduced coordinates, free bodies, contacts with friction. One `World` holds the tables and the
+ * scratch of a scene; states are rows (`layout`), so one world steps any number of copies one after the other.
+ *
+ * Reduced coordinates. All spatial vectors are taken at the world's origin, in the world's axes: a velocity is (w, u) with
+ * u the velocity of the body's point that is at the origin, a force is (n, f) with n its moment about the origin. A joint
+ * axis ("slot") s moves its body by S_s = (axis, anchor x axis) for a hinge, (0, axis) for a slider. Then
+ *    V_b = sum of S_s v_s over the slots from the root to b
+ *    M_st = S_s . (Ic_b S_t)      Ic_b: inertia of everything from t's body outwards, s an ancestor of t or t itself
+ *    c_s = S_s . sum over outer bodies of (I_b A_b + V_b x* I_b V_b - gravity),   A_b = sum of V x S_s v_s on the way
+ * (composite rigid bodies and recursive Newton-Euler; Featherstone, Rigid Body Dynamics Algorithms, 2008, chapters 5, 6).
+ * Springs, dampers and motors enter implicitly over the physics step H:
+ *    (M + H D + H^2 K) a = tau - c - D v - K (q + H v - rest),     D, K diagonal
+ *
+ * Constraints. A row J with the response W = M^-1 J^T and K = J W wants J v >= 0 (contact, limit) or J v = 0 within bounds (friction).
+ * A step of h = H / substeps (soft constraints of Box2D v3, Catto 2023, "Solver2D"):
+ *    v += h a;  v += W lambda (the last step's impulses);  solve with push-out;  dq += h v;  solve again without push-out
+ * with, for a gap s of the contact: s > 0:  J v >= -s / h, so that it closes and no more; s <= 0: a spring of
+ * frequency w and damping z that pushes out without adding energy,
+ *    a1 = 2 z + h w,  a2 = h w a1,  rate = w / a1,  mass scale = a2 / (1 + a2),  impulse scale = 1 / (1 + a2)
+ *    dlambda = -(mass scale) (J v + rate s) / K - (impulse scale) lambda
+ * Friction acts once a manifold, at the middle of its touching points: two tangents within a circle of radius mu sum(lambda_n),
+ * and a spin about the normal within mu sum(lambda_n r) 0.541 (an evenly loaded square, 0.3826 a, by its corners' 0.7071 a).
+ * J, W and the mass matrix are taken once a physics step; gaps move on by h J v. Impulses of manifolds are kept in the row
+ * (warm start) and matched by pair and point id, so a row restored in mid-contact goes on bit for bit.
+ *
+ * Only + - * / and sqrt, and sim/engine/math.ts: the same bits on every machine.
+ */
+
+import type { StateField } from '../env.ts';
+import {
+  boxBox,
+  boxCapsule,
+  boxSphere,
+  capsuleCapsule,
+  capsuleSphere,
+  hit,
+  planeBox,
+  planeCapsule,
+  planeSphere,
+  sphereSphere,
+} from './collide.ts';
+import { cos, sin } from './math.ts';
+import {
+  buildTables,
+  manifoldSize,
+  motorTypes,
+  rowLayout,
+  type SceneDef,
+  slotTypes,
+  type Tables,
+} from './scene.ts';
+
+/** A free body below this height is out of the world: it stays there and meets nothing. */
+export const parkedBelow = -5;
+
+/** Contacts this far apart take part, metres, and what bodies may close within one physics step on top. */
+const baseMargin = 0.004;
+/** Frequency (1/s) and damping ratio of the push-out; never stiffer than a quarter of the step rate. */
+const contactHertz = 120;
+const contactDamping = 10;
+/** m/s */
+const maxPushOut = 1;
+/** Slower approaches do not bounce, m/s. */
+const bounceSpeed = 0.05;
+/** Points this much higher than the lowest of a manifold do not carry friction, metres. */
+const touchBand = 0.001;
+/** See above: an evenly loaded square by its corners. */
+const spinShare = 0.541;
+
+/** What `ray` found. */
+export interface RayHit {
+  /** Metres; Infinity where nothing is hit. */
+  distance: number;
+  /** Index of the body, -1 where nothing is hit. */
+  body: number;
+  readonly normal: Float64Array;
+}
+
+export class World {
+  readonly tables: Tables;
+  readonly layout: readonly StateField[];
+  readonly stateDim: number;
+  /** Numbers before the impulses: those that a guard against explosion looks at. */
+  readonly guardDim: number;
+  /** Poses after `kinematics`, valid until the next call of any world method: [bodies * 3], x y z w [bodies * 4], rows [bodies * 9]. */
+  readonly pos: Float64Array;
+  readonly quat: Float64Array;
+  readonly rot: Float64Array;
+
+  readonly #q: number;
+  readonly #v: number;
+  readonly #targets: number;
+  readonly #scales: number;
+  readonly #cache: number;
+  readonly #offsets = new Map<string, number>();
+
+  // Trees.
+  readonly #slot: Float64Array; // [slots * 6]: axis, velocity at the origin
+  readonly #velocity: Float64Array; // [bodies * 6]
+  readonly #bias: Float64Array; // [bodies * 6], accelerations, then forces
+  readonly #composite: Float64Array; // [bodies * 10]: mass, mass * centre, inertia about the origin xx yy zz xy xz yz
+  readonly #matrix: Float64Array; // dense, a block a tree
+  readonly #matrixAt: Int32Array;
+  readonly #outerMass: Float64Array; // [slots], and with the share of gravity
+  readonly #outerWeight: Float64Array;
+  readonly #isTurned: Uint8Array; // [bodies]: its turn changes while it runs
+  readonly #centre: Float64Array; // [bodies * 3], in the world
+  readonly #inverse: Float64Array; // [bodies * 6], of loose bodies, in the world
+  readonly #inverseMass: Float64Array;
+  readonly #isParked: Uint8Array;
+  readonly #speed: Float64Array; // [bodies]
+
+  // Shapes in the world.
+  readonly #shapePos: Float64Array;
+  readonly #shapeRot: Float64Array;
+
+  // Degrees of freedom.
+  readonly #now: Float64Array; // velocities
+  readonly #free: Float64Array; // accelerations without constraints
+  readonly #added: Float64Array; // H D + H^2 K on the diagonal
+  readonly #moved: Float64Array; // sum of h v
+
+  // Rows.
+  readonly #width: number;
+  #rows = 0;
+  readonly #J: Float64Array;
+  readonly #W: Float64Array;
+  readonly #startA: Int32Array;
+  readonly #lenA: Int32Array;
+  readonly #startB: Int32Array;
+  readonly #lenB: Int32Array;
+  readonly #mass: Float64Array;
+  readonly #lambda: Float64Array;
+  readonly #gap: Float64Array;
+  readonly #approach: Float64Array;
+
+  // Manifolds.
+  #manifolds = 0;
+  readonly #manifoldPair: Int32Array;
+  readonly #manifoldRow: Int32Array;
+  readonly #manifoldPoints: Int32Array;
+  readonly #manifoldFriction: Float64Array;
+  readonly #manifoldBounce: Float64Array;
+  readonly #pointId: Float64Array; // [manifolds * 4]
+  readonly #pointReach: Float64Array; // [manifolds * 4]: distance from where friction acts
+  // Limits and dry friction of joints: after the manifolds.
+  #limitRow = 0;
+  #dryRow = 0;
+  readonly #dryBound: Float64Array;
+  #cacheAt = 0;
+  #bounces = false;
+
+  /** `own`: the task's numbers, behind the engine's and before the impulses. @throws RangeError on an impossible scene. */
+  constructor(scene: SceneDef, own: readonly (readonly [name: string, size: number, unit: string])[] = []) {
+    const t = buildTables(scene);
+    this.tables = t;
+    this.layout = rowLayout(t, own);
+    const last = this.layout[this.layout.length - 1]!;
+    this.stateDim = last.offset + last.size;
+    this.#q = 1;
+    this.#v = this.#q + t.coordinates;
+    this.#targets = this.#v + t.dofs;
+    this.#scales = t.isVariable ? this.#targets + t.targets : -1;
+    this.#cache = t.cached > 0 ? last.offset : this.stateDim;
+    this.guardDim = this.#cache;
+    for (const field of this.layout) this.#offsets.set(field.name, field.offset);
+
+    this.pos = new Float64Array(t.bodies * 3);
+    this.quat = new Float64Array(t.bodies * 4);
+    this.rot = new Float64Array(t.bodies * 9);
+    this.#slot = new Float64Array(t.slots * 6);
+    this.#velocity = new Float64Array(t.bodies * 6);
+    this.#bias = new Float64Array(t.bodies * 6);
+    this.#composite = new Float64Array(t.bodies * 10);
+    this.#matrixAt = new Int32Array(t.trees);
+    let size = 0;
+    let widest = 1;
+    for (let k = 0; k < t.trees; k++) {
+      this.#matrixAt[k] = size;
+      if (t.treeLoose[k] === -1) size += t.treeDofs[k]! ** 2;
+      widest = Math.max(widest, t.treeDofs[k]!);
+    }
+    this.#matrix = new Float64Array(size);
+    this.#outerMass = new Float64Array(t.slots);
+    this.#outerWeight = new Float64Array(t.slots);
+    for (let b = 0; b < t.bodies; b++)
+      for (const s of t.chains[b]!) {
+        this.#outerMass[s]! += t.mass[b]!;
+        this.#outerWeight[s]! += t.mass[b]! * t.gravityShare[b]!;
+      }
+    this.#isTurned = new Uint8Array(t.bodies);
+    this.#centre = new Float64Array(t.bodies * 3);
+    this.#inverse = new Float64Array(t.bodies * 6);
+    this.#inverseMass = new Float64Array(t.bodies);
+    this.#isParked = new Uint8Array(t.bodies);
+    this.#speed = new Float64Array(t.bodies);
+    this.#shapePos = new Float64Array(t.shapes * 3);
+    this.#shapeRot = new Float64Array(t.shapes * 9);
+    this.#now = new Float64Array(t.dofs);
+    this.#free = new Float64Array(t.dofs);
+    this.#added = new Float64Array(t.dofs);
+    this.#moved = new Float64Array(t.dofs);
+
+    const rows = t.pairs * 7 + t.dofs * 3 + t.coneAngle.length;
+    this.#width = 2 * widest;
+    this.#J = new Float64Array(rows * this.#width);
+    this.#W = new Float64Array(rows * this.#width);
+    this.#startA = new Int32Array(rows);
+    this.#lenA = new Int32Array(rows);
+    this.#startB = new Int32Array(rows);
+    this.#lenB = new Int32Array(rows);
+    this.#mass = new Float64Array(rows);
+    this.#lambda = new Float64Array(rows);
+    this.#gap = new Float64Array(rows);
+    this.#approach = new Float64Array(rows);
+    this.#dryBound = new Float64Array(rows);
+    this.#manifoldPair = new Int32Array(t.pairs);
+    this.#manifoldRow = new Int32Array(t.pairs);
+    this.#manifoldPoints = new Int32Array(t.pairs);
+    this.#manifoldFriction = new Float64Array(t.pairs);
+    this.#manifoldBounce = new Float64Array(t.pairs);
+    this.#pointId = new Float64Array(t.pairs * 4);
+    this.#pointReach = new Float64Array(t.pairs * 4);
+    this.#placeFixed();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Looking things up
+
+  /** Offset in the row of a field: a coordinate, a velocity, a target, or one of the task's own. @throws RangeError */
+  at(field: string): number {
+    const offset = this.#offsets.get(field);
+    if (offset === undefined)
+      throw new RangeError(`Row: no field ${field}, known are ${[...this.#offsets.keys()].join(', ')}`);
+    return offset;
+  }
+
+  /** @throws RangeError */
+  body(name: string): number {
+    const b = this.tables.bodyNames.indexOf(name);
+    if (b < 0) throw new RangeError(`Scene: no body ${name}, known are ${this.tables.bodyNames.join(', ')}`);
+    return b;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Rows
+
+  /** Writes a row in which nothing moves, joints are at 0, free and placed bodies where the scene put them. */
+  rest(state: Float64Array, o: number): void {
+    const t = this.tables;
+    state.fill(0, o, o + this.stateDim);
+    for (let b = 0; b < t.bodies; b++) {
+      if (t.poseAt[b]! < 0) continue;
+      const q = o + this.#q + t.poseAt[b]!;
+      for (let k = 0; k < 3; k++) state[q + k] = t.restPos[3 * b + k]!;
+      for (let k = 0; k < 4; k++) state[q + 3 + k] = t.restRot[4 * b + k]!;
+    }
+    for (let s = 0; s < t.slots; s++)
+      if (t.slotType[s] === slotTypes.ball) state[o + this.#q + t.slotQ[s]! + 3] = 1;
+    if (this.#scales >= 0) {
+      state[o + this.#scales] = 1;
+      state[o + this.#scales + 1] = 1;
+    }
+  }
+
+  /** Poses of all bodies of a row, into `pos`, `quat` and `rot`. */
+  kinematics(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const { pos, quat, rot } = this;
+    for (let b = 0; b < t.bodies; b++) {
+      const placed = t.poseAt[b]!;
+      if (placed >= 0) {
+        const q = o + this.#q + placed;
+        pos[3 * b] = state[q]!;
+        pos[3 * b + 1] = state[q + 1]!;
+        pos[3 * b + 2] = state[q + 2]!;
+        this.#setTurn(b, state[q + 3]!, state[q + 4]!, state[q + 5]!, state[q + 6]!);
+        if (t.bodySlots[b] !== 0 && t.isLoose[b] === 0) this.#freeSlots(b);
+        continue;
+      }
+      const p = t.parent[b]!;
+      if (p < 0 && t.bodySlots[b] === 0) continue; // stands still: written by #placeFixed
+      if (p < 0 && this.#isTurned[b] === 0) {
+        pos[3 * b] = t.restPos[3 * b]!;
+        pos[3 * b + 1] = t.restPos[3 * b + 1]!;
+        pos[3 * b + 2] = t.restPos[3 * b + 2]!;
+      } else if (p < 0) {
+        pos[3 * b] = t.restPos[3 * b]!;
+        pos[3 * b + 1] = t.restPos[3 * b + 1]!;
+        pos[3 * b + 2] = t.restPos[3 * b + 2]!;
+        this.#setTurn(
+          b,
+          t.restRot[4 * b]!,
+          t.restRot[4 * b + 1]!,
+          t.restRot[4 * b + 2]!,
+          t.restRot[4 * b + 3]!,
+        );
+      } else {
+        const x = t.restPos[3 * b]!;
+        const y = t.restPos[3 * b + 1]!;
+        const z = t.restPos[3 * b + 2]!;
+        const r = 9 * p;
+        pos[3 * b] = pos[3 * p]! + rot[r]! * x + rot[r + 1]! * y + rot[r + 2]! * z;
+        pos[3 * b + 1] = pos[3 * p + 1]! + rot[r + 3]! * x + rot[r + 4]! * y + rot[r + 5]! * z;
+        pos[3 * b + 2] = pos[3 * p + 2]! + rot[r + 6]! * x + rot[r + 7]! * y + rot[r + 8]! * z;
+        if (this.#isTurned[b] === 1) {
+          const ax = quat[4 * p]!;
+          const ay = quat[4 * p + 1]!;
+          const az = quat[4 * p + 2]!;
+          const aw = quat[4 * p + 3]!;
+          const bx = t.restRot[4 * b]!;
+          const by = t.restRot[4 * b + 1]!;
+          const bz = t.restRot[4 * b + 2]!;
+          const bw = t.restRot[4 * b + 3]!;
+          this.#setTurn(
+            b,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+            aw * bw - ax * bx - ay * by - az * bz,
+          );
+        }
+      }
+      const first = t.bodySlot[b]!;
+      for (let s = first; s < first + t.bodySlots[b]!; s++) this.#applySlot(state, o, b, s);
+    }
+  }
+
+  #setTurn(b: number, x: number, y: number, z: number, w: number): void {
+    const { quat, rot } = this;
+    quat[4 * b] = x;
+    quat[4 * b + 1] = y;
+    quat[4 * b + 2] = z;
+    quat[4 * b + 3] = w;
+    const r = 9 * b;
+    rot[r] = 1 - 2 * (y * y + z * z);
+    rot[r + 1] = 2 * (x * y - w * z);
+    rot[r + 2] = 2 * (x * z + w * y);
+    rot[r + 3] = 2 * (x * y + w * z);
+    rot[r + 4] = 1 - 2 * (x * x + z * z);
+    rot[r + 5] = 2 * (y * z - w * x);
+    rot[r + 6] = 2 * (x * z - w * y);
+    rot[r + 7] = 2 * (y * z + w * x);
+    rot[r + 8] = 1 - 2 * (x * x + y * y);
+  }
+
+  /** Slots of a free root: along and about the world's axes, through the body's origin. */
+  #freeSlots(b: number): void {
+    const { pos } = this;
+    const x = pos[3 * b]!;
+    const y = pos[3 * b + 1]!;
+    const z = pos[3 * b + 2]!;
+    const S = this.#slot;
+    const first = 6 * this.tables.bodySlot[b]!;
+    S.fill(0, first, first + 36);
+    S[first + 3] = 1;
+    S[first + 10] = 1;
+    S[first + 17] = 1;
+    // e_k, p x e_k
+    S[first + 18] = 1;
+    S[first + 22] = z;
+    S[first + 23] = -y;
+    S[first + 25] = 1;
+    S[first + 27] = -z;
+    S[first + 29] = x;
+    S[first + 32] = 1;
+    S[first + 33] = y;
+    S[first + 34] = -x;
+  }
+
+  /** The slot's motion axis in the world, then its effect on the body's pose. */
+  #applySlot(state: Float64Array, o: number, b: number, s: number): void {
+    const t = this.tables;
+    const { pos, quat, rot } = this;
+    const S = this.#slot;
+    const r = 9 * b;
+    const type = t.slotType[s]!;
+    const q = o + this.#q + t.slotQ[s]!;
+    if (type === slotTypes.slider) {
+      const ax = t.slotAxis[3 * s]!;
+      const ay = t.slotAxis[3 * s + 1]!;
+      const az = t.slotAxis[3 * s + 2]!;
+      const sign = t.slotSign[s]!;
+      const x = sign * (rot[r]! * ax + rot[r + 1]! * ay + rot[r + 2]! * az);
+      const y = sign * (rot[r + 3]! * ax + rot[r + 4]! * ay + rot[r + 5]! * az);
+      const z = sign * (rot[r + 6]! * ax + rot[r + 7]! * ay + rot[r + 8]! * az);
+      S[6 * s] = 0;
+      S[6 * s + 1] = 0;
+      S[6 * s + 2] = 0;
+      S[6 * s + 3] = x;
+      S[6 * s + 4] = y;
+      S[6 * s + 5] = z;
+      const d = state[q]!;
+      pos[3 * b]! += d * x;
+      pos[3 * b + 1]! += d * y;
+      pos[3 * b + 2]! += d * z;
+      return;
+    }
+    const cx = t.slotAnchor[3 * s]!;
+    const cy = t.slotAnchor[3 * s + 1]!;
+    const cz = t.slotAnchor[3 * s + 2]!;
+    const px = pos[3 * b]! + rot[r]! * cx + rot[r + 1]! * cy + rot[r + 2]! * cz;
+    const py = pos[3 * b + 1]! + rot[r + 3]! * cx + rot[r + 4]! * cy + rot[r + 5]! * cz;
+    const pz = pos[3 * b + 2]! + rot[r + 6]! * cx + rot[r + 7]! * cy + rot[r + 8]! * cz;
+    let jx: number;
+    let jy: number;
+    let jz: number;
+    let jw: number;
+    if (type === slotTypes.hinge) {
+      const ax = t.slotAxis[3 * s]!;
+      const ay = t.slotAxis[3 * s + 1]!;
+      const az = t.slotAxis[3 * s + 2]!;
+      const sign = t.slotSign[s]!;
+      this.#turnAxis(
+        s,
+        sign * (rot[r]! * ax + rot[r + 1]! * ay + rot[r + 2]! * az),
+        sign * (rot[r + 3]! * ax + rot[r + 4]! * ay + rot[r + 5]! * az),
+        sign * (rot[r + 6]! * ax + rot[r + 7]! * ay + rot[r + 8]! * az),
+        px,
+        py,
+        pz,
+      );
+      const half = 0.5 * sign * state[q]!;
+      const c = sin(half);
+      jx = ax * c;
+      jy = ay * c;
+      jz = az * c;
+      jw = cos(half);
+    } else {
+      // A ball: three slots with one turn, applied with the last of them.
+      const k = t.slotAxisIndex[s]!;
+      this.#turnAxis(s, rot[r + k]!, rot[r + 3 + k]!, rot[r + 6 + k]!, px, py, pz);
+      if (k < 2) return;
+      jx = state[q]!;
+      jy = state[q + 1]!;
+      jz = state[q + 2]!;
+      jw = state[q + 3]!;
+    }
+    const ax = quat[4 * b]!;
+    const ay = quat[4 * b + 1]!;
+    const az = quat[4 * b + 2]!;
+    const aw = quat[4 * b + 3]!;
+    this.#setTurn(
+      b,
+      aw * jx + ax * jw + ay * jz - az * jy,
+      aw * jy - ax * jz + ay * jw + az * jx,
+      aw * jz + ax * jy - ay * jx + az * jw,
+      aw * jw - ax * jx - ay * jy - az * jz,
+    );
+    pos[3 * b] = px - rot[r]! * cx - rot[r + 1]! * cy - rot[r + 2]! * cz;
+    pos[3 * b + 1] = py - rot[r + 3]! * cx - rot[r + 4]! * cy - rot[r + 5]! * cz;
+    pos[3 * b + 2] = pz - rot[r + 6]! * cx - rot[r + 7]! * cy - rot[r + 8]! * cz;
+  }
+
+  #turnAxis(s: number, x: number, y: number, z: number, px: number, py: number, pz: number): void {
+    const S = this.#slot;
+    S[6 * s] = x;
+    S[6 * s + 1] = y;
+    S[6 * s + 2] = z;
+    S[6 * s + 3] = py * z - pz * y;
+    S[6 * s + 4] = pz * x - px * z;
+    S[6 * s + 5] = px * y - py * x;
+  }
+
+  /** Bodies and shapes that never move, and which bodies can turn. */
+  #placeFixed(): void {
+    const t = this.tables;
+    for (let b = 0; b < t.bodies; b++) {
+      const p = t.parent[b]!;
+      const turns = (s: number): boolean => t.slotType[s] !== slotTypes.slider;
+      const own = Array.from({ length: t.bodySlots[b]! }, (_, k) => t.bodySlot[b]! + k);
+      this.#isTurned[b] = (p >= 0 && this.#isTurned[p] === 1) || own.some(turns) || t.poseAt[b]! >= 0 ? 1 : 0;
+    }
+    const state = new Float64Array(this.stateDim);
+    // With every body marked as turned once, all poses are written.
+    const marks = this.#isTurned.slice();
+    this.#isTurned.fill(1);
+    this.rest(state, 0);
+    for (let b = 0; b < t.bodies; b++) {
+      if (t.parent[b]! >= 0 || t.bodySlots[b] !== 0) continue;
+      for (let k = 0; k < 3; k++) this.pos[3 * b + k] = t.restPos[3 * b + k]!;
+      this.#setTurn(
+        b,
+        t.restRot[4 * b]!,
+        t.restRot[4 * b + 1]!,
+        t.restRot[4 * b + 2]!,
+        t.restRot[4 * b + 3]!,
+      );
+    }
+    this.kinematics(state, 0);
+    for (let s = 0; s < t.shapes; s++) this.#placeShape(s);
+    this.#isTurned.set(marks);
+  }
+
+  #placeShape(s: number): void {
+    const t = this.tables;
+    const { pos, rot } = this;
+    const b = t.shapeBody[s]!;
+    const r = 9 * b;
+    const x = t.shapePos[3 * s]!;
+    const y = t.shapePos[3 * s + 1]!;
+    const z = t.shapePos[3 * s + 2]!;
+    this.#shapePos[3 * s] = pos[3 * b]! + rot[r]! * x + rot[r + 1]! * y + rot[r + 2]! * z;
+    this.#shapePos[3 * s + 1] = pos[3 * b + 1]! + rot[r + 3]! * x + rot[r + 4]! * y + rot[r + 5]! * z;
+    this.#shapePos[3 * s + 2] = pos[3 * b + 2]! + rot[r + 6]! * x + rot[r + 7]! * y + rot[r + 8]! * z;
+    const m = t.shapeRot;
+    const w = this.#shapeRot;
+    for (let i = 0; i < 9; i += 3) {
+      const a0 = rot[r + i]!;
+      const a1 = rot[r + i + 1]!;
+      const a2 = rot[r + i + 2]!;
+      w[9 * s + i] = a0 * m[9 * s]! + a1 * m[9 * s + 3]! + a2 * m[9 * s + 6]!;
+      w[9 * s + i + 1] = a0 * m[9 * s + 1]! + a1 * m[9 * s + 4]! + a2 * m[9 * s + 7]!;
+      w[9 * s + i + 2] = a0 * m[9 * s + 2]! + a1 * m[9 * s + 5]! + a2 * m[9 * s + 8]!;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Stepping
+
+  /** `count` physics steps of one row, in place. The step counter (element 0) is left to the task. */
+  step(state: Float64Array, o: number, count: number): void {
+    for (let k = 0; k < count; k++) this.#physicsStep(state, o);
+  }
+
+  #physicsStep(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const v = this.#now;
+    for (let d = 0; d < t.dofs; d++) v[d] = state[o + this.#v + d]!;
+    this.kinematics(state, o);
+    for (let s = 0; s < t.shapes; s++) {
+      const b = t.shapeBody[s]!;
+      if (t.tree[b] !== -1 || t.poseAt[b] !== -1 || t.parent[b] !== -1) this.#placeShape(s);
+    }
+    this.#accelerate(state, o);
+    this.#findContacts(state, o);
+    this.#addJointRows(state, o);
+    this.#solve();
+    this.#writeImpulses(state, o);
+    this.#move(state, o);
+  }
+
+  /** Fills `#free`: accelerations without constraints; factors the mass matrices. */
+  #accelerate(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const H = t.physicsDt;
+    const v = this.#now;
+    const a = this.#free;
+    const [gx, gy, gz] = t.gravity;
+    const massScale = this.#scales >= 0 ? state[o + this.#scales + 1]! : 1;
+    // 1. Forces of springs, dampers and motors.
+    for (let d = 0; d < t.dofs; d++) {
+      const damping = t.dofDamping[d]!;
+      const stiffness = t.dofStiffness[d]!;
+      let force = -damping * v[d]!;
+      let added = H * damping;
+      if (stiffness !== 0) {
+        force -= stiffness * (state[o + this.#q + t.dofQ[d]!]! + H * v[d]! - t.dofRest[d]!);
+        added += H * H * stiffness;
+      }
+      const motor = t.dofMotor[d]!;
+      if (motor !== motorTypes.none) {
+        const target = state[o + this.#targets + t.dofTarget[d]!]!;
+        const k = t.dofMotorStiffness[d]!;
+        const c = t.dofMotorDamping[d]!;
+        const limit = t.dofMotorLimit[d]!;
+        let drive = target;
+        let share = 0;
+        if (motor === motorTypes.position) {
+          drive = k * (target - state[o + this.#q + t.dofQ[d]!]! - H * v[d]!) - c * v[d]!;
+          share = H * c + H * H * k;
+        } else if (motor === motorTypes.velocity) {
+          drive = c * (target - v[d]!);
+          share = H * c;
+        }
+        // At its limit a motor is a constant force.
+        if (drive > limit) force += limit;
+        else if (drive < -limit) force -= limit;
+        else {
+          force += drive;
+          added += share;
+        }
+      }
+      a[d] = force;
+      this.#added[d] = added + t.dofArmature[d]!;
+    }
+    // 2. Tree by tree.
+    for (let k = 0; k < t.trees; k++) {
+      const b = t.treeLoose[k]!;
+      if (b >= 0) {
+        const d = t.treeStart[k]!;
+        const parked = this.pos[3 * b + 2]! < parkedBelow;
+        this.#isParked[b] = parked ? 1 : 0;
+        const share = parked ? 0 : t.gravityShare[b]!;
+        a[d] = gx * share;
+        a[d + 1] = gy * share;
+        a[d + 2] = gz * share;
+        if (parked) for (let i = 0; i < 6; i++) v[d + i] = 0;
+        this.#inverseMass[b] = 1 / (t.mass[b]! * massScale);
+        this.#turnInertia(b, 1 / massScale);
+        const x = v[d]!;
+        const y = v[d + 1]!;
+        const z = v[d + 2]!;
+        this.#speed[b] = Math.sqrt(x * x + y * y + z * z);
+        continue;
+      }
+      if (t.treeDiagonal[k] === 1) this.#sliders(k);
+      else this.#articulate(k);
+    }
+  }
+
+  /** Middle of mass and inverse inertia of a loose body in the world. */
+  #turnInertia(b: number, scale: number): void {
+    const t = this.tables;
+    const { pos, rot } = this;
+    const r = 9 * b;
+    const c = this.#centre;
+    const x = t.centre[3 * b]!;
+    const y = t.centre[3 * b + 1]!;
+    const z = t.centre[3 * b + 2]!;
+    c[3 * b] = pos[3 * b]! + rot[r]! * x + rot[r + 1]! * y + rot[r + 2]! * z;
+    c[3 * b + 1] = pos[3 * b + 1]! + rot[r + 3]! * x + rot[r + 4]! * y + rot[r + 5]! * z;
+    c[3 * b + 2] = pos[3 * b + 2]! + rot[r + 6]! * x + rot[r + 7]! * y + rot[r + 8]! * z;
+    const I = this.#inverse;
+    const i = 6 * b;
+    if (t.isRound[b] === 1) {
+      const m = scale * t.inverseInertia[i]!;
+      I[i] = m;
+      I[i + 1] = m;
+      I[i + 2] = m;
+      I[i + 3] = 0;
+      I[i + 4] = 0;
+      I[i + 5] = 0;
+      return;
+    }
+    turnSymmetric(rot, r, t.inverseInertia, i, scale, I, i);
+  }
+
+  /** Sliders alone: the mass matrix is constant and diagonal. */
+  #sliders(k: number): void {
+    const t = this.tables;
+    const a = this.#free;
+    const S = this.#slot;
+    const M = this.#matrix;
+    const [gx, gy, gz] = t.gravity;
+    const start = t.treeStart[k]!;
+    const n = t.treeDofs[k]!;
+    const m = this.#matrixAt[k]!;
+    for (let i = 0; i < n; i++) M[m + i] = this.#added[start + i]!;
+    for (const s of t.treeSlots[k]!) {
+      const d = t.slotDof[s]!;
+      M[m + d - start]! += this.#outerMass[s]!;
+      a[d]! += this.#outerWeight[s]! * (gx * S[6 * s + 3]! + gy * S[6 * s + 4]! + gz * S[6 * s + 5]!);
+    }
+    for (let i = 0; i < n; i++) {
+      const inverse = 1 / M[m + i]!;
+      M[m + i] = inverse;
+      a[start + i]! *= inverse;
+    }
+    this.#bodyVelocities(k, false);
+  }
+
+  /** V of every body of a tree and, if asked, A: what accelerates while the joints' rates stay. */
+  #bodyVelocities(k: number, withBias: boolean): void {
+    const t = this.tables;
+    const V = this.#velocity;
+    const A = this.#bias;
+    const S = this.#slot;
+    const v = this.#now;
+    for (const b of t.treeBodies[k]!) {
+      const p = t.parent[b]!;
+      let wx = 0;
+      let wy = 0;
+      let wz = 0;
+      let ux = 0;
+      let uy = 0;
+      let uz = 0;
+      let ax = 0;
+      let ay = 0;
+      let az = 0;
+      let bx = 0;
+      let by = 0;
+      let bz = 0;
+      if (p >= 0 && t.tree[p] !== -1) {
+        wx = V[6 * p]!;
+        wy = V[6 * p + 1]!;
+        wz = V[6 * p + 2]!;
+        ux = V[6 * p + 3]!;
+        uy = V[6 * p + 4]!;
+        uz = V[6 * p + 5]!;
+        ax = A[6 * p]!;
+        ay = A[6 * p + 1]!;
+        az = A[6 * p + 2]!;
+        bx = A[6 * p + 3]!;
+        by = A[6 * p + 4]!;
+        bz = A[6 * p + 5]!;
+      }
+      const first = t.bodySlot[b]!;
+      // Velocity that carries the axes of the joint at hand: those of one ball or free joint do not carry each other.
+      let cx = wx;
+      let cy = wy;
+      let cz = wz;
+      let dx = ux;
+      let dy = uy;
+      let dz = uz;
+      for (let s = first; s < first + t.bodySlots[b]!; s++) {
+        const type = t.slotType[s]!;
+        if (type < slotTypes.ball || t.slotAxisIndex[s] === 0) {
+          cx = wx;
+          cy = wy;
+          cz = wz;
+          dx = ux;
+          dy = uy;
+          dz = uz;
+        }
+        const rate = v[t.slotDof[s]!]!;
+        const sx = S[6 * s]! * rate;
+        const sy = S[6 * s + 1]! * rate;
+        const sz = S[6 * s + 2]! * rate;
+        const tx = S[6 * s + 3]! * rate;
+        const ty = S[6 * s + 4]! * rate;
+        const tz = S[6 * s + 5]! * rate;
+        if (withBias && type !== slotTypes.freeLinear) {
+          // V x S: (w x s, w x t + u x s)
+          ax += cy * sz - cz * sy;
+          ay += cz * sx - cx * sz;
+          az += cx * sy - cy * sx;
+          bx += cy * tz - cz * ty + dy * sz - dz * sy;
+          by += cz * tx - cx * tz + dz * sx - dx * sz;
+          bz += cx * ty - cy * tx + dx * sy - dy * sx;
+        }
+        wx += sx;
+        wy += sy;
+        wz += sz;
+        ux += tx;
+        uy += ty;
+        uz += tz;
+      }
+      V[6 * b] = wx;
+      V[6 * b + 1] = wy;
+      V[6 * b + 2] = wz;
+      V[6 * b + 3] = ux;
+      V[6 * b + 4] = uy;
+      V[6 * b + 5] = uz;
+      A[6 * b] = ax;
+      A[6 * b + 1] = ay;
+      A[6 * b + 2] = az;
+      A[6 * b + 3] = bx;
+      A[6 * b + 4] = by;
+      A[6 * b + 5] = bz;
+      // Speed of the body's origin; turning adds what its shapes reach.
+      const x = this.pos[3 * b]!;
+      const y = this.pos[3 * b + 1]!;
+      const z = this.pos[3 * b + 2]!;
+      const px = ux + wy * z - wz * y;
+      const py = uy + wz * x - wx * z;
+      const pz = uz + wx * y - wy * x;
+      this.#speed[b] = Math.sqrt(px * px + py * py + pz * pz);
+    }
+  }
+
+  /** Mass matrix (factored) and free accelerations of one tree. */
+  #articulate(k: number): void {
+    const t = this.tables;
+    const S = this.#slot;
+    const V = this.#velocity;
+    const F = this.#bias;
+    const C = this.#composite;
+    const M = this.#matrix;
+    const a = this.#free;
+    const { rot, pos } = this;
+    const [gx, gy, gz] = t.gravity;
+    const start = t.treeStart[k]!;
+    const n = t.treeDofs[k]!;
+    const m = this.#matrixAt[k]!;
+    const bodies = t.treeBodies[k]!;
+    this.#bodyVelocities(k, true);
+    // 1. Inertia about the origin, and the force that keeps the body on its way.
+    for (const b of bodies) {
+      const r = 9 * b;
+      const mass = t.mass[b]!;
+      const c = 10 * b;
+      const lx = t.centre[3 * b]!;
+      const ly = t.centre[3 * b + 1]!;
+      const lz = t.centre[3 * b + 2]!;
+      const x = pos[3 * b]! + rot[r]! * lx + rot[r + 1]! * ly + rot[r + 2]! * lz;
+      const y = pos[3 * b + 1]! + rot[r + 3]! * lx + rot[r + 4]! * ly + rot[r + 5]! * lz;
+      const z = pos[3 * b + 2]! + rot[r + 6]! * lx + rot[r + 7]! * ly + rot[r + 8]! * lz;
+      turnSymmetric(rot, r, t.inertia, 6 * b, 1, C, c + 4);
+      const mx = mass * x;
+      const my = mass * y;
+      const mz = mass * z;
+      C[c] = mass;
+      C[c + 1] = mx;
+      C[c + 2] = my;
+      C[c + 3] = mz;
+      C[c + 4]! += my * y + mz * z;
+      C[c + 5]! += mx * x + mz * z;
+      C[c + 6]! += mx * x + my * y;
+      C[c + 7]! -= mx * y;
+      C[c + 8]! -= mx * z;
+      C[c + 9]! -= my * z;
+      const f = 6 * b;
+      const wx = V[f]!;
+      const wy = V[f + 1]!;
+      const wz = V[f + 2]!;
+      const ux = V[f + 3]!;
+      const uy = V[f + 4]!;
+      const uz = V[f + 5]!;
+      // Momentum I V = (I w + mc x u, m u + w x mc).
+      const hx = C[c + 4]! * wx + C[c + 7]! * wy + C[c + 8]! * wz + my * uz - mz * uy;
+      const hy = C[c + 7]! * wx + C[c + 5]! * wy + C[c + 9]! * wz + mz * ux - mx * uz;
+      const hz = C[c + 8]! * wx + C[c + 9]! * wy + C[c + 6]! * wz + mx * uy - my * ux;
+      const kx = mass * ux + wy * mz - wz * my;
+      const ky = mass * uy + wz * mx - wx * mz;
+      const kz = mass * uz + wx * my - wy * mx;
+      const ax = F[f]!;
+      const ay = F[f + 1]!;
+      const az = F[f + 2]!;
+      const bx = F[f + 3]!;
+      const by = F[f + 4]!;
+      const bz = F[f + 5]!;
+      const weight = mass * t.gravityShare[b]!;
+      const wgx = weight * gx;
+      const wgy = weight * gy;
+      const wgz = weight * gz;
+      // I A + V x* (I V) - gravity.
+      F[f] =
+        C[c + 4]! * ax +
+        C[c + 7]! * ay +
+        C[c + 8]! * az +
+        my * bz -
+        mz * by +
+        wy * hz -
+        wz * hy +
+        uy * kz -
+        uz * ky -
+        (y * wgz - z * wgy);
+      F[f + 1] =
+        C[c + 7]! * ax +
+        C[c + 5]! * ay +
+        C[c + 9]! * az +
+        mz * bx -
+        mx * bz +
+        wz * hx -
+        wx * hz +
+        uz * kx -
+        ux * kz -
+        (z * wgx - x * wgz);
+      F[f + 2] =
+        C[c + 8]! * ax +
+        C[c + 9]! * ay +
+        C[c + 6]! * az +
+        mx * by -
+        my * bx +
+        wx * hy -
+        wy * hx +
+        ux * ky -
+        uy * kx -
+        (x * wgy - y * wgx);
+      F[f + 3] = mass * bx + ay * mz - az * my + wy * kz - wz * ky - wgx;
+      F[f + 4] = mass * by + az * mx - ax * mz + wz * kx - wx * kz - wgy;
+      F[f + 5] = mass * bz + ax * my - ay * mx + wx * ky - wy * kx - wgz;
+    }
+    // 2. From the leaves to the root: composite inertia, forces, and the matrix slot by slot.
+    for (let i = m; i < m + n * n; i++) M[i] = 0;
+    for (let i = 0; i < n; i++) M[m + i * n + i] = this.#added[start + i]!;
+    for (let i = bodies.length - 1; i >= 0; i--) {
+      const b = bodies[i]!;
+      const c = 10 * b;
+      const f = 6 * b;
+      const chain = t.chains[b]!;
+      const own = t.bodySlots[b]!;
+      for (let j = chain.length - 1; j >= chain.length - own; j--) {
+        const s = chain[j]!;
+        const d = t.slotDof[s]! - start;
+        const sx = S[6 * s]!;
+        const sy = S[6 * s + 1]!;
+        const sz = S[6 * s + 2]!;
+        const tx = S[6 * s + 3]!;
+        const ty = S[6 * s + 4]!;
+        const tz = S[6 * s + 5]!;
+        const mx = C[c + 1]!;
+        const my = C[c + 2]!;
+        const mz = C[c + 3]!;
+        const nx = C[c + 4]! * sx + C[c + 7]! * sy + C[c + 8]! * sz + my * tz - mz * ty;
+        const ny = C[c + 7]! * sx + C[c + 5]! * sy + C[c + 9]! * sz + mz * tx - mx * tz;
+        const nz = C[c + 8]! * sx + C[c + 9]! * sy + C[c + 6]! * sz + mx * ty - my * tx;
+        const fx = C[c]! * tx + sy * mz - sz * my;
+        const fy = C[c]! * ty + sz * mx - sx * mz;
+        const fz = C[c]! * tz + sx * my - sy * mx;
+        a[start + d]! -=
+          sx * F[f]! + sy * F[f + 1]! + sz * F[f + 2]! + tx * F[f + 3]! + ty * F[f + 4]! + tz * F[f + 5]!;
+        for (let e = 0; e <= j; e++) {
+          const u = 6 * chain[e]!;
+          const to = t.slotDof[chain[e]!]! - start;
+          const entry =
+            S[u]! * nx + S[u + 1]! * ny + S[u + 2]! * nz + S[u + 3]! * fx + S[u + 4]! * fy + S[u + 5]! * fz;
+          M[m + d * n + to]! += entry;
+          if (e !== j) M[m + to * n + d]! += entry;
+        }
+      }
+      const p = t.parent[b]!;
+      if (p >= 0 && t.tree[p] !== -1) {
+        for (let j = 0; j < 10; j++) C[10 * p + j]! += C[c + j]!;
+        for (let j = 0; j < 6; j++) F[6 * p + j]! += F[f + j]!;
+      }
+    }
+    factor(M, m, n);
+    solveFactored(M, m, n, a, start);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Constraints
+
+  #findContacts(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const H = t.physicsDt;
+    const pos = this.#shapePos;
+    const rot = this.#shapeRot;
+    const size = t.shapeSize;
+    const frictionScale = this.#scales >= 0 ? state[o + this.#scales]! : 1;
+    this.#rows = 0;
+    this.#manifolds = 0;
+    this.#bounces = false;
+    this.#cacheAt = o + this.#cache;
+    for (let pair = 0; pair < t.pairs; pair++) {
+      const a = t.pairA[pair]!;
+      const b = t.pairB[pair]!;
+      const bodyA = t.shapeBody[a]!;
+      const bodyB = t.shapeBody[b]!;
+      if (this.#isParked[bodyA] === 1 || this.#isParked[bodyB] === 1) continue;
+      const margin = baseMargin + H * (this.#shapeSpeed(a, bodyA) + this.#shapeSpeed(b, bodyB));
+      const typeA = t.shapeType[a]!;
+      const typeB = t.shapeType[b]!;
+      if (typeA !== 0) {
+        const dx = pos[3 * b]! - pos[3 * a]!;
+        const dy = pos[3 * b + 1]! - pos[3 * a + 1]!;
+        const dz = pos[3 * b + 2]! - pos[3 * a + 2]!;
+        const reach = t.shapeReach[a]! + t.shapeReach[b]! + margin;
+        if (dx * dx + dy * dy + dz * dz > reach * reach) continue;
+      }
+      hit.count = 0;
+      switch (typeA * 4 + typeB) {
+        case 1:
+          planeBox(pos, rot, size, a, b, margin);
+          break;
+        case 2:
+          planeCapsule(pos, rot, size, a, b, margin);
+          break;
+        case 3:
+          planeSphere(pos, rot, size, a, b, margin);
+          break;
+        case 5:
+          boxBox(pos, rot, size, a, b, margin);
+          break;
+        case 6:
+          boxCapsule(pos, rot, size, a, b, margin);
+          break;
+        case 7:
+          boxSphere(pos, rot, size, a, b, margin);
+          break;
+        case 10:
+          capsuleCapsule(pos, rot, size, a, b, margin);
+          break;
+        case 11:
+          capsuleSphere(pos, rot, size, a, b, margin);
+          break;
+        case 15:
+          sphereSphere(pos, size, a, b, margin);
+          break;
+      }
+      if (hit.count > 0) this.#addManifold(state, o, pair, bodyA, bodyB, frictionScale);
+    }
+  }
+
+  /** Largest speed of any point of a shape. */
+  #shapeSpeed(shape: number, body: number): number {
+    const t = this.tables;
+    const k = t.tree[body]!;
+    if (k < 0) return 0;
+    const reach = t.shapeReach[shape]!;
+    if (t.isLoose[body] === 1) {
+      const d = t.treeStart[k]! + 3;
+      const x = this.#now[d]!;
+      const y = this.#now[d + 1]!;
+      const z = this.#now[d + 2]!;
+      return this.#speed[body]! + reach * Math.sqrt(x * x + y * y + z * z);
+    }
+    const V = this.#velocity;
+    const x = V[6 * body]!;
+    const y = V[6 * body + 1]!;
+    const z = V[6 * body + 2]!;
+    const spin = x * x + y * y + z * z;
+    return spin === 0 ? this.#speed[body]! : this.#speed[body]! + 2 * reach * Math.sqrt(spin);
+  }
+
+  /** Rows of one manifold: its normals, two tangents and, with more than one point, the spin. */
+  #addManifold(
+    state: Float64Array,
+    o: number,
+    pair: number,
+    bodyA: number,
+    bodyB: number,
+    frictionScale: number,
+  ): void {
+    const m = this.#manifolds++;
+    const t = this.tables;
+    const { nx, ny, nz, count } = hit;
+    const first = this.#rows;
+    this.#manifoldPair[m] = pair;
+    this.#manifoldRow[m] = first;
+    this.#manifoldPoints[m] = count;
+    const friction = t.pairFriction[pair]! * frictionScale;
+    this.#manifoldFriction[m] = friction;
+    const bounce = t.pairRestitution[pair]!;
+    this.#manifoldBounce[m] = bounce;
+    if (bounce > 0) this.#bounces = true;
+    // The impulses of the last step, if this pair touched then.
+    const end = o + this.stateDim;
+    while (this.#cacheAt < end && state[this.#cacheAt]! > 0 && state[this.#cacheAt]! < pair + 1)
+      this.#cacheAt += manifoldSize;
+    const cached = this.#cacheAt < end && state[this.#cacheAt] === pair + 1 ? this.#cacheAt : -1;
+
+    let lowest = Infinity;
+    for (let i = 0; i < count; i++) lowest = Math.min(lowest, hit.separation[i]!);
+    let cx = 0;
+    let cy = 0;
+    let cz = 0;
+    let touching = 0;
+    let strangers = 0;
+    for (let i = 0; i < count; i++) {
+      const r = this.#addRow(bodyA, bodyB, nx, ny, nz, hit.x[i]!, hit.y[i]!, hit.z[i]!, true);
+      this.#gap[r] = hit.separation[i]!;
+      let impulse = 0;
+      if (cached >= 0) {
+        const j = matchedPoint(state, cached, hit.id[i]!);
+        if (j >= 0) impulse = state[cached + 5 + j]!;
+        else strangers++;
+      }
+      this.#lambda[r] = impulse;
+      this.#approach[r] = 0;
+      this.#pointId[4 * m + i] = hit.id[i]!;
+      if (hit.separation[i]! > lowest + touchBand) continue;
+      cx += hit.x[i]!;
+      cy += hit.y[i]!;
+      cz += hit.z[i]!;
+      touching++;
+    }
+    if (strangers > 0) this.#share(state, cached, first, count, strangers);
+    if (friction === 0) return;
+    cx /= touching;
+    cy /= touching;
+    cz /= touching;
+    for (let i = 0; i < count; i++) {
+      const x = hit.x[i]! - cx;
+      const y = hit.y[i]! - cy;
+      const z = hit.z[i]! - cz;
+      this.#pointReach[4 * m + i] = spinShare * Math.sqrt(x * x + y * y + z * z);
+    }
+    // Tangents: across the axis of the world that the normal is farthest from.
+    const ax = Math.abs(nx);
+    const ay = Math.abs(ny);
+    const az = Math.abs(nz);
+    let ux: number;
+    let uy: number;
+    let uz: number;
+    if (az >= ax && az >= ay) {
+      // x - (x.n) n
+      ux = 1 - nx * nx;
+      uy = -nx * ny;
+      uz = -nx * nz;
+    } else if (ax >= ay) {
+      ux = -ny * nx;
+      uy = 1 - ny * ny;
+      uz = -ny * nz;
+    } else {
+      ux = -nz * nx;
+      uy = -nz * ny;
+      uz = 1 - nz * nz;
+    }
+    const length = 1 / Math.sqrt(ux * ux + uy * uy + uz * uz);
+    ux *= length;
+    uy *= length;
+    uz *= length;
+    const r1 = this.#addRow(bodyA, bodyB, ux, uy, uz, cx, cy, cz, true);
+    const r2 = this.#addRow(
+      bodyA,
+      bodyB,
+      ny * uz - nz * uy,
+      nz * ux - nx * uz,
+      nx * uy - ny * ux,
+      cx,
+      cy,
+      cz,
+      true,
+    );
+    this.#lambda[r1] = cached >= 0 ? state[cached + 9]! : 0;
+    this.#lambda[r2] = cached >= 0 ? state[cached + 10]! : 0;
+    if (count > 1) {
+      const r3 = this.#addRow(bodyA, bodyB, nx, ny, nz, 0, 0, 0, false);
+      this.#lambda[r3] = cached >= 0 ? state[cached + 11]! : 0;
+    }
+  }
+
+  /** Points that touch for the first time take over, in equal parts, what the points that are gone have carried. */
+  #share(state: Float64Array, cached: number, first: number, count: number, strangers: number): void {
+    let orphaned = 0;
+    for (let j = 0; j < 4; j++) orphaned += state[cached + 5 + j]!;
+    for (let i = 0; i < count; i++) {
+      const j = matchedPoint(state, cached, hit.id[i]!);
+      if (j >= 0) orphaned -= state[cached + 5 + j]!;
+    }
+    for (let i = 0; i < count; i++)
+      if (matchedPoint(state, cached, hit.id[i]!) < 0)
+        this.#lambda[first + i] = Math.max(0, orphaned) / strangers;
+  }
+
+  /**
+   * A row along n: how fast B moves away from A at a point (`isLinear`), or turns against it about n. Returns its index.
+   */
+  #addRow(
+    bodyA: number,
+    bodyB: number,
+    nx: number,
+    ny: number,
+    nz: number,
+    x: number,
+    y: number,
+    z: number,
+    isLinear: boolean,
+  ): number {
+    const t = this.tables;
+    const r = this.#rows++;
+    const base = r * this.#width;
+    const treeA = t.tree[bodyA]!;
+    const treeB = t.tree[bodyB]!;
+    let k = 0;
+    if (treeA >= 0) {
+      const n = t.treeDofs[treeA]!;
+      this.#startA[r] = t.treeStart[treeA]!;
+      this.#lenA[r] = n;
+      if (t.isLoose[bodyA] === 1) k += this.#looseBlock(base, bodyA, -nx, -ny, -nz, x, y, z, isLinear);
+      else {
+        for (let i = 0; i < n; i++) this.#J[base + i] = 0;
+        this.#treeBlock(base, bodyA, treeA, -nx, -ny, -nz, x, y, z, isLinear);
+        if (treeB === treeA) this.#treeBlock(base, bodyB, treeB, nx, ny, nz, x, y, z, isLinear);
+        k += this.#respond(base, treeA);
+      }
+    } else this.#lenA[r] = 0;
+    const afterA = base + (treeA >= 0 ? t.treeDofs[treeA]! : 0);
+    if (treeB >= 0 && treeB !== treeA) {
+      const n = t.treeDofs[treeB]!;
+      this.#startB[r] = t.treeStart[treeB]!;
+      this.#lenB[r] = n;
+      if (t.isLoose[bodyB] === 1) k += this.#looseBlock(afterA, bodyB, nx, ny, nz, x, y, z, isLinear);
+      else {
+        for (let i = 0; i < n; i++) this.#J[afterA + i] = 0;
+        this.#treeBlock(afterA, bodyB, treeB, nx, ny, nz, x, y, z, isLinear);
+        k += this.#respond(afterA, treeB);
+      }
+    } else this.#lenB[r] = 0;
+    this.#mass[r] = k > 0 ? 1 / k : 0;
+    return r;
+  }
+
+  /** J and W of a loose body; returns J W. */
+  #looseBlock(
+    at: number,
+    b: number,
+    nx: number,
+    ny: number,
+    nz: number,
+    x: number,
+    y: number,
+    z: number,
+    isLinear: boolean,
+  ): number {
+    const J = this.#J;
+    const W = this.#W;
+    const I = this.#inverse;
+    const i = 6 * b;
+    let k = 0;
+    let wx = nx;
+    let wy = ny;
+    let wz = nz;
+    if (isLinear) {
+      const c = this.#centre;
+      const rx = x - c[3 * b]!;
+      const ry = y - c[3 * b + 1]!;
+      const rz = z - c[3 * b + 2]!;
+      wx = ry * nz - rz * ny;
+      wy = rz * nx - rx * nz;
+      wz = rx * ny - ry * nx;
+      const m = this.#inverseMass[b]!;
+      J[at] = nx;
+      J[at + 1] = ny;
+      J[at + 2] = nz;
+      W[at] = m * nx;
+      W[at + 1] = m * ny;
+      W[at + 2] = m * nz;
+      k = m * (nx * nx + ny * ny + nz * nz);
+    } else {
+      J[at] = 0;
+      J[at + 1] = 0;
+      J[at + 2] = 0;
+      W[at] = 0;
+      W[at + 1] = 0;
+      W[at + 2] = 0;
+    }
+    const ix = I[i]! * wx + I[i + 3]! * wy + I[i + 4]! * wz;
+    const iy = I[i + 3]! * wx + I[i + 1]! * wy + I[i + 5]! * wz;
+    const iz = I[i + 4]! * wx + I[i + 5]! * wy + I[i + 2]! * wz;
+    J[at + 3] = wx;
+    J[at + 4] = wy;
+    J[at + 5] = wz;
+    W[at + 3] = ix;
+    W[at + 4] = iy;
+    W[at + 5] = iz;
+    return k + wx * ix + wy * iy + wz * iz;
+  }
+
+  /** Adds to J what the slots of a body do along n at a point: u . n + w . (p x n). */
+  #treeBlock(
+    at: number,
+    body: number,
+    tree: number,
+    nx: number,
+    ny: number,
+    nz: number,
+    x: number,
+    y: number,
+    z: number,
+    isLinear: boolean,
+  ): void {
+    const t = this.tables;
+    const S = this.#slot;
+    const J = this.#J;
+    const start = t.treeStart[tree]!;
+    const chain = t.chains[body]!;
+    const mx = isLinear ? y * nz - z * ny : nx;
+    const my = isLinear ? z * nx - x * nz : ny;
+    const mz = isLinear ? x * ny - y * nx : nz;
+    for (let i = 0; i < chain.length; i++) {
+      const s = 6 * chain[i]!;
+      let along = S[s]! * mx + S[s + 1]! * my + S[s + 2]! * mz;
+      if (isLinear) along += S[s + 3]! * nx + S[s + 4]! * ny + S[s + 5]! * nz;
+      J[at + t.slotDof[chain[i]!]! - start]! += along;
+    }
+  }
+
+  /** W = M^-1 J^T of a tree's block; returns J W. */
+  #respond(at: number, tree: number): number {
+    const t = this.tables;
+    const J = this.#J;
+    const W = this.#W;
+    const n = t.treeDofs[tree]!;
+    const m = this.#matrixAt[tree]!;
+    const M = this.#matrix;
+    if (t.treeDiagonal[tree] === 1) for (let i = 0; i < n; i++) W[at + i] = M[m + i]! * J[at + i]!;
+    else {
+      for (let i = 0; i < n; i++) W[at + i] = J[at + i]!;
+      solveFactored(M, m, n, W, at);
+    }
+    let k = 0;
+    for (let i = 0; i < n; i++) k += J[at + i]! * W[at + i]!;
+    return k;
+  }
+
+  /** Limits and dry friction of joints, and the cones of balls. */
+  #addJointRows(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const H = t.physicsDt;
+    this.#limitRow = this.#rows;
+    for (let d = 0; d < t.dofs; d++) {
+      const low = t.dofLow[d]!;
+      const high = t.dofHigh[d]!;
+      if (low === -Infinity && high === Infinity) continue;
+      const q = state[o + this.#q + t.dofQ[d]!]!;
+      const near = 0.01 + 2 * H * Math.abs(this.#now[d]!);
+      if (q - low < near) this.#addLimit(d, 1, q - low);
+      if (high - q < near) this.#addLimit(d, -1, high - q);
+    }
+    for (let c = 0; c < t.coneAngle.length; c++) this.#addCone(state, o, c);
+    this.#dryRow = this.#rows;
+    const h = H / t.substeps;
+    for (let d = 0; d < t.dofs; d++) {
+      if (t.dofFriction[d] === 0) continue;
+      const r = this.#addLimit(d, 1, 0);
+      this.#dryBound[r] = t.dofFriction[d]! * h;
+    }
+  }
+
+  #treeOfDof(d: number): number {
+    const t = this.tables;
+    let k = t.trees - 1;
+    while (t.treeStart[k]! > d) k--;
+    return k;
+  }
+
+  #addLimit(d: number, sign: number, gap: number): number {
+    const t = this.tables;
+    const r = this.#rows++;
+    const tree = this.#treeOfDof(d);
+    const base = r * this.#width;
+    const n = t.treeDofs[tree]!;
+    this.#startA[r] = t.treeStart[tree]!;
+    this.#lenA[r] = n;
+    this.#lenB[r] = 0;
+    for (let i = 0; i < n; i++) this.#J[base + i] = 0;
+    this.#J[base + d - t.treeStart[tree]!] = sign;
+    const k = this.#respond(base, tree);
+    this.#mass[r] = k > 0 ? 1 / k : 0;
+    this.#gap[r] = gap;
+    this.#lambda[r] = 0;
+    this.#approach[r] = 0;
+    return r;
+  }
+
+  /** The body's z axis (in the ball's own frame, z' = turn of e_z) may lean from e_z by the cone's angle at most. */
+  #addCone(state: Float64Array, o: number, c: number): void {
+    const t = this.tables;
+    const q = o + this.#q + t.cones[3 * c + 1]!;
+    const d = t.cones[3 * c + 2]!;
+    const x = state[q]!;
+    const y = state[q + 1]!;
+    const z = state[q + 2]!;
+    const w = state[q + 3]!;
+    const zx = 2 * (x * z + w * y);
+    const zy = 2 * (y * z - w * x);
+    const zz = 1 - 2 * (x * x + y * y);
+    const sine = Math.sqrt(zx * zx + zy * zy);
+    const limit = t.coneAngle[c]!;
+    // Angle by its tangent; only needed near the limit, where a chord is as good.
+    const sl = sin(limit);
+    const cl = cos(limit);
+    const gap = sl * zz - cl * sine;
+    if (gap > 0.2 || sine < 1e-9) return;
+    const r = this.#addLimit(d, 0, gap);
+    const base = r * this.#width;
+    const tree = this.#treeOfDof(d);
+    // Leaning grows by turning about e_z x z' = (-zy, zx, 0).
+    this.#J[base + d - t.treeStart[tree]!] = zy / sine;
+    this.#J[base + d + 1 - t.treeStart[tree]!] = -zx / sine;
+    const k = this.#respond(base, tree);
+    this.#mass[r] = k > 0 ? 1 / k : 0;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The solver
+
+  #solve(): void {
+    const t = this.tables;
+    const v = this.#now;
+    const a = this.#free;
+    const moved = this.#moved;
+    const h = t.physicsDt / t.substeps;
+    const n = t.dofs;
+    for (let d = 0; d < n; d++) moved[d] = 0;
+    if (this.#rows === 0) {
+      for (let k = 0; k < t.substeps; k++)
+        for (let d = 0; d < n; d++) {
+          v[d]! += h * a[d]!;
+          moved[d]! += h * v[d]!;
+        }
+      return;
+    }
+    const w = 2 * Math.PI * Math.min(contactHertz, 0.25 / h);
+    const a1 = 2 * contactDamping + h * w;
+    const a2 = h * w * a1;
+    const rate = w / a1;
+    const impulseScale = 1 / (1 + a2);
+    const massScale = a2 * impulseScale;
+    for (let k = 0; k < t.substeps; k++) {
+      for (let d = 0; d < n; d++) v[d]! += h * a[d]!;
+      if (this.#bounces) this.#noteApproach();
+      for (let r = 0; r < this.#rows; r++) if (this.#lambda[r] !== 0) this.#push(r, this.#lambda[r]!);
+      for (let i = 0; i < t.iterations; i++) this.#pass(h, rate, massScale, impulseScale);
+      for (let d = 0; d < n; d++) moved[d]! += h * v[d]!;
+      for (let m = 0; m < this.#manifolds; m++) {
+        const first = this.#manifoldRow[m]!;
+        for (let r = first; r < first + this.#manifoldPoints[m]!; r++) this.#gap[r]! += h * this.#rateOf(r);
+      }
+      for (let r = this.#limitRow; r < this.#dryRow; r++) this.#gap[r]! += h * this.#rateOf(r);
+      for (let i = 0; i < t.relaxations; i++) this.#pass(h, 0, 1, 0);
+    }
+    if (this.#bounces) this.#bounce();
+  }
+
+  /** J v */
+  #rateOf(r: number): number {
+    const J = this.#J;
+    const v = this.#now;
+    let i = r * this.#width;
+    let sum = 0;
+    const a = this.#startA[r]!;
+    const endA = a + this.#lenA[r]!;
+    for (let d = a; d < endA; d++) sum += J[i++]! * v[d]!;
+    const b = this.#startB[r]!;
+    const endB = b + this.#lenB[r]!;
+    for (let d = b; d < endB; d++) sum += J[i++]! * v[d]!;
+    return sum;
+  }
+
+  /** v += W impulse */
+  #push(r: number, impulse: number): void {
+    const W = this.#W;
+    const v = this.#now;
+    let i = r * this.#width;
+    const a = this.#startA[r]!;
+    const endA = a + this.#lenA[r]!;
+    for (let d = a; d < endA; d++) v[d]! += W[i++]! * impulse;
+    const b = this.#startB[r]!;
+    const endB = b + this.#lenB[r]!;
+    for (let d = b; d < endB; d++) v[d]! += W[i++]! * impulse;
+  }
+
+  /** One pass over all rows; rate 0: without push-out. */
+  #pass(h: number, rate: number, massScale: number, impulseScale: number): void {
+    const lambda = this.#lambda;
+    const mass = this.#mass;
+    for (let r = this.#dryRow; r < this.#rows; r++) {
+      const bound = this.#dryBound[r]!;
+      const old = lambda[r]!;
+      const wanted = old - mass[r]! * this.#rateOf(r);
+      const now = wanted > bound ? bound : wanted < -bound ? -bound : wanted;
+      lambda[r] = now;
+      if (now !== old) this.#push(r, now - old);
+    }
+    for (let r = this.#limitRow; r < this.#dryRow; r++)
+      this.#solveNormal(r, h, rate, massScale, impulseScale);
+    for (let m = 0; m < this.#manifolds; m++) {
+      const first = this.#manifoldRow[m]!;
+      const points = this.#manifoldPoints[m]!;
+      for (let r = first; r < first + points; r++) this.#solveNormal(r, h, rate, massScale, impulseScale);
+      if (this.#manifoldFriction[m]! > 0) this.#solveFriction(m, first, points);
+    }
+  }
+
+  #solveNormal(r: number, h: number, rate: number, massScale: number, impulseScale: number): void {
+    const gap = this.#gap[r]!;
+    const old = this.#lambda[r]!;
+    const speed = this.#rateOf(r);
+    let change: number;
+    if (gap > 0) change = -this.#mass[r]! * (speed + gap / h);
+    else {
+      const bias = rate * gap < -maxPushOut ? -maxPushOut : rate * gap;
+      change = -this.#mass[r]! * massScale * (speed + bias) - impulseScale * old;
+    }
+    const now = old + change > 0 ? old + change : 0;
+    if (now === old) return;
+    this.#lambda[r] = now;
+    this.#push(r, now - old);
+  }
+
+  #solveFriction(m: number, first: number, points: number): void {
+    const lambda = this.#lambda;
+    const mu = this.#manifoldFriction[m]!;
+    let load = 0;
+    let lever = 0;
+    for (let i = 0; i < points; i++) {
+      load += lambda[first + i]!;
+      lever += lambda[first + i]! * this.#pointReach[4 * m + i]!;
+    }
+    if (points > 1) {
+      const r = first + points + 2;
+      const bound = mu * lever;
+      const old = lambda[r]!;
+      const wanted = old - this.#mass[r]! * this.#rateOf(r);
+      const now = wanted > bound ? bound : wanted < -bound ? -bound : wanted;
+      lambda[r] = now;
+      if (now !== old) this.#push(r, now - old);
+    }
+    const r1 = first + points;
+    const r2 = r1 + 1;
+    const change1 = -this.#mass[r1]! * this.#rateOf(r1);
+    this.#push(r1, change1);
+    const now1 = lambda[r1]! + change1;
+    const change2 = -this.#mass[r2]! * this.#rateOf(r2);
+    this.#push(r2, change2);
+    const now2 = lambda[r2]! + change2;
+    const bound = mu * load;
+    const size = now1 * now1 + now2 * now2;
+    if (size <= bound * bound) {
+      lambda[r1] = now1;
+      lambda[r2] = now2;
+      return;
+    }
+    // Back to the circle.
+    const scale = bound / Math.sqrt(size);
+    lambda[r1] = scale * now1;
+    lambda[r2] = scale * now2;
+    this.#push(r1, lambda[r1]! - now1);
+    this.#push(r2, lambda[r2]! - now2);
+  }
+
+  /** Fastest approach of each point in this step, before it is stopped. */
+  #noteApproach(): void {
+    for (let m = 0; m < this.#manifolds; m++) {
+      if (this.#manifoldBounce[m] === 0) continue;
+      const first = this.#manifoldRow[m]!;
+      for (let r = first; r < first + this.#manifoldPoints[m]!; r++)
+        if (this.#lambda[r] === 0) this.#approach[r] = Math.min(this.#approach[r]!, this.#rateOf(r));
+    }
+  }
+
+  /** Newton's law of impact for the points that were stopped in this step. */
+  #bounce(): void {
+    for (let m = 0; m < this.#manifolds; m++) {
+      const e = this.#manifoldBounce[m]!;
+      if (e === 0) continue;
+      const first = this.#manifoldRow[m]!;
+      for (let r = first; r < first + this.#manifoldPoints[m]!; r++) {
+        const approach = this.#approach[r]!;
+        if (approach > -bounceSpeed || this.#lambda[r] === 0) continue;
+        const old = this.#lambda[r]!;
+        const now = Math.max(0, old - this.#mass[r]! * (this.#rateOf(r) + e * approach));
+        this.#lambda[r] = now;
+        this.#push(r, now - old);
+      }
+    }
+  }
+
+  /** Impulses of the last substep, in the order of pairs; the rest of the cache is empty. */
+  #writeImpulses(state: Float64Array, o: number): void {
+    const lambda = this.#lambda;
+    let at = o + this.#cache;
+    const end = o + this.stateDim;
+    for (let m = 0; m < this.#manifolds && at < end; m++) {
+      const first = this.#manifoldRow[m]!;
+      const points = this.#manifoldPoints[m]!;
+      let load = 0;
+      for (let i = 0; i < points; i++) load += lambda[first + i]!;
+      if (load === 0) continue;
+      state[at] = this.#manifoldPair[m]! + 1;
+      for (let i = 0; i < 4; i++) {
+        state[at + 1 + i] = i < points ? this.#pointId[4 * m + i]! + 1 : 0;
+        state[at + 5 + i] = i < points ? lambda[first + i]! : 0;
+      }
+      const hasFriction = this.#manifoldFriction[m]! > 0;
+      state[at + 9] = hasFriction ? lambda[first + points]! : 0;
+      state[at + 10] = hasFriction ? lambda[first + points + 1]! : 0;
+      state[at + 11] = hasFriction && points > 1 ? lambda[first + points + 2]! : 0;
+      at += manifoldSize;
+    }
+    while (at < end) state[at++] = 0;
+  }
+
+  /** Coordinates follow what was moved; velocities are written back. */
+  #move(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const moved = this.#moved;
+    const v = this.#now;
+    for (let d = 0; d < t.dofs; d++) {
+      const q = t.dofQ[d]!;
+      if (q >= 0) state[o + this.#q + q]! += moved[d]!;
+    }
+    for (let s = 0; s < t.slots; s++) {
+      const type = t.slotType[s]!;
+      if (type < slotTypes.ball || t.slotAxisIndex[s] !== 0) continue;
+      const d = t.slotDof[s]!;
+      const q = o + this.#q + t.slotQ[s]!;
+      if (type === slotTypes.ball) turnBy(state, q, moved[d]!, moved[d + 1]!, moved[d + 2]!);
+      else if (type === slotTypes.freeLinear) {
+        const b = t.slotBody[s]!;
+        if (t.isLoose[b] === 1) this.#moveLoose(state, q, b, d);
+        else {
+          state[q]! += moved[d]!;
+          state[q + 1]! += moved[d + 1]!;
+          state[q + 2]! += moved[d + 2]!;
+          turnBy(state, q + 3, moved[d + 3]!, moved[d + 4]!, moved[d + 5]!);
+        }
+      }
+    }
+    for (let d = 0; d < t.dofs; d++) state[o + this.#v + d] = v[d]!;
+  }
+
+  /** Momentum and angular momentum of a loose body are kept while it turns. */
+  #moveLoose(state: Float64Array, q: number, b: number, d: number): void {
+    const t = this.tables;
+    const moved = this.#moved;
+    const v = this.#now;
+    const { rot } = this;
+    const r = 9 * b;
+    const lx = t.centre[3 * b]!;
+    const ly = t.centre[3 * b + 1]!;
+    const lz = t.centre[3 * b + 2]!;
+    const off = lx !== 0 || ly !== 0 || lz !== 0;
+    const isRound = t.isRound[b] === 1;
+    let hx = 0;
+    let hy = 0;
+    let hz = 0;
+    if (!isRound) {
+      // L = R I R^T w, with the turn at the step's begin.
+      turnSymmetric(rot, r, t.inertia, 6 * b, 1, turned, 0);
+      hx = turned[0]! * v[d + 3]! + turned[3]! * v[d + 4]! + turned[4]! * v[d + 5]!;
+      hy = turned[3]! * v[d + 3]! + turned[1]! * v[d + 4]! + turned[5]! * v[d + 5]!;
+      hz = turned[4]! * v[d + 3]! + turned[5]! * v[d + 4]! + turned[2]! * v[d + 5]!;
+    }
+    if (off) {
+      for (let k = 0; k < 3; k++)
+        state[q + k]! += rot[r + 3 * k]! * lx + rot[r + 3 * k + 1]! * ly + rot[r + 3 * k + 2]! * lz;
+    }
+    state[q]! += moved[d]!;
+    state[q + 1]! += moved[d + 1]!;
+    state[q + 2]! += moved[d + 2]!;
+    turnBy(state, q + 3, moved[d + 3]!, moved[d + 4]!, moved[d + 5]!);
+    if (!off && isRound) return;
+    this.#setTurn(b, state[q + 3]!, state[q + 4]!, state[q + 5]!, state[q + 6]!);
+    if (off) {
+      for (let k = 0; k < 3; k++)
+        state[q + k]! -= rot[r + 3 * k]! * lx + rot[r + 3 * k + 1]! * ly + rot[r + 3 * k + 2]! * lz;
+    }
+    if (!isRound) {
+      turnSymmetric(rot, r, t.inverseInertia, 6 * b, 1, turned, 0);
+      v[d + 3] = turned[0]! * hx + turned[3]! * hy + turned[4]! * hz;
+      v[d + 4] = turned[3]! * hx + turned[1]! * hy + turned[5]! * hz;
+      v[d + 5] = turned[4]! * hx + turned[5]! * hy + turned[2]! * hz;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Sensors: pure functions of a row
+
+  /** Normal force between two bodies in the last physics step, N. 0 where they do not touch. */
+  contactForce(state: Float64Array, o: number, bodyA: number, bodyB: number): number {
+    const t = this.tables;
+    const end = o + this.stateDim;
+    let sum = 0;
+    for (let at = o + this.#cache; at < end && state[at]! > 0; at += manifoldSize) {
+      const pair = state[at]! - 1;
+      const a = t.shapeBody[t.pairA[pair]!]!;
+      const b = t.shapeBody[t.pairB[pair]!]!;
+      if ((a !== bodyA || b !== bodyB) && (a !== bodyB || b !== bodyA)) continue;
+      for (let i = 0; i < 4; i++) sum += state[at + 5 + i]!;
+    }
+    return (sum * t.substeps) / t.physicsDt;
+  }
+
+  /** Velocity of a body's point x y z (world), into out[at .. at + 2]. Calls `kinematics`. */
+  pointVelocity(
+    state: Float64Array,
+    o: number,
+    body: number,
+    x: number,
+    y: number,
+    z: number,
+    out: Float64Array,
+    at: number,
+  ): void {
+    const t = this.tables;
+    this.kinematics(state, o);
+    out[at] = 0;
+    out[at + 1] = 0;
+    out[at + 2] = 0;
+    if (t.isLoose[body] === 1) {
+      const v = o + this.#v + t.treeStart[t.tree[body]!]!;
+      this.#turnInertia(body, 1);
+      const rx = x - this.#centre[3 * body]!;
+      const ry = y - this.#centre[3 * body + 1]!;
+      const rz = z - this.#centre[3 * body + 2]!;
+      out[at] = state[v]! + state[v + 4]! * rz - state[v + 5]! * ry;
+      out[at + 1] = state[v + 1]! + state[v + 5]! * rx - state[v + 3]! * rz;
+      out[at + 2] = state[v + 2]! + state[v + 3]! * ry - state[v + 4]! * rx;
+      return;
+    }
+    const S = this.#slot;
+    for (const s of t.chains[body]!) {
+      const rate = state[o + this.#v + t.slotDof[s]!]!;
+      const wx = S[6 * s]!;
+      const wy = S[6 * s + 1]!;
+      const wz = S[6 * s + 2]!;
+      out[at]! += rate * (S[6 * s + 3]! + wy * z - wz * y);
+      out[at + 1]! += rate * (S[6 * s + 4]! + wz * x - wx * z);
+      out[at + 2]! += rate * (S[6 * s + 5]! + wx * y - wy * x);
+    }
+  }
+
+  /** Kinetic and potential energy (gravity and springs), J. */
+  energy(state: Float64Array, o: number): number {
+    const t = this.tables;
+    const v = this.#now;
+    for (let d = 0; d < t.dofs; d++) v[d] = state[o + this.#v + d]!;
+    this.kinematics(state, o);
+    const massScale = this.#scales >= 0 ? state[o + this.#scales + 1]! : 1;
+    let sum = 0;
+    for (let k = 0; k < t.trees; k++) {
+      const loose = t.treeLoose[k]!;
+      if (loose >= 0) {
+        const d = t.treeStart[k]!;
+        turnSymmetric(this.rot, 9 * loose, t.inertia, 6 * loose, massScale, turned, 0);
+        const [a, b, c, e, f, g] = turned as unknown as [number, number, number, number, number, number];
+        const x = v[d + 3]!;
+        const y = v[d + 4]!;
+        const z = v[d + 5]!;
+        const speed2 = v[d]! * v[d]! + v[d + 1]! * v[d + 1]! + v[d + 2]! * v[d + 2]!;
+        sum += 0.5 * t.mass[loose]! * massScale * speed2;
+        sum += 0.5 * (a * x * x + b * y * y + c * z * z) + e * x * y + f * x * z + g * y * z;
+      } else {
+        this.#bodyVelocities(k, false);
+        const V = this.#velocity;
+        for (const b of t.treeBodies[k]!) {
+          this.#turnInertia(b, 1);
+          turnSymmetric(this.rot, 9 * b, t.inertia, 6 * b, 1, turned, 0);
+          const [i, j, l, e, f, g] = turned as unknown as [number, number, number, number, number, number];
+          const x = V[6 * b]!;
+          const y = V[6 * b + 1]!;
+          const z = V[6 * b + 2]!;
+          const c = this.#centre;
+          const ux = V[6 * b + 3]! + y * c[3 * b + 2]! - z * c[3 * b + 1]!;
+          const uy = V[6 * b + 4]! + z * c[3 * b]! - x * c[3 * b + 2]!;
+          const uz = V[6 * b + 5]! + x * c[3 * b + 1]! - y * c[3 * b]!;
+          sum += 0.5 * t.mass[b]! * (ux * ux + uy * uy + uz * uz);
+          sum += 0.5 * (i * x * x + j * y * y + l * z * z) + e * x * y + f * x * z + g * y * z;
+        }
+      }
+    }
+    for (let b = 0; b < t.bodies; b++) {
+      if (t.tree[b] === -1) continue;
+      this.#turnInertia(b, 1);
+      const m = t.mass[b]! * t.gravityShare[b]! * (t.isLoose[b] === 1 ? massScale : 1);
+      for (let k = 0; k < 3; k++) sum -= m * t.gravity[k]! * this.#centre[3 * b + k]!;
+    }
+    for (let d = 0; d < t.dofs; d++) {
+      if (t.dofQ[d]! < 0) continue;
+      const off = state[o + this.#q + t.dofQ[d]!]! - t.dofRest[d]!;
+      sum += 0.5 * t.dofStiffness[d]! * off * off + 0.5 * t.dofArmature[d]! * v[d]! * v[d]!;
+    }
+    return sum;
+  }
+
+  /**
+   * The first shape that a ray from x y z along the unit vector dx dy dz meets within `most` metres. `without`: a body that the
+   * ray passes through (its own), or -1. Shapes that hold the ray's start are passed through too.
+   */
+  ray(
+    state: Float64Array,
+    o: number,
+    x: number,
+    y: number,
+    z: number,
+    dx: number,
+    dy: number,
+    dz: number,
+    most: number,
+    without: number,
+    out: RayHit,
+  ): void {
+    const t = this.tables;
+    this.kinematics(state, o);
+    out.distance = Infinity;
+    out.body = -1;
+    let best = most;
+    for (let s = 0; s < t.shapes; s++) {
+      const b = t.shapeBody[s]!;
+      if (b === without) continue;
+      this.#placeShape(s);
+      const p = this.#shapePos;
+      const R = this.#shapeRot;
+      const r = 9 * s;
+      const ox = x - p[3 * s]!;
+      const oy = y - p[3 * s + 1]!;
+      const oz = z - p[3 * s + 2]!;
+      // In the shape's frame.
+      const distance = rayShape(
+        t.shapeType[s]!,
+        t.shapeSize,
+        3 * s,
+        R[r]! * ox + R[r + 3]! * oy + R[r + 6]! * oz,
+        R[r + 1]! * ox + R[r + 4]! * oy + R[r + 7]! * oz,
+        R[r + 2]! * ox + R[r + 5]! * oy + R[r + 8]! * oz,
+        R[r]! * dx + R[r + 3]! * dy + R[r + 6]! * dz,
+        R[r + 1]! * dx + R[r + 4]! * dy + R[r + 7]! * dz,
+        R[r + 2]! * dx + R[r + 5]! * dy + R[r + 8]! * dz,
+      );
+      if (distance > best || distance === Infinity) continue;
+      best = distance;
+      out.distance = distance;
+      out.body = b;
+      for (let k = 0; k < 3; k++)
+        out.normal[k] =
+          R[r + 3 * k]! * rayNormal[0]! +
+          R[r + 3 * k + 1]! * rayNormal[1]! +
+          R[r + 3 * k + 2]! * rayNormal[2]!;
+    }
+  }
+}
+
+/** Which of the four points of a cached manifold has this id; -1: none. */
+function matchedPoint(state: Float64Array, cached: number, id: number): number {
+  for (let j = 0; j < 4; j++) if (state[cached + 1 + j] === id + 1) return j;
+  return -1;
+}
+
+const turned = new Float64Array(6);
+
+/** out = scale R m R^T for a symmetric m [xx yy zz xy xz yz]. */
+function turnSymmetric(
+  rot: Float64Array,
+  r: number,
+  m: Float64Array,
+  i: number,
+  scale: number,
+  out: Float64Array,
+  at: number,
+): void {
+  const xx = m[i]! * scale;
+  const yy = m[i + 1]! * scale;
+  const zz = m[i + 2]! * scale;
+  const xy = m[i + 3]! * scale;
+  const xz = m[i + 4]! * scale;
+  const yz = m[i + 5]! * scale;
+  const a = rot[r]!;
+  const b = rot[r + 1]!;
+  const c = rot[r + 2]!;
+  const d = rot[r + 3]!;
+  const e = rot[r + 4]!;
+  const f = rot[r + 5]!;
+  const g = rot[r + 6]!;
+  const h = rot[r + 7]!;
+  const k = rot[r + 8]!;
+  // Rows of R m.
+  const a0 = a * xx + b * xy + c * xz;
+  const a1 = a * xy + b * yy + c * yz;
+  const a2 = a * xz + b * yz + c * zz;
+  const d0 = d * xx + e * xy + f * xz;
+  const d1 = d * xy + e * yy + f * yz;
+  const d2 = d * xz + e * yz + f * zz;
+  out[at] = a0 * a + a1 * b + a2 * c;
+  out[at + 1] = d0 * d + d1 * e + d2 * f;
+  out[at + 2] =
+    (g * xx + h * xy + k * xz) * g + (g * xy + h * yy + k * yz) * h + (g * xz + h * yz + k * zz) * k;
+  out[at + 3] = a0 * d + a1 * e + a2 * f;
+  out[at + 4] = a0 * g + a1 * h + a2 * k;
+  out[at + 5] = d0 * g + d1 * h + d2 * k;
+}
+
+/** Turns the quaternion at `q` by the rotation vector (x, y, z), in the outer frame. */
+function turnBy(state: Float64Array, q: number, x: number, y: number, z: number): void {
+  const half2 = 0.25 * (x * x + y * y + z * z);
+  if (half2 === 0) return;
+  // sin(a) / a and cos(a) with a half the angle; for large steps exactly, for small ones by their series.
+  let s: number;
+  let c: number;
+  if (half2 > 0.05) {
+    const half = Math.sqrt(half2);
+    s = (0.5 * sin(half)) / half;
+    c = cos(half);
+  } else {
+    s = 0.5 * (1 - (half2 / 6) * (1 - (half2 / 20) * (1 - (half2 / 42) * (1 - half2 / 72))));
+    c = 1 - (half2 / 2) * (1 - (half2 / 12) * (1 - (half2 / 30) * (1 - half2 / 56)));
+  }
+  const ax = s * x;
+  const ay = s * y;
+  const az = s * z;
+  const bx = state[q]!;
+  const by = state[q + 1]!;
+  const bz = state[q + 2]!;
+  const bw = state[q + 3]!;
+  const nx = c * bx + ax * bw + ay * bz - az * by;
+  const ny = c * by - ax * bz + ay * bw + az * bx;
+  const nz = c * bz + ax * by - ay * bx + az * bw;
+  const nw = c * bw - ax * bx - ay * by - az * bz;
+  const inverse = 1 / Math.sqrt(nx * nx + ny * ny + nz * nz + nw * nw);
+  state[q] = nx * inverse;
+  state[q + 1] = ny * inverse;
+  state[q + 2] = nz * inverse;
+  state[q + 3] = nw * inverse;
+}
+
+/** Cholesky in place: lower triangle L with L L^T = M; the diagonal holds 1 / L_ii. n x n from m. */
+function factor(M: Float64Array, m: number, n: number): void {
+  for (let j = 0; j < n; j++) {
+    const rowJ = m + j * n;
+    let diagonal = M[rowJ + j]!;
+    for (let k = 0; k < j; k++) diagonal -= M[rowJ + k]! * M[rowJ + k]!;
+    const inverse = 1 / Math.sqrt(diagonal);
+    M[rowJ + j] = inverse;
+    for (let i = j + 1; i < n; i++) {
+      const rowI = m + i * n;
+      let sum = M[rowI + j]!;
+      for (let k = 0; k < j; k++) sum -= M[rowI + k]! * M[rowJ + k]!;
+      M[rowI + j] = sum * inverse;
+    }
+  }
+}
+
+/** x <- M^-1 x for a factored M. */
+function solveFactored(M: Float64Array, m: number, n: number, x: Float64Array, at: number): void {
+  for (let i = 0; i < n; i++) {
+    const row = m + i * n;
+    let sum = x[at + i]!;
+    for (let k = 0; k < i; k++) sum -= M[row + k]! * x[at + k]!;
+    x[at + i] = sum * M[row + i]!;
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    let sum = x[at + i]!;
+    for (let k = i + 1; k < n; k++) sum -= M[m + k * n + i]! * x[at + k]!;
+    x[at + i] = sum * M[m + i * n + i]!;
+  }
+}
+
+const rayNormal = new Float64Array(3);
+
+/** Distance along a ray to a shape in the shape's frame; Infinity without a hit or from inside. Sets `rayNormal`. */
+function rayShape(
+  type: number,
+  size: Float64Array,
+  s: number,
+  ox: number,
+  oy: number,
+  oz: number,
+  dx: number,
+  dy: number,
+  dz: number,
+): number {
+  if (type === 0) {
+    if (oz <= 0 || dz >= 0) return Infinity;
+    rayNormal[0] = 0;
+    rayNormal[1] = 0;
+    rayNormal[2] = 1;
+    return -oz / dz;
+  }
+  if (type === 1) return rayBox(size[s]!, size[s + 1]!, size[s + 2]!, ox, oy, oz, dx, dy, dz);
+  const radius = size[s]!;
+  if (type === 3) return rayBall(radius, ox, oy, oz, dx, dy, dz);
+  // Capsule: the cylinder between the caps' middles, else the nearer cap.
+  const h = size[s + 1]!;
+  const a = dx * dx + dy * dy;
+  let best = Infinity;
+  if (a > 1e-12) {
+    const b = ox * dx + oy * dy;
+    const c = ox * ox + oy * oy - radius * radius;
+    const discriminant = b * b - a * c;
+    if (discriminant >= 0 && (c > 0 || Math.abs(oz) > h)) {
+      const d = (-b - Math.sqrt(discriminant)) / a;
+      const z = oz + d * dz;
+      if (d >= 0 && Math.abs(z) <= h) {
+        rayNormal[0] = (ox + d * dx) / radius;
+        rayNormal[1] = (oy + d * dy) / radius;
+        rayNormal[2] = 0;
+        return d;
+      }
+    }
+  }
+  const inside = Math.abs(oz) <= h && ox * ox + oy * oy < radius * radius;
+  if (inside) return Infinity;
+  for (let end = -1; end <= 1; end += 2) {
+    const x = rayNormal[0]!;
+    const y = rayNormal[1]!;
+    const z = rayNormal[2]!;
+    const d = rayBall(radius, ox, oy, oz - end * h, dx, dy, dz);
+    if (d < best) best = d;
+    else {
+      rayNormal[0] = x;
+      rayNormal[1] = y;
+      rayNormal[2] = z;
+    }
+  }
+  return best;
+}
+
+function rayBall(
+  radius: number,
+  ox: number,
+  oy: number,
+  oz: number,
+  dx: number,
+  dy: number,
+  dz: number,
+): number {
+  const b = ox * dx + oy * dy + oz * dz;
+  const c = ox * ox + oy * oy + oz * oz - radius * radius;
+  const discriminant = b * b - c;
+  if (c < 0 || b > 0 || discriminant < 0) return Infinity;
+  const d = -b - Math.sqrt(discriminant);
+  rayNormal[0] = (ox + d * dx) / radius;
+  rayNormal[1] = (oy + d * dy) / radius;
+  rayNormal[2] = (oz + d * dz) / radius;
+  return d;
+}
+
+function rayBox(
+  hx: number,
+  hy: number,
+  hz: number,
+  ox: number,
+  oy: number,
+  oz: number,
+  dx: number,
+  dy: number,
+  dz: number,
+): number {
+  let enter = -Infinity;
+  let leave = Infinity;
+  let axis = 0;
+  let side = 0;
+  for (let k = 0; k < 3; k++) {
+    const from = k === 0 ? ox : k === 1 ? oy : oz;
+    const d = k === 0 ? dx : k === 1 ? dy : dz;
+    const h = k === 0 ? hx : k === 1 ? hy : hz;
+    if (Math.abs(d) < 1e-15) {
+      if (Math.abs(from) > h) return Infinity;
+      continue;
+    }
+    const near = ((d > 0 ? -h : h) - from) / d;
+    const far = ((d > 0 ? h : -h) - from) / d;
+    if (near > enter) {
+      enter = near;
+      axis = k;
+      side = d > 0 ? -1 : 1;
+    }
+    if (far < leave) leave = far;
+  }
+  if (enter < 0 || enter > leave) return Infinity;
+  rayNormal[0] = axis === 0 ? side : 0;
+  rayNormal[1] = axis === 1 ? side : 0;
+  rayNormal[2] = axis === 2 ? side : 0;
+  return enter;
+}
