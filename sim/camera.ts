@@ -15,7 +15,7 @@
  * pictures as long as its poses and colours are the same.
  */
 
-import { brightness, drawLook, isFurniture, type Look, lookFields, plain } from './camera/look.ts';
+import { brightness, drawLook, isFurniture, type Look, lookFields } from './camera/look.ts';
 import {
   boxShape,
   capsuleShape,
@@ -145,6 +145,7 @@ interface Layer extends Canvas {
   readonly poses: Float32Array;
   readonly colours: Float32Array;
   readonly heights: Float64Array;
+  readonly extents: Int32Array;
   planeCount: number;
   isDrawn: boolean;
 }
@@ -258,10 +259,18 @@ class SoftwareCamera implements Camera {
   /** First and last column, first and last row. */
   readonly #rect = new Int32Array(4);
   readonly #span = new Float64Array(4);
+  readonly #shear = new Float64Array(5);
+  /** Middle and three half edges of a box, and its corners. */
+  readonly #solid = new Float64Array(12);
+  readonly #corners = new Float64Array(24);
+  /** Ray and depth of the pixel at work, then what it meets. */
+  readonly #sight = new Float64Array(3);
   readonly #point = new Float64Array(3);
   readonly #normal = new Float64Array(3);
   readonly #rgb = new Float64Array(3);
+  /** Heights of the level tops in the picture, and the rectangles of pixels in which they are. */
   readonly #levels = new Float64Array(mostPlanes);
+  readonly #extents = new Int32Array(mostPlanes * 4);
   #levelCount = 0;
 
   constructor(
@@ -327,6 +336,7 @@ class SoftwareCamera implements Camera {
         poses: new Float32Array(furniture.length * 7),
         colours: new Float32Array(furniture.length * 3),
         heights: new Float64Array(mostPlanes),
+        extents: new Int32Array(mostPlanes * 4),
         planeCount: 0,
         isDrawn: false,
       })),
@@ -424,6 +434,7 @@ class SoftwareCamera implements Camera {
       canvas.planes.set(layer.planes);
       canvas.shadows.set(layer.shadows);
       this.#levels.set(layer.heights);
+      this.#extents.set(layer.extents);
       this.#levelCount = layer.planeCount;
     }
     const movers = this.#movers;
@@ -614,53 +625,63 @@ class SoftwareCamera implements Camera {
     this.#sizes[k * 3 + 2] = occluderDepth / 2;
   }
 
-  /** Widens the span by a point; false where it is not before the camera. */
-  #spanPoint(x: number, y: number, z: number): boolean {
-    if (z < nearest) return false;
+  /**
+   * Sets the span to that of a box, or of its shadow: `#solid` holds its middle and its three half edges in the camera's
+   * frame. What lies before the near plane is spanned by the corners before it and the points where edges cross it.
+   * False when nothing does.
+   */
+  #spanSolid(): boolean {
+    const solid = this.#solid;
+    const corners = this.#corners;
     const span = this.#span;
-    const u = x / z;
-    const v = y / z;
+    this.#emptySpan();
+    let isBefore = false;
+    for (let corner = 0; corner < 8; corner++) {
+      const sx = corner & 1 ? 1 : -1;
+      const sy = corner & 2 ? 1 : -1;
+      const sz = corner & 4 ? 1 : -1;
+      const z = solid[2]! + sx * solid[5]! + sy * solid[8]! + sz * solid[11]!;
+      corners[corner * 3] = solid[0]! + sx * solid[3]! + sy * solid[6]! + sz * solid[9]!;
+      corners[corner * 3 + 1] = solid[1]! + sx * solid[4]! + sy * solid[7]! + sz * solid[10]!;
+      corners[corner * 3 + 2] = z;
+      if (z < nearest) continue;
+      isBefore = true;
+      this.#widen(corners[corner * 3]! / z, corners[corner * 3 + 1]! / z);
+    }
+    if (!isBefore) return false;
+    for (let from = 0; from < 7; from++) {
+      const fromZ = corners[from * 3 + 2]!;
+      for (let bit = 1; bit < 8; bit *= 2) {
+        const to = from | bit;
+        const toZ = corners[to * 3 + 2]!;
+        if (fromZ < nearest === toZ < nearest) continue;
+        const share = (nearest - fromZ) / (toZ - fromZ);
+        const x = corners[from * 3]! + share * (corners[to * 3]! - corners[from * 3]!);
+        const y = corners[from * 3 + 1]! + share * (corners[to * 3 + 1]! - corners[from * 3 + 1]!);
+        this.#widen(x / nearest, y / nearest);
+      }
+    }
+    return span[0]! <= span[1]!;
+  }
+
+  #widen(u: number, v: number): void {
+    const span = this.#span;
     if (u < span[0]!) span[0] = u;
     if (u > span[1]!) span[1] = u;
     if (v < span[2]!) span[2] = v;
     if (v > span[3]!) span[3] = v;
-    return true;
   }
 
-  /** Widens the span by a sphere's silhouette; false where the camera may be inside or beside it. */
+  /** Widens the span by a sphere's silhouette; false where the camera is inside or beside it. */
   #spanSphere(x: number, y: number, z: number, radius: number): boolean {
-    if (z + radius < nearest) return true;
     if (z <= radius + nearest) return false;
     // Tangents from the origin to the circle in the plane of one axis and z.
-    const span = this.#span;
-    const r2 = radius * radius;
-    const under = z * z - r2;
+    const under = z * z - radius * radius;
     const rootX = radius * Math.sqrt(x * x + under);
     const rootY = radius * Math.sqrt(y * y + under);
-    const lowX = (x * z - rootX) / under;
-    const highX = (x * z + rootX) / under;
-    const lowY = (y * z - rootY) / under;
-    const highY = (y * z + rootY) / under;
-    if (lowX < span[0]!) span[0] = lowX;
-    if (highX > span[1]!) span[1] = highX;
-    if (lowY < span[2]!) span[2] = lowY;
-    if (highY > span[3]!) span[3] = highY;
+    this.#widen((x * z - rootX) / under, (y * z - rootY) / under);
+    this.#widen((x * z + rootX) / under, (y * z + rootY) / under);
     return true;
-  }
-
-  /** The same for two spheres and all between them. */
-  #spanCapsule(
-    ax: number,
-    ay: number,
-    az: number,
-    bx: number,
-    by: number,
-    bz: number,
-    radius: number,
-  ): boolean {
-    // Between an end before and one behind the camera anything can be.
-    if (az + radius < nearest !== bz + radius < nearest) return false;
-    return this.#spanSphere(ax, ay, az, radius) && this.#spanSphere(bx, by, bz, radius);
   }
 
   #emptySpan(): void {
@@ -672,18 +693,10 @@ class SoftwareCamera implements Camera {
   }
 
   /** Turns the span into the rectangle of pixels whose middles may lie in it; false when there are none. */
-  #rectOfSpan({ halfWidth, halfHeight }: ViewPlan, isWhole: boolean): boolean {
+  #rectOfSpan({ halfWidth, halfHeight }: ViewPlan): boolean {
     const { width, height } = this;
     const rect = this.#rect;
-    if (isWhole) {
-      rect[0] = 0;
-      rect[1] = width - 1;
-      rect[2] = 0;
-      rect[3] = height - 1;
-      return true;
-    }
     const span = this.#span;
-    if (!(span[0]! <= span[1]!)) return false;
     // Half a pixel of slack each way.
     const left = Math.floor((span[0]! / halfWidth + 1) * 0.5 * width - 0.5);
     const right = Math.ceil((span[1]! / halfWidth + 1) * 0.5 * width - 0.5);
@@ -697,41 +710,63 @@ class SoftwareCamera implements Camera {
     return true;
   }
 
-  /** The rectangle of pixels in which an item can be seen. */
+  /**
+   * The rectangle of pixels in which an item can be seen, or its shadow on a level: then every point p of the item moves
+   * to p - h l, with h its height over the level and l the light's direction per metre of rise. Points below the level
+   * move upwards, so that the shadow of a body that stands in the level begins where the body does. `#shear` holds h of
+   * the middle, l, and how many times as long as wide a sphere's shadow is.
+   */
   #rectOf(k: number, plan: ViewPlan): boolean {
+    const shear = this.#shear;
+    const height = shear[0]!;
+    const lx = shear[1]!;
+    const ly = shear[2]!;
+    const lz = shear[3]!;
+    const wide = shear[4]!;
     const rays = this.#rays;
     const sizes = this.#sizes;
+    const solid = this.#solid;
     const r = k * rayStride;
-    const x = rays[r + atMiddle]!;
-    const y = rays[r + atMiddle + 1]!;
-    const z = rays[r + atMiddle + 2]!;
     const shape = this.#shapes[k]!;
     const a = sizes[k * 3]!;
-    const b = sizes[k * 3 + 1]!;
-    const c = sizes[k * 3 + 2]!;
-    this.#emptySpan();
-    if (shape === sphereShape) return this.#rectOfSpan(plan, !this.#spanSphere(x, y, z, a));
+    const b = shape === sphereShape ? 0 : sizes[k * 3 + 1]!;
+    const x = rays[r + atMiddle]! - height * lx;
+    const y = rays[r + atMiddle + 1]! - height * ly;
+    const z = rays[r + atMiddle + 2]! - height * lz;
     if (shape !== boxShape) {
-      // The body's z axis in the camera's frame; a cylinder lies inside the capsule of its radius.
-      const ex = b * rays[r + atA + 2]!;
-      const ey = b * rays[r + atB + 2]!;
-      const ez = b * rays[r + atF + 2]!;
-      const isBounded = this.#spanCapsule(x + ex, y + ey, z + ez, x - ex, y - ey, z - ez, a);
-      return this.#rectOfSpan(plan, !isBounded);
+      // The body's z axis; a cylinder lies inside the capsule of its radius.
+      const tilt = rays[r + atUp + 2]!;
+      const ex = b * (rays[r + atA + 2]! - tilt * lx);
+      const ey = b * (rays[r + atB + 2]! - tilt * ly);
+      const ez = b * (rays[r + atF + 2]! - tilt * lz);
+      this.#emptySpan();
+      const isBefore =
+        this.#spanSphere(x + ex, y + ey, z + ez, a * wide) &&
+        this.#spanSphere(x - ex, y - ey, z - ez, a * wide);
+      if (isBefore) return this.#rectOfSpan(plan);
     }
-    let behind = 0;
-    for (let corner = 0; corner < 8; corner++) {
-      const sx = corner & 1 ? a : -a;
-      const sy = corner & 2 ? b : -b;
-      const sz = corner & 4 ? c : -c;
-      const isBefore = this.#spanPoint(
-        x + sx * rays[r + atA]! + sy * rays[r + atA + 1]! + sz * rays[r + atA + 2]!,
-        y + sx * rays[r + atB]! + sy * rays[r + atB + 1]! + sz * rays[r + atB + 2]!,
-        z + sx * rays[r + atF]! + sy * rays[r + atF + 1]! + sz * rays[r + atF + 2]!,
-      );
-      if (!isBefore) behind++;
+    // A box, or the box round a body beside the camera.
+    const hx = a;
+    const hy = shape === boxShape ? b : a;
+    const hz = shape === boxShape ? sizes[k * 3 + 2]! : shape === cylinderShape ? b : a + b;
+    for (let axis = 0; axis < 3; axis++) {
+      const half = axis === 0 ? hx : axis === 1 ? hy : hz;
+      const tilt = rays[r + atUp + axis]!;
+      solid[3 + axis * 3] = half * (rays[r + atA + axis]! - tilt * lx);
+      solid[4 + axis * 3] = half * (rays[r + atB + axis]! - tilt * ly);
+      solid[5 + axis * 3] = half * (rays[r + atF + axis]! - tilt * lz);
     }
-    return behind < 8 && this.#rectOfSpan(plan, behind > 0);
+    solid[0] = x;
+    solid[1] = y;
+    solid[2] = z;
+    return this.#spanSolid() && this.#rectOfSpan(plan);
+  }
+
+  /** The rectangle of pixels in which an item can be seen. */
+  #rectSeen(k: number, plan: ViewPlan): boolean {
+    this.#shear.fill(0);
+    this.#shear[4] = 1;
+    return this.#rectOf(k, plan);
   }
 
   /** Traces columns left .. right of a row into item k; `#pencil.enters` then starts at `left`. */
@@ -760,12 +795,12 @@ class SoftwareCamera implements Camera {
       dy[i] = u * ay + by;
       dz[i] = u * az + bz;
     }
-    enterAll(this.#shapes[k]!, this.#pencil, n, sizes[k * 3]!, sizes[k * 3 + 1]!, sizes[k * 3 + 2]!);
+    enterAll(this.#shapes[k]!, this.#pencil, n, sizes, k * 3);
   }
 
   /** Depth test of one item against everything drawn so far. */
   #draw(k: number, plan: ViewPlan, { depth, ids, planes, shadows }: Canvas): void {
-    if (!this.#rectOf(k, plan)) return;
+    if (!this.#rectSeen(k, plan)) return;
     const rect = this.#rect;
     const { enters } = this.#pencil;
     const left = rect[0]!;
@@ -810,47 +845,52 @@ class SoftwareCamera implements Camera {
     const frame = this.#frame;
     const rays = this.#rays;
     const levels = this.#levels;
+    const extents = this.#extents;
     const normal = this.#normal;
+    const sight = this.#sight;
     for (let i = 0; i < pixels; i++) {
       const k = ids[i]! - 1;
       if (k < 0 || this.#receives[k] === 0) continue;
       const column = i % width;
       const row = (i - column) / width;
-      this.#hit(k, px[column]!, py[row]!, depth[i]!);
+      sight[0] = px[column]!;
+      sight[1] = py[row]!;
+      sight[2] = depth[i]!;
+      this.#hit(k);
       const r = k * rayStride + atUp;
       if (normal[0]! * rays[r]! + normal[1]! * rays[r + 1]! + normal[2]! * rays[r + 2]! < 0.999) continue;
-      const height = frame[2]! + depth[i]! * (px[column]! * frame[5]! + py[row]! * frame[8]! + frame[11]!);
+      const height = frame[2]! + sight[2]! * (sight[0]! * frame[5]! + sight[1]! * frame[8]! + frame[11]!);
       let level = 0;
       while (level < this.#levelCount && Math.abs(levels[level]! - height) > 1e-4) level++;
       if (level === mostPlanes) continue;
       if (level === this.#levelCount) {
         levels[level] = height;
         this.#levelCount++;
+        extents[level * 4] = column;
+        extents[level * 4 + 1] = column;
+        extents[level * 4 + 2] = row;
       }
+      if (column < extents[level * 4]!) extents[level * 4] = column;
+      if (column > extents[level * 4 + 1]!) extents[level * 4 + 1] = column;
+      // Rows come in order.
+      extents[level * 4 + 3] = row;
       planes[i] = level + 1;
     }
   }
 
-  /** Finds local point and normal of item k on the ray (u, v, 1) at depth s. */
-  #hit(k: number, u: number, v: number, s: number): void {
+  /** Finds local point and normal of item k on the ray (u, v, 1) at depth s; `#sight` holds u v s. */
+  #hit(k: number): void {
     const rays = this.#rays;
     const point = this.#point;
+    const u = this.#sight[0]!;
+    const v = this.#sight[1]!;
+    const s = this.#sight[2]!;
     const r = k * rayStride;
     for (let axis = 0; axis < 3; axis++) {
       point[axis] =
         rays[r + axis]! + s * (u * rays[r + atA + axis]! + v * rays[r + atB + axis]! + rays[r + atF + axis]!);
     }
-    const sizes = this.#sizes;
-    normalAt(
-      this.#shapes[k]!,
-      point[0]!,
-      point[1]!,
-      point[2]!,
-      sizes[k * 3]!,
-      sizes[k * 3 + 1]!,
-      sizes[k * 3 + 2]!,
-      this.#normal,
-    );
+    normalAt(this.#shapes[k]!, point, this.#sizes, k * 3, this.#normal);
   }
 
   /** Marks the pixels of level tops from which item k hides the light. */
@@ -864,6 +904,7 @@ class SoftwareCamera implements Camera {
     const rays = this.#rays;
     const sizes = this.#sizes;
     const rect = this.#rect;
+    const extents = this.#extents;
     const r = k * rayStride;
     const lx = rays[r + atLight]!;
     const ly = rays[r + atLight + 1]!;
@@ -871,19 +912,23 @@ class SoftwareCamera implements Camera {
     const rise = lx * rays[r + atUp]! + ly * rays[r + atUp + 1]! + lz * rays[r + atUp + 2]!;
     for (let level = 0; level < this.#levelCount; level++) {
       if (!this.#rectOfShadow(k, plan, this.#levels[level]!, rise)) continue;
+      const left = Math.max(rect[0]!, extents[level * 4]!);
+      const right = Math.min(rect[1]!, extents[level * 4 + 1]!);
+      const top = Math.max(rect[2]!, extents[level * 4 + 2]!);
+      const bottom = Math.min(rect[3]!, extents[level * 4 + 3]!);
       const x = rays[r]!;
       const y = rays[r + 1]!;
       const z = rays[r + 2]!;
       const ax = rays[r + atA]!;
       const ay = rays[r + atA + 1]!;
       const az = rays[r + atA + 2]!;
-      for (let row = rect[2]!; row <= rect[3]!; row++) {
+      for (let row = top; row <= bottom; row++) {
         const v = py[row]!;
         const bx = v * rays[r + atB]! + rays[r + atF]!;
         const by = v * rays[r + atB + 1]! + rays[r + atF + 1]!;
         const bz = v * rays[r + atB + 2]! + rays[r + atF + 2]!;
         let n = 0;
-        for (let column = rect[0]!; column <= rect[1]!; column++) {
+        for (let column = left; column <= right; column++) {
           const i = row * width + column;
           if (planes[i] !== level + 1 || shadows[i] !== 0) continue;
           const u = px[column]!;
@@ -898,7 +943,7 @@ class SoftwareCamera implements Camera {
           n++;
         }
         if (n === 0) continue;
-        enterAll(this.#shapes[k]!, this.#pencil, n, sizes[k * 3]!, sizes[k * 3 + 1]!, sizes[k * 3 + 2]!);
+        enterAll(this.#shapes[k]!, this.#pencil, n, sizes, k * 3);
         for (let i = 0; i < n; i++) {
           const to = enters[i]!;
           if (to > lift && to !== Number.POSITIVE_INFINITY) shadows[pixels[i]!] = 1;
@@ -907,67 +952,39 @@ class SoftwareCamera implements Camera {
     }
   }
 
-  /**
-   * The rectangle that the shadow of item k on a level can touch: its corners or end spheres moved along the light into
-   * the level. Those below the level move upwards, so that the shadow of a body that stands in it begins where it does.
-   */
+  /** The rectangle that the shadow of item k on a level can touch; false also where the item is below it. */
   #rectOfShadow(k: number, plan: ViewPlan, level: number, rise: number): boolean {
     const rays = this.#rays;
     const frame = this.#frame;
     const sizes = this.#sizes;
     const r = k * rayStride;
     const shape = this.#shapes[k]!;
+    // Height of the middle over the level, and how far the body reaches up from there.
+    const height =
+      frame[2]! +
+      rays[r + atMiddle]! * frame[5]! +
+      rays[r + atMiddle + 1]! * frame[8]! +
+      rays[r + atMiddle + 2]! * frame[11]! -
+      level;
     const a = sizes[k * 3]!;
     const b = sizes[k * 3 + 1]!;
     const c = sizes[k * 3 + 2]!;
-    const x = rays[r + atMiddle]!;
-    const y = rays[r + atMiddle + 1]!;
-    const z = rays[r + atMiddle + 2]!;
-    // Metres over the level: of the middle, and per metre along the body's axes.
-    const height = frame[2]! + x * frame[5]! + y * frame[8]! + z * frame[11]! - level;
-    const tiltX = rays[r + atUp]!;
-    const tiltY = rays[r + atUp + 1]!;
-    const tiltZ = rays[r + atUp + 2]!;
-    const lx = this.#inCamera(r, atA, atLight) / rise;
-    const ly = this.#inCamera(r, atB, atLight) / rise;
-    const lz = this.#inCamera(r, atF, atLight) / rise;
-    this.#emptySpan();
-    if (shape === boxShape) {
-      let behind = 0;
-      let isAbove = false;
-      for (let corner = 0; corner < 8; corner++) {
-        const sx = corner & 1 ? a : -a;
-        const sy = corner & 2 ? b : -b;
-        const sz = corner & 4 ? c : -c;
-        const h = height + sx * tiltX + sy * tiltY + sz * tiltZ;
-        if (h > lift) isAbove = true;
-        const isBefore = this.#spanPoint(
-          x + sx * rays[r + atA]! + sy * rays[r + atA + 1]! + sz * rays[r + atA + 2]! - h * lx,
-          y + sx * rays[r + atB]! + sy * rays[r + atB + 1]! + sz * rays[r + atB + 2]! - h * ly,
-          z + sx * rays[r + atF]! + sy * rays[r + atF + 1]! + sz * rays[r + atF + 2]! - h * lz,
-        );
-        if (!isBefore) behind++;
-      }
-      return isAbove && behind < 8 && this.#rectOfSpan(plan, behind > 0);
-    }
-    const half = shape === sphereShape ? 0 : b;
-    const top = height + half * tiltZ;
-    const bottom = height - half * tiltZ;
-    if (top < -a && bottom < -a) return false;
-    const ex = half * rays[r + atA + 2]!;
-    const ey = half * rays[r + atB + 2]!;
-    const ez = half * rays[r + atF + 2]!;
-    const isBounded = this.#spanCapsule(
-      x + ex - top * lx,
-      y + ey - top * ly,
-      z + ez - top * lz,
-      x - ex - bottom * lx,
-      y - ey - bottom * ly,
-      z - ez - bottom * lz,
-      // A sphere's shadow is an ellipse, 1 / rise times as long as wide.
-      a / rise,
-    );
-    return this.#rectOfSpan(plan, !isBounded);
+    const reach =
+      shape === boxShape
+        ? a * Math.abs(rays[r + atUp]!) +
+          b * Math.abs(rays[r + atUp + 1]!) +
+          c * Math.abs(rays[r + atUp + 2]!)
+        : shape === sphereShape
+          ? a
+          : a + b * Math.abs(rays[r + atUp + 2]!);
+    if (height + reach < lift) return false;
+    const shear = this.#shear;
+    shear[0] = height;
+    shear[1] = this.#inCamera(r, atA, atLight) / rise;
+    shear[2] = this.#inCamera(r, atB, atLight) / rise;
+    shear[3] = this.#inCamera(r, atF, atLight) / rise;
+    shear[4] = 1 / rise;
+    return this.#rectOf(k, plan);
   }
 
   /** A component in the camera's frame of a vector that is kept in the frame of the item at r. */
@@ -980,14 +997,13 @@ class SoftwareCamera implements Camera {
     );
   }
 
-  /** Writes the colour of item k where the ray (u, v, 1) meets it at depth s, 0..255. */
-  #colour(look: Look, k: number, u: number, v: number, s: number, isShadowed: boolean): void {
+  /** Writes the colour of item k, 0..255, where the ray (u, v, 1) meets it at depth s; `#sight` holds u v s. */
+  #colour(look: Look, k: number, isShadowed: boolean): void {
     // Furniture that came with the layer was not needed in this picture until now.
     if (this.#stamps[k] !== this.#stamp) this.#place(k, look);
-    this.#hit(k, u, v, s);
+    this.#hit(k);
     const rays = this.#rays;
     const normal = this.#normal;
-    const point = this.#point;
     const colours = this.#colours;
     const rgb = this.#rgb;
     const r = k * rayStride + atLight;
@@ -995,11 +1011,7 @@ class SoftwareCamera implements Camera {
     const direct = isShadowed || facing < 0 ? 0 : facing;
     // A trace of light from behind keeps the dark sides apart.
     const fill = facing < 0 ? -0.12 * facing : 0;
-    let power = look.ambient + look.strength * direct + fill;
-    const pattern = look.patterns[k]!;
-    if (pattern !== plain) {
-      power *= brightness(pattern, point[0]!, point[1]!, point[2]!, look.scales[k]!, look.contrasts[k]!);
-    }
+    const power = (look.ambient + look.strength * direct + fill) * brightness(look, k, this.#point);
     for (let channel = 0; channel < 3; channel++) {
       const value = 255 * colours[k * 3 + channel]! * power * look.tint[channel]!;
       rgb[channel] = value > 255 ? 255 : value;
@@ -1017,6 +1029,7 @@ class SoftwareCamera implements Camera {
   ): void {
     const { width, height } = this;
     const rgb = this.#rgb;
+    const sight = this.#sight;
     const [red, green, blue] = look.background;
     let i = 0;
     let to = at * 3;
@@ -1031,7 +1044,10 @@ class SoftwareCamera implements Camera {
           out[to + 2] = blue + 0.5;
           continue;
         }
-        this.#colour(look, id - 1, px[column]!, py[row]!, depth[i]!, shadows[i] === 1);
+        sight[0] = px[column]!;
+        sight[1] = py[row]!;
+        sight[2] = depth[i]!;
+        this.#colour(look, id - 1, shadows[i] === 1);
         out[to] = rgb[0]! + 0.5;
         out[to + 1] = rgb[1]! + 0.5;
         out[to + 2] = rgb[2]! + 0.5;
@@ -1047,20 +1063,22 @@ class SoftwareCamera implements Camera {
     const { enters } = this.#pencil;
     const rect = this.#rect;
     const rgb = this.#rgb;
+    const sight = this.#sight;
     for (let g = 0; g < ghosts.length; g++) {
       const k = ghosts[g]!;
       this.#place(k, look);
-      if (!this.#rectOf(k, plan)) continue;
+      if (!this.#rectSeen(k, plan)) continue;
       const left = rect[0]!;
       for (let row = rect[2]!; row <= rect[3]!; row++) {
         this.#traceRow(k, plan, row, left, rect[1]!);
-        const v = py[row]!;
         for (let column = left; column <= rect[1]!; column++) {
-          const u = px[column]!;
           const s = enters[column - left]!;
           const i = row * width + column;
           if (!(s >= nearest && s < depth[i]!)) continue;
-          this.#colour(look, k, u, v, s, false);
+          sight[0] = px[column]!;
+          sight[1] = py[row]!;
+          sight[2] = s;
+          this.#colour(look, k, false);
           for (let channel = 0; channel < 3; channel++) {
             const to = (at + i) * 3 + channel;
             out[to] = out[to]! + ghostShare * (rgb[channel]! - out[to]!) + 0.5;
@@ -1092,6 +1110,7 @@ class SoftwareCamera implements Camera {
   #drawLayer(plan: ViewPlan, look: Look, layer: Layer): void {
     this.#drawFurniture(plan, look, layer);
     layer.heights.set(this.#levels);
+    layer.extents.set(this.#extents);
     layer.planeCount = this.#levelCount;
     this.#shade(plan, look, layer, layer.rgb, 0, undefined);
     const furniture = this.#furniture;

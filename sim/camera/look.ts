@@ -241,18 +241,15 @@ function smoothNoise(x: number, y: number, z: number): number {
 /** Faces lie at round numbers; their pattern must not hang on the last bit of a coordinate. */
 const shift = 0.37;
 
-/** Brightness in [1 - contrast, 1] of a solid pattern at a point in the body's frame, metres. */
-export function brightness(
-  pattern: number,
-  x: number,
-  y: number,
-  z: number,
-  scale: number,
-  contrast: number,
-): number {
-  const u = x * scale + shift;
-  const v = y * scale + shift;
-  const w = z * scale + shift;
+/** Brightness in [1 - contrast, 1] of body k's solid pattern at a point in the body's frame, metres. */
+export function brightness({ patterns, scales, contrasts }: Look, k: number, point: Float64Array): number {
+  const pattern = patterns[k]!;
+  if (pattern === plain) return 1;
+  const scale = scales[k]!;
+  const contrast = contrasts[k]!;
+  const u = point[0]! * scale + shift;
+  const v = point[1]! * scale + shift;
+  const w = point[2]! * scale + shift;
   if (pattern === checker) {
     const sum = Math.floor(u) + Math.floor(v) + Math.floor(w);
     return sum % 2 === 0 ? 1 : 1 - contrast;

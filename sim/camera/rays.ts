@@ -1,7 +1,9 @@
 /**
- * Where a line enters a primitive, in the primitive's own frame (axis of capsules and cylinders along z): the least s
- * with o + s d on the surface coming from outside, negative where that is behind o, +Infinity where the line misses.
- * A ray that starts inside thus sees nothing of that body: surfaces are seen from outside only.
+ * Where lines enter a primitive, in the primitive's own frame (axis of capsules and cylinders along z): the least s with
+ * o + s d on the surface coming from outside, negative where that is behind o, +Infinity where the line misses. A ray
+ * that starts inside thus sees nothing of that body: surfaces are seen from outside only.
+ *
+ * Rays lie side by side in arrays and each shape has one loop over them: a call per ray would put its numbers on the heap.
  */
 
 export const boxShape = 0;
@@ -11,120 +13,6 @@ export const cylinderShape = 3;
 
 const miss = Number.POSITIVE_INFINITY;
 
-/** |x| <= hx, |y| <= hy, |z| <= hz. */
-export function enterBox(
-  ox: number,
-  oy: number,
-  oz: number,
-  dx: number,
-  dy: number,
-  dz: number,
-  hx: number,
-  hy: number,
-  hz: number,
-): number {
-  let near = Number.NEGATIVE_INFINITY;
-  let far = miss;
-  if (dx !== 0) {
-    const a = (-hx - ox) / dx;
-    const b = (hx - ox) / dx;
-    near = a < b ? a : b;
-    far = a < b ? b : a;
-  } else if (ox < -hx || ox > hx) return miss;
-  if (dy !== 0) {
-    const a = (-hy - oy) / dy;
-    const b = (hy - oy) / dy;
-    const low = a < b ? a : b;
-    const high = a < b ? b : a;
-    if (low > near) near = low;
-    if (high < far) far = high;
-  } else if (oy < -hy || oy > hy) return miss;
-  if (dz !== 0) {
-    const a = (-hz - oz) / dz;
-    const b = (hz - oz) / dz;
-    const low = a < b ? a : b;
-    const high = a < b ? b : a;
-    if (low > near) near = low;
-    if (high < far) far = high;
-  } else if (oz < -hz || oz > hz) return miss;
-  return near <= far ? near : miss;
-}
-
-/** |o + s d|^2 = r^2: the smaller root. */
-export function enterSphere(
-  ox: number,
-  oy: number,
-  oz: number,
-  dx: number,
-  dy: number,
-  dz: number,
-  r: number,
-): number {
-  const a = dx * dx + dy * dy + dz * dz;
-  const b = ox * dx + oy * dy + oz * dz;
-  const c = ox * ox + oy * oy + oz * oz - r * r;
-  const under = b * b - a * c;
-  return under < 0 ? miss : (-b - Math.sqrt(under)) / a;
-}
-
-/** All points within r of the segment |z| <= h: the endless cylinder where it is entered beside the segment, else a cap. */
-export function enterCapsule(
-  ox: number,
-  oy: number,
-  oz: number,
-  dx: number,
-  dy: number,
-  dz: number,
-  r: number,
-  h: number,
-): number {
-  const a = dx * dx + dy * dy;
-  const b = ox * dx + oy * dy;
-  const c = ox * ox + oy * oy - r * r;
-  const under = b * b - a * c;
-  if (under < 0) return miss;
-  let z = -dz;
-  if (a > 0) {
-    const s = (-b - Math.sqrt(under)) / a;
-    z = oz + s * dz;
-    if (z >= -h && z <= h) return s;
-  } else if (c > 0) return miss;
-  return enterSphere(ox, oy, z < 0 ? oz + h : oz - h, dx, dy, dz, r);
-}
-
-/** x^2 + y^2 <= r^2 and |z| <= h: both intervals of s overlap. */
-export function enterCylinder(
-  ox: number,
-  oy: number,
-  oz: number,
-  dx: number,
-  dy: number,
-  dz: number,
-  r: number,
-  h: number,
-): number {
-  let near = Number.NEGATIVE_INFINITY;
-  let far = miss;
-  const a = dx * dx + dy * dy;
-  const c = ox * ox + oy * oy - r * r;
-  if (a > 0) {
-    const b = ox * dx + oy * dy;
-    const under = b * b - a * c;
-    if (under < 0) return miss;
-    const root = Math.sqrt(under);
-    near = (-b - root) / a;
-    far = (-b + root) / a;
-  } else if (c > 0) return miss;
-  if (dz !== 0) {
-    const low = ((dz > 0 ? -h : h) - oz) / dz;
-    const high = ((dz > 0 ? h : -h) - oz) / dz;
-    if (low > near) near = low;
-    if (high < far) far = high;
-  } else if (oz < -h || oz > h) return miss;
-  return near <= far ? near : miss;
-}
-
-/** Rays in a body's frame, side by side: plain arrays keep numbers out of the heap where a call per ray would not. */
 export interface Rays {
   readonly ox: Float64Array;
   readonly oy: Float64Array;
@@ -146,49 +34,133 @@ export const createRays = (count: number): Rays => ({
   enters: new Float64Array(count),
 });
 
-function enterBoxes(
-  { ox, oy, oz, dx, dy, dz, enters }: Rays,
-  n: number,
-  a: number,
-  b: number,
-  c: number,
-): void {
-  for (let i = 0; i < n; i++) enters[i] = enterBox(ox[i]!, oy[i]!, oz[i]!, dx[i]!, dy[i]!, dz[i]!, a, b, c);
-}
-
-function enterSpheres({ ox, oy, oz, dx, dy, dz, enters }: Rays, n: number, r: number): void {
-  for (let i = 0; i < n; i++) enters[i] = enterSphere(ox[i]!, oy[i]!, oz[i]!, dx[i]!, dy[i]!, dz[i]!, r);
-}
-
-function enterCapsules({ ox, oy, oz, dx, dy, dz, enters }: Rays, n: number, r: number, h: number): void {
-  for (let i = 0; i < n; i++) enters[i] = enterCapsule(ox[i]!, oy[i]!, oz[i]!, dx[i]!, dy[i]!, dz[i]!, r, h);
-}
-
-function enterCylinders({ ox, oy, oz, dx, dy, dz, enters }: Rays, n: number, r: number, h: number): void {
+/** |x| <= sizes[at], |y| <= sizes[at + 1], |z| <= sizes[at + 2]: the three intervals of s overlap. */
+function enterBoxes(rays: Rays, n: number, sizes: Float64Array, at: number): void {
+  const { enters } = rays;
   for (let i = 0; i < n; i++) {
-    enters[i] = enterCylinder(ox[i]!, oy[i]!, oz[i]!, dx[i]!, dy[i]!, dz[i]!, r, h);
+    let near = Number.NEGATIVE_INFINITY;
+    let far = miss;
+    for (let axis = 0; axis < 3; axis++) {
+      const o = (axis === 0 ? rays.ox : axis === 1 ? rays.oy : rays.oz)[i]!;
+      const d = (axis === 0 ? rays.dx : axis === 1 ? rays.dy : rays.dz)[i]!;
+      const h = sizes[at + axis]!;
+      if (d === 0) {
+        if (o < -h || o > h) far = Number.NEGATIVE_INFINITY;
+        continue;
+      }
+      const a = (-h - o) / d;
+      const b = (h - o) / d;
+      const low = a < b ? a : b;
+      const high = a < b ? b : a;
+      if (low > near) near = low;
+      if (high < far) far = high;
+    }
+    enters[i] = near <= far ? near : miss;
   }
 }
 
-/** The first n rays into the shape of this number; sizes a, b, c are half extents, or radius and half length. */
-export function enterAll(shape: number, rays: Rays, n: number, a: number, b: number, c: number): void {
-  if (shape === boxShape) enterBoxes(rays, n, a, b, c);
-  else if (shape === sphereShape) enterSpheres(rays, n, a);
-  else if (shape === capsuleShape) enterCapsules(rays, n, a, b);
-  else enterCylinders(rays, n, a, b);
+/** |o + s d|^2 = r^2: the smaller root. */
+function enterSpheres({ ox, oy, oz, dx, dy, dz, enters }: Rays, n: number, r: number): void {
+  for (let i = 0; i < n; i++) {
+    const x = ox[i]!;
+    const y = oy[i]!;
+    const z = oz[i]!;
+    const u = dx[i]!;
+    const v = dy[i]!;
+    const w = dz[i]!;
+    const a = u * u + v * v + w * w;
+    const b = x * u + y * v + z * w;
+    const under = b * b - a * (x * x + y * y + z * z - r * r);
+    enters[i] = under < 0 ? miss : (-b - Math.sqrt(under)) / a;
+  }
 }
 
-/** Writes the outward unit normal at a point of the surface, in the shape's frame. out: [3] */
+/** All points within r of the segment |z| <= h: the endless cylinder where it is entered beside the segment, else a cap. */
+function enterCapsules({ ox, oy, oz, dx, dy, dz, enters }: Rays, n: number, r: number, h: number): void {
+  for (let i = 0; i < n; i++) {
+    const x = ox[i]!;
+    const y = oy[i]!;
+    const u = dx[i]!;
+    const v = dy[i]!;
+    const w = dz[i]!;
+    const flat = u * u + v * v;
+    const across = x * u + y * v;
+    const outside = x * x + y * y - r * r;
+    const root = across * across - flat * outside;
+    enters[i] = miss;
+    if (root < 0) continue;
+    // Along the axis the ray comes to the cap that it runs towards.
+    let side = -w;
+    if (flat > 0) {
+      const s = (-across - Math.sqrt(root)) / flat;
+      side = oz[i]! + s * w;
+      if (side >= -h && side <= h) {
+        enters[i] = s;
+        continue;
+      }
+    } else if (outside > 0) continue;
+    const z = side < 0 ? oz[i]! + h : oz[i]! - h;
+    const a = flat + w * w;
+    const b = across + z * w;
+    const under = b * b - a * (outside + z * z);
+    if (under >= 0) enters[i] = (-b - Math.sqrt(under)) / a;
+  }
+}
+
+/** x^2 + y^2 <= r^2 and |z| <= h: both intervals of s overlap. */
+function enterCylinders({ ox, oy, oz, dx, dy, dz, enters }: Rays, n: number, r: number, h: number): void {
+  for (let i = 0; i < n; i++) {
+    const x = ox[i]!;
+    const y = oy[i]!;
+    const z = oz[i]!;
+    const u = dx[i]!;
+    const v = dy[i]!;
+    const w = dz[i]!;
+    const flat = u * u + v * v;
+    const outside = x * x + y * y - r * r;
+    let near = Number.NEGATIVE_INFINITY;
+    let far = miss;
+    enters[i] = miss;
+    if (flat > 0) {
+      const across = x * u + y * v;
+      const under = across * across - flat * outside;
+      if (under < 0) continue;
+      const root = Math.sqrt(under);
+      near = (-across - root) / flat;
+      far = (-across + root) / flat;
+    } else if (outside > 0) continue;
+    if (w !== 0) {
+      const low = ((w > 0 ? -h : h) - z) / w;
+      const high = ((w > 0 ? h : -h) - z) / w;
+      if (low > near) near = low;
+      if (high < far) far = high;
+    } else if (z < -h || z > h) continue;
+    if (near <= far) enters[i] = near;
+  }
+}
+
+/** The first n rays into the shape of this number; from `at` on its half extents, or radius and half length. */
+export function enterAll(shape: number, rays: Rays, n: number, sizes: Float64Array, at: number): void {
+  if (shape === boxShape) enterBoxes(rays, n, sizes, at);
+  else if (shape === sphereShape) enterSpheres(rays, n, sizes[at]!);
+  else if (shape === capsuleShape) enterCapsules(rays, n, sizes[at]!, sizes[at + 1]!);
+  else enterCylinders(rays, n, sizes[at]!, sizes[at + 1]!);
+}
+
+/** Writes the outward unit normal at a point of the surface, in the shape's frame. point, out: [3] */
 export function normalAt(
   shape: number,
-  x: number,
-  y: number,
-  z: number,
-  a: number,
-  b: number,
-  c: number,
+  point: Float64Array,
+  sizes: Float64Array,
+  at: number,
   out: Float64Array,
 ): void {
+  const x = point[0]!;
+  const y = point[1]!;
+  const z = point[2]!;
+  const a = sizes[at]!;
+  const b = sizes[at + 1]!;
+  const c = sizes[at + 2]!;
   out[0] = 0;
   out[1] = 0;
   out[2] = 0;

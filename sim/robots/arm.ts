@@ -29,8 +29,11 @@ export const arm = {
   handHeight: 0.065,
 } as const;
 
-const upperSide = Math.hypot(arm.upper, arm.elbow);
-const foreSide = Math.hypot(arm.fore, arm.elbow);
+// Square roots instead of Math.hypot: camera images must be the same to the bit on every machine.
+const norm = (x: number, y: number): number => Math.sqrt(x * x + y * y);
+
+const upperSide = norm(arm.upper, arm.elbow);
+const foreSide = norm(arm.fore, arm.elbow);
 const handTop = hand.fingerHeight + arm.handHeight;
 
 const link = (name: string, radius: number, length: number): Body => ({
@@ -82,13 +85,13 @@ function put(
   dy: number,
   dz: number,
 ): void {
-  const length = Math.hypot(dx, dy, dz);
+  const length = Math.sqrt(dx * dx + dy * dy + dz * dz);
   out[at] = x;
   out[at + 1] = y;
   out[at + 2] = z;
   // Half-way quaternion from z to d: (z x d, 1 + z . d), normalised; straight down is a half turn about x.
   const w = 1 + dz / length;
-  const size = Math.hypot(dx / length, dy / length, w);
+  const size = Math.sqrt((dx * dx + dy * dy) / (length * length) + w * w);
   const down = size < 1e-6;
   out[at + 3] = down ? 1 : -dy / length / size;
   out[at + 4] = down ? 0 : dx / length / size;
@@ -108,34 +111,34 @@ export function writeArm(
   out: Float32Array,
   outAt: number,
 ): void {
-  const rho = Math.max(1e-6, Math.hypot(x - arm.baseX, y));
+  const rho = Math.max(1e-6, norm(x - arm.baseX, y));
   const rx = (x - arm.baseX) / rho;
   const ry = y / rho;
 
   // The triangle, in (rho, z) coordinates.
   const wristRho = rho - arm.wristOffset;
   const wristZ = z + arm.wristZ;
-  const toW = Math.hypot(wristRho, wristZ - arm.shoulderZ);
+  const toW = norm(wristRho, wristZ - arm.shoulderZ);
   const D = Math.min(
     upperSide + foreSide - 1e-6,
     Math.max(Math.abs(upperSide - foreSide) + 1e-6, Math.max(1e-6, toW)),
   );
   const ux = wristRho / toW;
   const uz = (wristZ - arm.shoulderZ) / toW;
-  const along = (upperSide ** 2 - foreSide ** 2 + D ** 2) / (2 * D);
-  const up = Math.sqrt(Math.max(0, upperSide ** 2 - along ** 2));
+  const along = (upperSide * upperSide - foreSide * foreSide + D * D) / (2 * D);
+  const up = Math.sqrt(Math.max(0, upperSide * upperSide - along * along));
   const eR = along * ux - up * uz;
   const eZ = arm.shoulderZ + along * uz + up * ux;
   // Right-angled triangles on the outer side: foot of the height, then outwards.
   const sR = eR / upperSide;
   const sZ = (eZ - arm.shoulderZ) / upperSide;
-  const upperFoot = arm.upper ** 2 / upperSide;
+  const upperFoot = (arm.upper * arm.upper) / upperSide;
   const upperOut = (arm.upper * arm.elbow) / upperSide;
   const aR = upperFoot * sR - upperOut * sZ;
   const aZ = arm.shoulderZ + upperFoot * sZ + upperOut * sR;
   const fR = (wristRho - eR) / foreSide;
   const fZ = (wristZ - eZ) / foreSide;
-  const foreFoot = arm.elbow ** 2 / foreSide;
+  const foreFoot = (arm.elbow * arm.elbow) / foreSide;
   const foreOut = (arm.fore * arm.elbow) / foreSide;
   const bR = eR + foreFoot * fR - foreOut * fZ;
   const bZ = eZ + foreFoot * fZ + foreOut * fR;
