@@ -76,7 +76,7 @@ export const experimentFields = {
     type: 'choice',
     default: 'all',
     options: ['all', 'tenth', 'none'],
-    help: 'Which training episodes are stored: every one, every tenth, or none (evaluation is always stored)',
+    help: 'Which training episodes are stored: every one, every tenth, or none; one that diverges and evaluations always',
   },
   baseline: {
     type: 'boolean',

@@ -1059,7 +1059,7 @@ export class Lab {
     const { states } = replay(model, row, columns);
     const arrays: Record<string, PackedArray> = { poses: posesOf(model, states) };
     for (const [name, column] of columns) {
-      if (name === 'keyframe' || name === 'stateHash') continue;
+      if (name === 'keyframe' || name === 'stateHash' || name === 'history') continue;
       arrays[name === 'action' ? 'actions' : name] = column.data;
     }
     const terms = [...columns.keys()].flatMap((name) => /^reward\/(.+)\/raw$/.exec(name)?.[1] ?? []);

@@ -1,10 +1,14 @@
 /**
  * Records the episodes of N worlds: actions, state keyframes and hashes (so that an episode replays exactly), every
  * reward term raw / weight / product, and the simulator's truth beside them. A finished episode leaves as plain columns.
+ *
+ * An episode that diverges is wanted always. Of those that are else not wanted only what cannot be computed again is
+ * written down on the way; where one diverges, it is simulated again for the rest.
  */
 
 import type { RewardStack } from '../learn/rewards/stack.ts';
-import { hashRows, hashState } from '../sim/engine/hash.ts';
+import { historyLength } from '../sim/batch.ts';
+import { hashRows, hashState64 } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { Column, Ending, EpisodeKind, NewEpisode } from '../store/types.ts';
 
@@ -21,8 +25,11 @@ class World {
   seed = 0;
   trainedSteps = 0;
   active = false;
+  /** Wanted however it ends. */
+  wanted = false;
   readonly action: Float64Array;
   readonly keyframe: Float64Array;
+  /** Two words a state. */
   readonly hash: Uint32Array;
   readonly progress: Float32Array;
   readonly stage: Uint8Array;
@@ -37,7 +44,7 @@ class World {
     const steps = model.horizon;
     this.action = new Float64Array(steps * model.actionSpace.dim);
     this.keyframe = new Float64Array((Math.floor(steps / keyframeEvery) + 2) * model.stateDim);
-    this.hash = new Uint32Array(steps + 1);
+    this.hash = new Uint32Array(2 * (steps + 1));
     this.progress = new Float32Array(steps + 1);
     this.stage = new Uint8Array(steps + 1);
     this.success = new Uint8Array(steps + 1);
@@ -88,11 +95,13 @@ export class Recorder {
     );
   }
 
-  /** The world starts a new episode in this state row. `learned` holds the progress of the first frame. */
+  /**
+   * The world starts a new episode in this state row. `learned` holds the progress of the first frame. `wanted`: however
+   * it ends, or only when it diverges.
+   */
   begin(
     world: number,
-    seed: number,
-    trainedSteps: number,
+    { seed, trainedSteps, wanted }: { seed: number; trainedSteps: number; wanted: boolean },
     states: Float64Array,
     learned: RewardTrack['learned'],
   ): void {
@@ -101,7 +110,8 @@ export class Recorder {
     w.seed = seed;
     w.trainedSteps = trainedSteps;
     w.active = true;
-    this.#frame(w, world, states);
+    w.wanted = wanted;
+    this.#frame(w, w.length, states, world * this.#options.model.stateDim);
     this.#progress(w, world, learned);
   }
 
@@ -120,7 +130,7 @@ export class Recorder {
     w.total[t] = track.totals[world]!;
     w.value[t] = value;
     w.length = t + 1;
-    this.#frame(w, world, states);
+    if (w.wanted) this.#frame(w, w.length, states, world * model.stateDim);
     this.#progress(w, world, track.learned);
   }
 
@@ -132,11 +142,9 @@ export class Recorder {
     }
   }
 
-  #frame(w: World, world: number, states: Float64Array): void {
+  #frame(w: World, t: number, states: Float64Array, offset: number): void {
     const { model } = this.#options;
-    const offset = world * model.stateDim;
-    const t = w.length;
-    w.hash[t] = hashState(states, offset, model.stateDim);
+    hashState64(states, offset, model.stateDim, w.hash, 2 * t);
     w.progress[t] = model.progress(states, offset);
     w.stage[t] = model.stage(states, offset);
     w.success[t] = model.success(states, offset) ? 1 : 0;
@@ -145,11 +153,40 @@ export class Recorder {
     }
   }
 
-  /** Ends the world's episode and hands it over; `undefined` where none was begun. */
-  finish(world: number, ending: Ending): FinishedEpisode | undefined {
+  /** Simulates from frame `from`, where a keyframe is, to the newest one. */
+  #again(w: World, from: number, visit: (t: number, row: Float64Array) => void): void {
+    const { model } = this.#options;
+    const dim = model.actionSpace.dim;
+    const at = (from / keyframeEvery) * model.stateDim;
+    const row = w.keyframe.slice(at, at + model.stateDim);
+    visit(from, row);
+    for (let t = from; t < w.length; t++) {
+      model.advance(row, w.action.slice(t * dim, (t + 1) * dim), 0, 1);
+      visit(t + 1, row);
+    }
+  }
+
+  /** The last states of a diverged episode, the broken one as it was found. [<= historyLength, stateDim] */
+  #history(w: World, world: number, states: Float64Array): Float64Array {
+    const dim = this.#options.model.stateDim;
+    const first = Math.max(0, w.length - historyLength + 1);
+    const rows = new Float64Array((w.length - first + 1) * dim);
+    this.#again(w, keyframeEvery * Math.floor(first / keyframeEvery), (t, row) => {
+      if (t >= first) rows.set(row, (t - first) * dim);
+    });
+    rows.set(states.subarray(world * dim, (world + 1) * dim), rows.length - dim);
+    return rows;
+  }
+
+  /** Ends the world's episode, which stands in `states`, and hands it over; `undefined` where it is not wanted. */
+  finish(world: number, ending: Ending, states: Float64Array): FinishedEpisode | undefined {
     const w = this.#worlds[world]!;
     if (!w.active) return undefined;
     w.active = false;
+    if (!w.wanted) {
+      if (ending !== 'diverged') return undefined;
+      this.#again(w, 0, (t, row) => this.#frame(w, t, row, 0));
+    }
     const { model, terms, learned, kind, rewardHash, hasValue } = this.#options;
     const T = w.length;
     const frames = T + 1;
@@ -157,7 +194,7 @@ export class Recorder {
     const columns: Column[] = [
       { name: 'action', width: model.actionSpace.dim, data: w.action.slice(0, T * model.actionSpace.dim) },
       { name: 'keyframe', width: model.stateDim, data: w.keyframe.slice(0, keyframes * model.stateDim) },
-      { name: 'stateHash', width: 1, data: w.hash.slice(0, frames) },
+      { name: 'stateHash', width: 2, data: w.hash.slice(0, 2 * frames) },
       { name: 'trueProgress', width: 1, data: w.progress.slice(0, frames) },
       { name: 'trueStage', width: 1, data: w.stage.slice(0, frames) },
       { name: 'trueSuccess', width: 1, data: w.success.slice(0, frames) },
@@ -184,6 +221,9 @@ export class Recorder {
       const start = row * (model.horizon + 1);
       columns.push({ name: `learned/${method}`, width: 1, data: w.learned.slice(start, start + frames) });
     });
+    if (ending === 'diverged') {
+      columns.push({ name: 'history', width: model.stateDim, data: this.#history(w, world, states) });
+    }
     return {
       task: model.id,
       kind,
@@ -196,7 +236,7 @@ export class Recorder {
       returnTotal: Number.isFinite(returnTotal) ? returnTotal : 0,
       returns: Object.fromEntries(Object.entries(returns).map(([k, v]) => [k, Number.isFinite(v) ? v : 0])),
       rewardHash,
-      checksum: hashRows(w.hash, frames),
+      checksum: hashRows(w.hash, 2 * frames),
       columns,
     };
   }
@@ -206,8 +246,8 @@ export class Recorder {
     const out = new Float64Array(this.#savedSize());
     let at = 0;
     for (const w of this.#worlds) {
-      out.set([w.active ? 1 : 0, w.length, w.seed, w.trainedSteps], at);
-      at += 4;
+      out.set([w.active ? 1 : 0, w.wanted ? 1 : 0, w.length, w.seed, w.trainedSteps], at);
+      at += 5;
       for (const array of w.arrays()) {
         out.set(array, at);
         at += array.length;
@@ -217,7 +257,7 @@ export class Recorder {
   }
 
   #savedSize(): number {
-    return this.#worlds.reduce((sum, w) => sum + 4 + w.arrays().reduce((s, a) => s + a.length, 0), 0);
+    return this.#worlds.reduce((sum, w) => sum + 5 + w.arrays().reduce((s, a) => s + a.length, 0), 0);
   }
 
   /** @throws RangeError when the saved state belongs to other worlds or terms. */
@@ -229,10 +269,11 @@ export class Recorder {
     let at = 0;
     for (const w of this.#worlds) {
       w.active = saved[at] === 1;
-      w.length = saved[at + 1]!;
-      w.seed = saved[at + 2]!;
-      w.trainedSteps = saved[at + 3]!;
-      at += 4;
+      w.wanted = saved[at + 1] === 1;
+      w.length = saved[at + 2]!;
+      w.seed = saved[at + 3]!;
+      w.trainedSteps = saved[at + 4]!;
+      at += 5;
       for (const array of w.arrays()) {
         array.set(saved.subarray(at, at + array.length));
         at += array.length;

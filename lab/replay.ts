@@ -4,7 +4,7 @@
  */
 
 import type { Demonstration } from '../learn/rewards/types.ts';
-import { hashRows, hashState } from '../sim/engine/hash.ts';
+import { hashRows, hashState, hashState64 } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
@@ -45,13 +45,24 @@ function column(columns: ReadonlyMap<string, Column>, name: string, id: number):
   return found;
 }
 
+/** Compares states with recorded hashes: two words each, or one 32-bit word in episodes of format 1. */
+function comparer({ width, data }: Column, dim: number): (row: Float64Array, t: number) => boolean {
+  if (width === 1) return (row, t) => hashState(row, 0, dim) === data[t];
+  const found = new Uint32Array(2);
+  return (row, t) => {
+    hashState64(row, 0, dim, found, 0);
+    return found[0] === data[2 * t] && found[1] === data[2 * t + 1];
+  };
+}
+
 /** Simulates the episode again. Never throws on drift: it says at which step. */
 export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyMap<string, Column>): Replay {
   const T = episode.length;
   const dim = model.stateDim;
   const actions = column(columns, 'action', episode.id).data as Float64Array;
   const keyframes = column(columns, 'keyframe', episode.id);
-  const hashes = column(columns, 'stateHash', episode.id).data;
+  const hashes = column(columns, 'stateHash', episode.id);
+  const isRecorded = comparer(hashes, dim);
   if (keyframes.width !== dim) {
     throw new RangeError(
       `Episode ${episode.id}: states of ${keyframes.width} numbers, ${model.id} has ${dim}`,
@@ -60,14 +71,14 @@ export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyM
   const states = new Float64Array((T + 1) * dim);
   const row = new Float64Array(dim);
   model.reset(episode.seed, row, 0);
-  let driftStep: number | null = hashState(row, 0, dim) === hashes[0] ? null : 0;
+  let driftStep: number | null = isRecorded(row, 0) ? null : 0;
   row.set((keyframes.data as Float64Array).subarray(0, dim));
   states.set(row, 0);
   const action = new Float64Array(model.actionSpace.dim);
   for (let t = 0; t < T; t++) {
     action.set(actions.subarray(t * action.length, (t + 1) * action.length));
     model.advance(row, action, 0, 1);
-    if (driftStep === null && hashState(row, 0, dim) !== hashes[t + 1]) driftStep = t + 1;
+    if (driftStep === null && !isRecorded(row, t + 1)) driftStep = t + 1;
     // After a drift the stored keyframes are the truth: go on from the next one.
     if (driftStep !== null && (t + 1) % keyframeEvery === 0) {
       const at = ((t + 1) / keyframeEvery) * dim;
@@ -75,7 +86,8 @@ export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyM
     }
     states.set(row, (t + 1) * dim);
   }
-  const ok = driftStep === null && hashRows(hashes as Uint32Array, T + 1) === episode.checksum;
+  const checksum = hashRows(hashes.data as Uint32Array, (T + 1) * hashes.width);
+  const ok = driftStep === null && checksum === episode.checksum;
   const message = ok
     ? `Episode ${episode.id}: ${T} steps replay exactly`
     : driftStep === null

@@ -20,8 +20,8 @@ export interface RewardedEnvOptions {
   readonly rewardHash: string | null;
   /** Seed of the n-th episode started. */
   readonly seedOf: (index: number) => number;
-  /** Whether the n-th episode is recorded. */
-  readonly recordEpisode: (index: number) => boolean;
+  /** How the n-th episode is recorded: always, only if it diverges, or not. */
+  readonly recordEpisode: (index: number) => 'always' | 'diverged' | 'never';
   /** Environment steps the policy has been trained for by now. */
   readonly trainedSteps: () => number;
   /** Every recorded episode, as soon as it ended. */
@@ -107,9 +107,14 @@ export class RewardedEnv implements VectorEnv {
     stack.reset(world, this.#batch.observations, world * this.observationDim);
     this.#totals[world] = 0;
     this.#options.onBegin?.(world, index, seed);
-    if (recordEpisode(index)) {
-      this.#recorder.begin(world, seed, trainedSteps(), this.#batch.states, stack.learned);
-    }
+    const record = recordEpisode(index);
+    if (record === 'never') return;
+    this.#recorder.begin(
+      world,
+      { seed, trainedSteps: trainedSteps(), wanted: record === 'always' },
+      this.#batch.states,
+      stack.learned,
+    );
   }
 
   /** actions: [count * actionDim] in [-1, 1], or options. */
@@ -141,7 +146,7 @@ export class RewardedEnv implements VectorEnv {
         onInvalid?.('the simulated state became non-finite or exploded; the episode ended as diverged');
       const success = !diverged && model.success(batch.states, world * model.stateDim);
       onEnd?.({ success, ending, total: this.#totals[world]! });
-      const episode = this.#recorder.finish(world, ending);
+      const episode = this.#recorder.finish(world, ending, batch.states);
       if (episode !== undefined) onEpisode(episode);
       this.#begin(world);
     }

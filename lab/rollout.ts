@@ -140,7 +140,7 @@ export async function runEpisodes(options: RolloutOptions): Promise<RolloutResul
     kind: options.kind,
     rewardHash: options.rewardHash ?? null,
     seedOf: (index) => seeds[Math.min(index, seeds.length - 1)]!,
-    recordEpisode: (index) => index < seeds.length,
+    recordEpisode: (index) => (index < seeds.length ? 'always' : 'never'),
     trainedSteps: () => (actor.kind === 'policy' ? actor.trainedSteps : 0),
     onBegin: (slot, index, seed) => {
       world[slot] = index;

@@ -236,7 +236,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     kind: 'training',
     rewardHash: job.rewardHash,
     seedOf: (index) => episodeSeed('training', seed, index),
-    recordEpisode: (index) => every > 0 && index % every === 0,
+    recordEpisode: (index) => (every > 0 && index % every === 0 ? 'always' : 'diverged'),
     trainedSteps: () => learner.steps,
     onEpisode: (episode) => link.keep(episode),
     onEnd: ({ success, ending, total: sum }) => {

@@ -35,7 +35,7 @@ function put(value: number): void {
   }
 }
 
-/** Unsigned 32-bit hash of `length` numbers from `offset`; allocates nothing. */
+/** Unsigned 32-bit hash of `length` numbers from `offset`; allocates nothing. Episodes of format 1 hold one a state. */
 export function hashState(values: Float64Array, offset = 0, length = values.length - offset): number {
   let h = 0x2b5a91d3;
   for (let i = offset; i < offset + length; i++) {
@@ -46,37 +46,63 @@ export function hashState(values: Float64Array, offset = 0, length = values.leng
   return finish(h, length);
 }
 
+const seedA = 0x243f6a88;
+const seedB = 0x85a308d3 | 0;
+const b1 = 0x239b961b;
+const b2 = 0xab0e9789;
+
+/** 64-bit hash of `length` numbers from `offset` as two words, out[at] the high one; allocates nothing. */
+export function hashState64(
+  values: Float64Array,
+  offset: number,
+  length: number,
+  out: Uint32Array,
+  at: number,
+): void {
+  let a = seedA;
+  let b = seedB;
+  for (let i = offset; i < offset + length; i++) {
+    put(values[i]!);
+    const first = words[low]!;
+    const second = words[high]!;
+    a = round(a, first, 0xcc9e2d51, 0x1b873593);
+    b = round(b, first, b1, b2);
+    a = round(a, second, 0xcc9e2d51, 0x1b873593);
+    b = round(b, second, b1, b2);
+  }
+  out[at] = finish(a, 2 * length);
+  out[at + 1] = finish(b ^ out[at]!, 2 * length);
+}
+
+const hex = (word: number): string => word.toString(16).padStart(8, '0');
+
 /** Two 32-bit hashes with different constants, side by side as 16 hex digits. */
 class Hash64 {
-  #a = 0x243f6a88;
-  #b = 0x85a308d3 | 0;
+  #a = seedA;
+  #b = seedB;
   #count = 0;
 
   add(word: number): void {
     this.#a = round(this.#a, word, 0xcc9e2d51, 0x1b873593);
-    this.#b = round(this.#b, word, 0x239b961b, 0xab0e9789);
+    this.#b = round(this.#b, word, b1, b2);
     this.#count++;
   }
 
   digest(): string {
     const a = finish(this.#a, this.#count);
     const b = finish(this.#b ^ a, this.#count);
-    return a.toString(16).padStart(8, '0') + b.toString(16).padStart(8, '0');
+    return hex(a) + hex(b);
   }
 }
 
 /** 64-bit hash of float64 numbers as 16 hex digits. */
 export function hashNumbers(values: Float64Array, offset = 0, length = values.length - offset): string {
-  const hash = new Hash64();
-  for (let i = offset; i < offset + length; i++) {
-    put(values[i]!);
-    hash.add(words[low]!);
-    hash.add(words[high]!);
-  }
-  return hash.digest();
+  const out = new Uint32Array(2);
+  hashState64(values, offset, length, out, 0);
+  return hex(out[0]!) + hex(out[1]!);
 }
 
-/** 64-bit hash over the per-state hashes of an episode, in order: its checksum. hashes: [>= count] */
+/** 64-bit hash over the words of the per-state hashes of an episode, in order: its checksum. hashes: [>= count] */
 export function hashRows(hashes: Uint32Array, count = hashes.length): string {
   const hash = new Hash64();
   for (let i = 0; i < count; i++) hash.add(hashes[i]!);

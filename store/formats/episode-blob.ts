@@ -21,7 +21,9 @@ import zlib from 'node:zlib';
 import type { Column, ColumnData } from '../types.ts';
 
 const magic = 0x42454c52; // "RLEB"
-const formatVersion = 1;
+/** 2: state hashes have 64 bits (two u32 a state), so that an older Reward Lab refuses them instead of seeing drift. */
+const formatVersion = 2;
+const readable = [1, 2];
 const headBytes = 20;
 const compression = { [zlib.constants.ZSTD_c_compressionLevel]: 3 };
 
@@ -140,8 +142,8 @@ function parse(blob: Uint8Array): { infos: ColumnInfo[]; bytes: number; packed: 
     throw new DamagedBlobError(`checksum ${hex(found)} over ${blob.length} bytes, wanted ${hex(stored)}`);
   }
   const version = head.getUint16(4, true);
-  if (version !== formatVersion) {
-    throw new DamagedBlobError(`format version ${version}, this Reward Lab knows ${formatVersion}`);
+  if (!readable.includes(version)) {
+    throw new DamagedBlobError(`format version ${version}, this Reward Lab knows ${readable.join(' and ')}`);
   }
   const start = headBytes + head.getUint32(8, true);
   const text = new TextDecoder().decode(blob.subarray(headBytes, start));

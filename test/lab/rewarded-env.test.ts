@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FinishedEpisode } from '../../lab/recorder.ts';
+import { replay } from '../../lab/replay.ts';
 import { RewardedEnv } from '../../lab/rewarded-env.ts';
 import { rewards } from '../../learn/rewards/index.ts';
 import { createStack } from '../../learn/rewards/stack.ts';
 import type { OnlineScorer, RewardModel } from '../../learn/rewards/types.ts';
 import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
+import { runaway } from '../support/runaway.ts';
 
 /** A learned reward that breaks at one step of one world's episode, as a badly fitted one may. */
 class BrokenModel implements RewardModel {
@@ -68,7 +70,7 @@ function environment(count: number) {
     kind: 'training',
     rewardHash: null,
     seedOf: (index) => 100 + index,
-    recordEpisode: () => true,
+    recordEpisode: () => 'always',
     trainedSteps: () => 0,
     onEpisode: (episode) => episodes.push(episode),
     onInvalid: (message) => problems.push(message),
@@ -126,3 +128,58 @@ test('an environment restored from a save goes on bit for bit, recordings in fli
   };
   assert.deepEqual(run(true), run(false));
 });
+
+/** Worlds that explode after some hundred steps, without rewards. */
+function exploding(record: 'always' | 'diverged' | 'never') {
+  const model = runaway();
+  const episodes: FinishedEpisode[] = [];
+  const problems: string[] = [];
+  const env = new RewardedEnv({
+    model,
+    count: 2,
+    stack: createStack([], { model, gamma: 1, count: 2 }),
+    kind: 'training',
+    rewardHash: null,
+    seedOf: (index) => index,
+    recordEpisode: () => record,
+    trainedSteps: () => 7,
+    onEpisode: (episode) => episodes.push(episode),
+    onInvalid: (message) => problems.push(message),
+  });
+  env.start();
+  return { env, model, episodes, problems };
+}
+
+test('an episode that diverges is recorded with its last 100 states, also where others are not', () => {
+  const recorded = (['always', 'diverged', 'never'] as const).map((record) => {
+    const { env, model, episodes, problems } = exploding(record);
+    const actions = new Float64Array(2);
+    for (let t = 0; t < 700; t++) {
+      for (let i = 0; i < 2; i++) actions[i] = Math.sin(t + i);
+      if (t === 150) {
+        const saved = env.save();
+        env.step(actions.map((push) => -push));
+        env.restore(saved);
+      }
+      env.step(actions);
+    }
+    assert.ok(problems.length >= 2 && problems.every((line) => line.includes('non-finite or exploded')));
+    for (const episode of episodes) {
+      assert.equal(episode.ending, 'diverged');
+      const columns = new Map(episode.columns.map((column) => [column.name, column]));
+      const history = columns.get('history')!;
+      const { states, ok } = replay(model, { ...row, ...episode }, columns);
+      assert.ok(ok);
+      assert.equal(history.width, model.stateDim);
+      assert.deepEqual([...history.data], [...states.subarray(-100 * model.stateDim)]);
+      assert.ok(Math.abs(history.data.at(-2)!) >= 1e4);
+    }
+    return episodes;
+  });
+  assert.deepEqual(recorded[1], recorded[0]);
+  assert.ok(recorded[0]!.length >= 2);
+  assert.deepEqual(recorded[2], []);
+});
+
+/** What the database adds to an episode. */
+const row = { id: 1, runId: 1, verified: null, createdAt: 0 };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch } from '../../sim/batch.ts';
-import type { BatchEnv, TaskModel } from '../../sim/env.ts';
+import type { BatchEnv } from '../../sim/env.ts';
 import { tasks } from '../../sim/tasks/index.ts';
+import { runaway } from '../support/runaway.ts';
 import { modelOf } from './tasks/worlds.ts';
 
 const model = modelOf(tasks.push);
@@ -96,39 +97,6 @@ test('the states before a step are kept for the reward', () => {
   assert.deepEqual(batch.previousStates, before);
   assert.notDeepEqual(batch.states, before);
 });
-
-/** A point that every action pushes away from zero: it explodes after some steps, sooner or later by its seed. */
-function runaway({ guardDim }: { readonly guardDim?: number } = {}): TaskModel {
-  return {
-    ...model,
-    id: 'runaway',
-    stateDim: 3,
-    horizon: 1000,
-    ...(guardDim === undefined ? {} : { guardDim }),
-    actionSpace: { type: 'box', dim: 1, low: Float64Array.of(-1), high: Float64Array.of(1), names: ['push'] },
-    observationSpace: {
-      type: 'box',
-      dim: 1,
-      low: Float64Array.of(-1e4),
-      high: Float64Array.of(1e4),
-      names: ['place'],
-    },
-    reset(seed, state, o) {
-      state.set([0, 0.001 * (1 + seed), 1], o);
-    },
-    advance(states, actions, first, count) {
-      for (let w = first; w < first + count; w++) {
-        states[3 * w]! += 1;
-        states[3 * w + 1] = 1.05 * states[3 * w + 1]! + 1e-3 * actions[w]!;
-        states[3 * w + 2]! *= 1.01;
-      }
-    },
-    observe(state, o, out, at) {
-      out[at] = state[o + 1]!;
-    },
-    terminal: () => false,
-  };
-}
 
 /** Every state of every world, as they were when they happened. */
 function recorded(batch: BatchEnv, steps: number, pushes: (t: number, w: number) => number) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashNumbers, hashRows, hashState } from '../../../sim/engine/hash.ts';
+import { hashNumbers, hashRows, hashState, hashState64 } from '../../../sim/engine/hash.ts';
 
 test('equal numbers hash equally: minus zero is zero and every NaN is one', () => {
   const otherNaN = new Float64Array(new BigUint64Array([0x7ff8000000000123n]).buffer)[0]!;
@@ -39,4 +39,13 @@ test('hashes have their documented form and their stored values', () => {
 test('a hash over rows depends on their order and on the count alone', () => {
   assert.equal(hashRows(Uint32Array.of(1, 2, 3), 2), hashRows(Uint32Array.of(1, 2)));
   assert.notEqual(hashRows(Uint32Array.of(1, 2)), hashRows(Uint32Array.of(2, 1)));
+});
+
+test('the two words of a state are its 64-bit hash, high word first', () => {
+  const values = Float64Array.of(9, 1.5, -0, Number.NaN, 1e300, 7);
+  const out = new Uint32Array(4);
+  hashState64(values, 1, 4, out, 1);
+  const hex = [out[1]!, out[2]!].map((word) => word.toString(16).padStart(8, '0')).join('');
+  assert.equal(hex, hashNumbers(values, 1, 4));
+  assert.deepEqual([out[0], out[3]], [0, 0]);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { DamagedBlobError, decodeColumns, encodeColumns } from '../../../store/formats/episode-blob.ts';
 import type { Column, ColumnData } from '../../../store/types.ts';
 
@@ -133,4 +134,21 @@ test('any flipped bit and any cut is found', () => {
   for (const length of [0, 3, 19, 20, blob.length - 1]) {
     assert.throws(() => decodeColumns(blob.subarray(0, length)), DamagedBlobError, `length ${length}`);
   }
+});
+
+test('format 1 is read like format 2; any other is refused by number', () => {
+  const columns: Column[] = [{ name: 'a', width: 1, data: Float64Array.of(1, 2, 3) }];
+  const marked = (version: number): Buffer => {
+    const blob = encodeColumns(columns);
+    assert.equal(blob.readUInt16LE(4), 2);
+    blob.writeUInt16LE(version, 4);
+    blob.writeUInt32LE(crc32(blob.subarray(20), crc32(blob.subarray(0, 16))), 16);
+    return blob;
+  };
+  for (const version of [1, 2])
+    assert.deepEqual(plain(decodeColumns(marked(version)).values()), plain(columns));
+  assert.throws(
+    () => decodeColumns(marked(3)),
+    new DamagedBlobError('format version 3, this Reward Lab knows 1 and 2'),
+  );
 });
