@@ -141,6 +141,7 @@ function create(anySettings: AnySettings): TaskModel {
           out[o] = goal;
         },
       },
+      board: [width, height],
       still: [
         floorUnder(width, height),
         ...walk.map((cell) => {

@@ -127,6 +127,7 @@ function create(anySettings: AnySettings): TaskModel {
           out[o + 1] = 0;
         },
       },
+      board: [width, height],
       still: [
         floorUnder(width, height),
         ...cells.map(([x, y]) => {

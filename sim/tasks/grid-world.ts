@@ -256,7 +256,7 @@ function create(anySettings: AnySettings): TaskModel {
   const wallCells = Array.from({ length: cells }, (_, cell) => cell).filter((cell) => isWall[cell] === 1);
   const middle = (cell: number): readonly [number, number] =>
     cellMiddle(cell % width, Math.floor(cell / width), width, height);
-  const wallHeight = 0.18;
+  const wallHeight = 0.13;
   const hasDoor = door !== -1;
   /** An open door stands inside the wall next to it, where nobody sees it. */
   const doorBay = hasDoor ? (isWall[door + width] === 1 ? door + width : door - width) : -1;
@@ -386,6 +386,7 @@ function create(anySettings: AnySettings): TaskModel {
         },
       },
       extra,
+      board: [width, height],
       still: [
         floorUnder(width, height),
         ...wallCells.map(

@@ -14,6 +14,7 @@ import type {
   ActionSpace,
   Body,
   BoxSpace,
+  CameraView,
   Colour,
   GoalFace,
   RewardTerm,
@@ -76,6 +77,8 @@ export interface GridSpec {
     desired(config: Config, out: Float64Array, at: number): void;
   };
   readonly extra?: GridExtra;
+  /** Cells of the board that is drawn round the origin. */
+  readonly board: readonly [width: number, height: number];
   /** Bodies that never move, with their middles, m. */
   readonly still: readonly (readonly [Body, Point])[];
   readonly moving: readonly Body[];
@@ -278,6 +281,22 @@ function plan(
   for (let s = 0; s < configs.length; s++)
     if (!Number.isFinite(kind[s]!)) wayToGo[s] = Number.POSITIVE_INFINITY;
   return { wayToGo, best };
+}
+
+/** From the near side, x to the right, so far away that the longer side fills the picture. */
+function camerasOf([width, height]: readonly [number, number]): readonly CameraView[] {
+  const fieldOfView = 0.7;
+  // tan(0.35) = 0.365; a board that is seen at 50 degrees is about three quarters as high.
+  const distance = ((Math.max(width, height) + 2) * cellSize) / 2 / 0.365;
+  return [
+    {
+      name: 'front',
+      position: [0, -0.64 * distance, 0.77 * distance],
+      target: [0, -0.03 * distance, 0],
+      fieldOfView,
+    },
+    { name: 'top', position: [0, 0, 1.1 * distance], target: [0, 0, 0], fieldOfView },
+  ];
 }
 
 /** @throws RangeError where no start leads to the goal. */
@@ -499,6 +518,8 @@ export function gridModel(
     expert(state, o, out, at) {
       out[at] = best[indexOf(state, o)]!;
     },
+
+    cameras: camerasOf(spec.board),
 
     poses(state, o, out, at) {
       const config = configs[indexOf(state, o)]!;
