@@ -92,8 +92,26 @@ export const catalogSchema = z.object({
       summary: z.string(),
       version: z.int(),
       fields,
+      /** Seconds a control step, physics steps in it, seconds a physics step. */
       controlDt: z.number(),
+      substeps: z.int(),
+      physicsDt: z.number(),
       horizon: z.int(),
+      /** Numbers of a state, and the bytes they take. */
+      stateDim: z.int(),
+      stateBytes: z.int(),
+      /** Named camera views. */
+      views: z.array(z.string()),
+      /** Names of a goal's numbers, where goals can be relabelled. */
+      goals: z.array(z.string()).nullable(),
+      /** Agents that may all be steered, where there are several. */
+      agents: z.array(z.object({ id: z.string(), side: z.string() })).nullable(),
+      /** Sizes of the tables, where the whole task is one. */
+      tabular: z.object({ states: z.int(), actions: z.int() }).nullable(),
+      /** Whether there is a scripted policy that earns the written reward without doing the task. */
+      exploit: z.boolean(),
+      /** The same task in Gymnasium. */
+      gymnasium: z.string().nullable(),
       observationNames: z.array(z.string()),
       actionNames: z.array(z.string()),
       /** Options of a discrete action; null where actions are real numbers. */
@@ -260,6 +278,7 @@ const episodeQuery = z.object({
 /**
  * An opened episode. `data` unpacks (see `lab/pack.ts`) to named arrays; T = episode.length:
  *  - `poses` float32 [T + 1, bodies, 7]: px py pz qx qy qz qw in the world frame, metres
+ *  - `colours` float32 [T + 1, bodies, 3], only of tasks whose colours change: sRGB in [0, 1], NaN where a body keeps its own
  *  - `trueProgress` float32 [T + 1], `trueStage` uint8 [T + 1], `trueSuccess` uint8 [T + 1]
  *  - `actions` float64 [T, actionDim]
  *  - `reward/<term>/raw`, `reward/<term>/weight`, `reward/<term>/product` float64 [T] for each id in `terms`

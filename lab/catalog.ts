@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { algorithms } from '../learn/algorithms/index.ts';
 import { rewards } from '../learn/rewards/index.ts';
+import { viewsOf } from '../sim/camera.ts';
 import { defaultsOf, type Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { Catalog, Recipe } from './api.ts';
@@ -72,7 +73,20 @@ export function catalog(): Catalog {
         version: task.version,
         fields: wire(task.fields),
         controlDt: model.controlDt,
+        substeps: model.substeps,
+        physicsDt: model.controlDt / model.substeps,
         horizon: model.horizon,
+        stateDim: model.stateDim,
+        stateBytes: model.stateDim * Float64Array.BYTES_PER_ELEMENT,
+        views: viewsOf(model).map((view) => view.name),
+        goals: model.goals === undefined ? null : [...model.goals.names],
+        agents: model.parallel?.agents.map(({ id, side }) => ({ id, side })) ?? null,
+        tabular:
+          model.tabular === undefined
+            ? null
+            : { states: model.tabular.states, actions: model.tabular.actions },
+        exploit: model.exploit !== undefined,
+        gymnasium: model.gymnasium?.id ?? null,
         observationNames: [...model.observationSpace.names],
         actionNames: [...model.actionSpace.names],
         actionOptions: model.actionSpace.type === 'discrete' ? model.actionSpace.n : null,

@@ -7,11 +7,12 @@ import { Command, CommanderError, Option } from 'commander';
 import { rewards } from '../learn/rewards/index.ts';
 import type { RewardMethod } from '../learn/rewards/types.ts';
 import { cameraFields } from '../sim/camera.ts';
-import type { Task } from '../sim/env.ts';
+import type { Task, TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { Recipe } from './api.ts';
 import { loadRecipe } from './catalog.ts';
+import { runBench } from './cli/bench.ts';
 import { showCatalog } from './cli/catalog-verbs.ts';
 import { doctor } from './cli/doctor.ts';
 import {
@@ -83,6 +84,16 @@ function rewardOf(flag: string, id: string, known: readonly string[]): RewardMet
   throw new UsageError([`${flag}: unknown reward "${id}"${nearest(id, known)}`]);
 }
 
+/** The task as it is set. @throws UsageError on settings that are wrong or impossible together. */
+function modelOf(task: Task, settings: AnySettings): TaskModel {
+  try {
+    return task.create(settings);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError([`--set: ${error.message}`]);
+    throw error;
+  }
+}
+
 function taskOf(id: string): Task {
   const task = taskNamed(id);
   if (task !== undefined) return task;
@@ -136,14 +147,17 @@ function program(): { command: Command; exitCode: () => number } {
     .description('apply given actions from a given start and print every step')
     .requiredOption('--task <task>', 'which task')
     .requiredOption('--actions <file>', "JSON list, one action a step in the task's own units; - reads stdin")
-    .option('--state <json>', "start here instead of at --seed: Gymnasium's own vector where there is a twin")
+    .option(
+      '--state <json>',
+      "start here instead of at --seed: a list of numbers, Gymnasium's own vector where there is a twin; or {task, version, state}",
+    )
     .action(() => {
       const options = rollout.optsWithGlobals<Common & { task: string; actions: string; state?: string }>();
       if (options.state !== undefined && rollout.getOptionValueSourceWithGlobals('seed') === 'cli') {
         throw new UsageError(['rollout: found both --state and --seed, wanted one of them']);
       }
       const task = taskOf(options.task);
-      const model = task.create(settingsFrom('task', task.fields, options.set));
+      const model = modelOf(task, settingsFrom('task', task.fields, options.set));
       const start = options.state === undefined ? { seed: options.seed } : { state: options.state };
       const rolled = rollOut(model, { file: options.actions, start });
       if (options.json === true) return printJson(rolled);
@@ -185,7 +199,7 @@ function program(): { command: Command; exitCode: () => number } {
         options.set,
       );
       if (problems.length > 0) throw new UsageError(problems);
-      const taken = takePicture(task.create(checkSettings(task.fields, settings, '--set task').settings), {
+      const taken = takePicture(modelOf(task, checkSettings(task.fields, settings, '--set task').settings), {
         view: options.view,
         kind: options.kind,
         file: options.out,
@@ -222,6 +236,7 @@ function program(): { command: Command; exitCode: () => number } {
       const options = collect.optsWithGlobals<Common & CollectFlags>();
       const task = taskOf(options.task);
       const taskSettings = settingsFrom('task', task.fields, options.set);
+      modelOf(task, taskSettings);
       const policy = policyOf(options.policy);
       await withLab(options, { create: typeof policy === 'string' }, async (lab) => {
         const checkpoint =
@@ -364,6 +379,33 @@ function program(): { command: Command; exitCode: () => number } {
       await withLab(options, { orRead: true }, async (lab, stopped) => {
         exitCode = await verify(lab, id ?? null, options.json === true, stopped);
       });
+    });
+
+  const history = command
+    .command('history')
+    .description('the last states of an episode that diverged, and what broke')
+    .argument('<episode>', 'its id', runId)
+    .action(async (id: number) => {
+      const options = history.optsWithGlobals<Common>();
+      await withReader(options, (lab) => {
+        const found = lab.history(id);
+        if (options.json === true) return printJson(found);
+        print(`${found.task} version ${found.version}: in the last state ${found.broken}.`);
+        const named = found.fields.map(({ name, size, unit }) => `${name} ${size} (${unit})`).join(', ');
+        print(`Numbers of a state: ${named}`);
+        for (const [t, state] of found.states.entries()) print(`${found.firstStep + t}  ${state.join(' ')}`);
+      });
+    });
+
+  const bench = command
+    .command('bench')
+    .description('measure; without a name, say what can be measured')
+    .argument('[name]', 'which of the benchmarks in bench/')
+    .argument('[args...]', 'its own flags, after --')
+    .allowUnknownOption()
+    .action(async (name: string | undefined, args: readonly string[]) => {
+      const { json } = bench.optsWithGlobals<Common>();
+      exitCode = await runBench(name, json === true ? [...args, '--json'] : args);
     });
 
   const runs = command.command('runs').description('list the runs');

@@ -32,6 +32,7 @@ import {
   type StackLine,
   sparseBaseline,
 } from './experiment.ts';
+import { historyOf, type StateHistory } from './history.ts';
 import type {
   CollectJob,
   CollectResult,
@@ -46,7 +47,15 @@ import { type Logger, openLog } from './log.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { rewardNamed } from './registry.ts';
-import { demonstrationOf, observationsOf, posesOf, type Replay, replay, taskModelOf } from './replay.ts';
+import {
+  coloursOf,
+  demonstrationOf,
+  observationsOf,
+  posesOf,
+  type Replay,
+  replay,
+  taskModelOf,
+} from './replay.ts';
 import { episodeSeed } from './seeds.ts';
 import { wilsonInterval } from './statistics.ts';
 import { versions } from './versions.ts';
@@ -1058,6 +1067,8 @@ export class Lab {
     const columns = this.store.episodes.columns(id);
     const { states } = replay(model, row, columns);
     const arrays: Record<string, PackedArray> = { poses: posesOf(model, states) };
+    const colours = coloursOf(model, states);
+    if (colours !== null) arrays['colours'] = colours;
     for (const [name, column] of columns) {
       if (name === 'keyframe' || name === 'stateHash' || name === 'history') continue;
       arrays[name === 'action' ? 'actions' : name] = column.data;
@@ -1142,6 +1153,25 @@ export class Lab {
       this.log.warn({ episode: id, err: error }, 'the outcome of a replay could not be written down');
     }
     return { ok, driftStep, message };
+  }
+
+  /** The last states of a diverged episode. @throws UsageError when it ended otherwise, or was stored without them. */
+  history(id: number): StateHistory {
+    const row = this.store.episodes.get(id);
+    if (row.ending !== 'diverged') {
+      throw new UsageError([
+        `Episode ${id} ended as ${row.ending}; only a diverged one keeps its last states beside its actions`,
+      ]);
+    }
+    const model = taskModelOf(this.store.runs.get(row.runId));
+    const data = this.store.episodes.columns(id).get('history')?.data as Float64Array | undefined;
+    if (data === undefined) {
+      throw new UsageError([`Episode ${id} was stored without its last states; verify ${id} replays it`]);
+    }
+    const rows = Array.from({ length: data.length / model.stateDim }, (_, t) =>
+      data.slice(t * model.stateDim, (t + 1) * model.stateDim),
+    );
+    return historyOf(model, rows, row.length);
   }
 
   /** The sample project: a short real run of a recipe that comes with the lab. */

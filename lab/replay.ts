@@ -116,6 +116,16 @@ export function posesOf(model: TaskModel, states: Float64Array): Float32Array {
   return out;
 }
 
+/** Colours that change with the state, of every frame: NaN where a body keeps its own. [T + 1, bodies, 3] */
+export function coloursOf(model: TaskModel, states: Float64Array): Float32Array | null {
+  if (model.colours === undefined) return null;
+  const frames = states.length / model.stateDim;
+  const width = model.bodies.length * 3;
+  const out = new Float32Array(frames * width);
+  for (let t = 0; t < frames; t++) model.colours(states, t * model.stateDim, out, t * width);
+  return out;
+}
+
 /** A stored episode with its stage labels, as reward methods want it. @throws RangeError when it has no labels. */
 export function demonstrationOf(store: Store, episodeId: number): Demonstration {
   const episode = store.episodes.get(episodeId);

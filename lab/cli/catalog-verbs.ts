@@ -40,6 +40,17 @@ export function showCatalog(what: 'tasks' | 'rewards' | 'algorithms' | 'recipes'
           `  stages: ${task.stages.map((stage) => stage.id).join(' -> ')}; ${task.horizon} steps of ${task.controlDt} s`,
         );
         print(
+          `  state: ${task.stateDim} numbers (${task.stateBytes} bytes); physics step ${task.physicsDt} s, ${task.substeps} a control step; views ${task.views.join(', ')}`,
+        );
+        const also = [
+          task.gymnasium === null ? '' : `${task.gymnasium} of Gymnasium`,
+          task.goals === null ? '' : `goals (${task.goals.join(', ')})`,
+          task.agents === null ? '' : `agents ${task.agents.map(({ id }) => id).join(', ')}`,
+          task.tabular === null ? '' : `tables of ${task.tabular.states} states`,
+          task.exploit ? 'a policy that exploits its written reward' : '',
+        ].filter((text) => text !== '');
+        if (also.length > 0) print(`  has: ${also.join('; ')}`);
+        print(
           `  reward terms: ${task.rewardTerms.map((term) => `${term.id} (${term.kind}, weight ${term.weight})`).join(', ')}`,
         );
         printFields(task.fields);

@@ -1,10 +1,13 @@
 /** `rollout`: given actions from a given start, and everything the task says about each step. */
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createBatch } from '../../sim/batch.ts';
 import { hashNumbers } from '../../sim/engine/hash.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import { messageOf, UsageError } from '../errors.ts';
+import { historyOf } from '../history.ts';
 
 /** One entry a step. */
 export interface Rolled {
@@ -65,6 +68,45 @@ function actionRows(model: TaskModel, file: string): Float64Array[] {
   });
 }
 
+/**
+ * A state is a list of numbers: the row, or Gymnasium's vector where the task has a twin there. In `{ task, version,
+ * state }` it says what it belongs to. Writes the whole row. @throws UsageError
+ */
+function startRow(model: TaskModel, text: string): Float64Array {
+  let value = parse(text, '--state');
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const { task, version, state, ...others } = value as Record<string, unknown>;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) {
+      throw new UsageError([`--state: found the key ${show(unknown)}, wanted task, version and state`]);
+    }
+    if (task !== model.id) {
+      throw new UsageError([`--state: found a state of task ${show(task)}, wanted one of "${model.id}"`]);
+    }
+    if (version !== model.version) {
+      throw new UsageError([
+        `--state: found a state of ${model.id} version ${show(version)}, wanted version ${model.version}`,
+      ]);
+    }
+    value = state;
+  }
+  const row = Float64Array.from(numbers(value, '--state'));
+  if (model.gymnasium === undefined || row.length === model.stateDim) return row;
+  const whole = new Float64Array(model.stateDim);
+  model.gymnasium.start(row, whole, 0);
+  return whole;
+}
+
+/** @throws Error that says at which step, which number, and where the states before it are. */
+function reportDivergence(model: TaskModel, history: readonly Float64Array[], step: number): never {
+  const report = historyOf(model, history, step);
+  const file = join(mkdtempSync(join(tmpdir(), 'reward-lab-')), `${model.id}-diverged.json`);
+  writeFileSync(file, `${JSON.stringify(report)}\n`);
+  throw new Error(
+    `Step ${step}: the state of ${model.id} became non-finite or exploded (${report.broken}); its last ${history.length} states are in ${file}`,
+  );
+}
+
 /** Steps on where an episode has ended, as the environment does: who wants a new one starts a new one. @throws UsageError */
 export function rollOut(
   model: TaskModel,
@@ -77,17 +119,10 @@ export function rollOut(
   const batch = createBatch(model, 1);
   if ('seed' in start) batch.reset(0, start.seed);
   else {
-    const vector = numbers(parse(start.state, '--state'), '--state');
     try {
-      const row = Float64Array.from(vector);
-      if (model.gymnasium === undefined) batch.restoreState(0, row);
-      else {
-        const whole = new Float64Array(model.stateDim);
-        model.gymnasium.start(row, whole, 0);
-        batch.restoreState(0, whole);
-      }
+      batch.restoreState(0, startRow(model, start.state));
     } catch (error) {
-      throw new UsageError([`--state: ${messageOf(error)}`]);
+      throw error instanceof UsageError ? error : new UsageError([`--state: ${messageOf(error)}`]);
     }
   }
   const [from, to] = model.gymnasium ? [1, 1 + model.gymnasium.vector.length] : [0, model.stateDim];
@@ -99,7 +134,7 @@ export function rollOut(
     } catch (error) {
       throw new UsageError([`--actions ${file}: action ${t}: ${messageOf(error)}`]);
     }
-    if (batch.diverged[0] === 1) throw new Error(`Step ${t}: the state became non-finite or exploded`);
+    if (batch.diverged[0] === 1) reportDivergence(model, batch.history(0), t + 1);
     model.reward(batch.previousStates, 0, action, 0, batch.states, 0, terms, 0);
     out.observations.push([...batch.observations]);
     out.states.push([...batch.states.subarray(from, to)]);
