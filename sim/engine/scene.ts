@@ -117,6 +117,11 @@ export interface SceneDef {
   /** Passes over all constraints a substep, with and without push-out. Default 1 and 1. */
   readonly iterations?: number;
   readonly relaxations?: number;
+  /**
+   * How trees move on. `euler` (semi-implicit, the default): cheap, keeps the energy of single joints. `midpoint`: second order,
+   * for mechanisms that swing freely for long; three times the cost a tree.
+   */
+  readonly integrator?: 'euler' | 'midpoint';
   /** Whether links of one tree meet each other. Default false. */
   readonly selfCollision?: boolean;
   /** Manifolds whose impulses are kept in the row between steps. Default: one a pair, at most 24. */
@@ -356,6 +361,7 @@ export interface Tables {
   readonly relaxations: number;
   readonly cached: number;
   readonly isVariable: boolean;
+  readonly isMidpoint: boolean;
 
   /** Names of coordinates, velocities and targets, as they stand in the row. */
   readonly coordinateFields: readonly (readonly [name: string, size: number, unit: string])[];
@@ -708,6 +714,7 @@ export function buildTables(scene: SceneDef): Tables {
     relaxations: scene.relaxations ?? 1,
     cached: scene.cachedManifolds ?? Math.min(24, pairA.length),
     isVariable: scene.variable ?? false,
+    isMidpoint: scene.integrator === 'midpoint',
     coordinateFields,
     velocityFields,
     targetFields,

@@ -120,6 +120,7 @@ export class World {
   readonly #free: Float64Array; // accelerations without constraints
   readonly #added: Float64Array; // H D + H^2 K on the diagonal
   readonly #moved: Float64Array; // sum of h v
+  readonly #half: Float64Array; // a row half a step ahead
 
   // Rows.
   readonly #width: number;
@@ -140,6 +141,7 @@ export class World {
   readonly #manifoldPair: Int32Array;
   readonly #manifoldRow: Int32Array;
   readonly #manifoldPoints: Int32Array;
+  readonly #manifoldLoose: Int32Array; // first dof where a loose body meets what does not move, else -1
   readonly #manifoldFriction: Float64Array;
   readonly #manifoldBounce: Float64Array;
   readonly #pointId: Float64Array; // [manifolds * 4]
@@ -149,6 +151,8 @@ export class World {
   #dryRow = 0;
   readonly #dryBound: Float64Array;
   #cacheAt = 0;
+  /** For passes without and with push-out: 1 / h, rate, mass scale, impulse scale. */
+  readonly #soft: Float64Array;
   #bounces = false;
 
   /** `own`: the task's numbers, behind the engine's and before the impulses. @throws RangeError on an impossible scene. */
@@ -201,6 +205,7 @@ export class World {
     this.#free = new Float64Array(t.dofs);
     this.#added = new Float64Array(t.dofs);
     this.#moved = new Float64Array(t.dofs);
+    this.#half = new Float64Array(this.stateDim);
 
     const rows = t.pairs * 7 + t.dofs * 3 + t.coneAngle.length;
     this.#width = 2 * widest;
@@ -218,10 +223,16 @@ export class World {
     this.#manifoldPair = new Int32Array(t.pairs);
     this.#manifoldRow = new Int32Array(t.pairs);
     this.#manifoldPoints = new Int32Array(t.pairs);
+    this.#manifoldLoose = new Int32Array(t.pairs);
     this.#manifoldFriction = new Float64Array(t.pairs);
     this.#manifoldBounce = new Float64Array(t.pairs);
     this.#pointId = new Float64Array(t.pairs * 4);
     this.#pointReach = new Float64Array(t.pairs * 4);
+    const h = t.physicsDt / t.substeps;
+    const w = 2 * Math.PI * Math.min(contactHertz, 0.25 / h);
+    const a1 = 2 * contactDamping + h * w;
+    const a2 = h * w * a1;
+    this.#soft = Float64Array.of(1 / h, 0, 1, 0, 1 / h, w / a1, a2 / (1 + a2), 1 / (1 + a2));
     this.#placeFixed();
   }
 
@@ -275,7 +286,7 @@ export class World {
         pos[3 * b] = state[q]!;
         pos[3 * b + 1] = state[q + 1]!;
         pos[3 * b + 2] = state[q + 2]!;
-        this.#setTurn(b, state[q + 3]!, state[q + 4]!, state[q + 5]!, state[q + 6]!);
+        this.#takeTurn(b, state, q + 3);
         if (t.bodySlots[b] !== 0 && t.isLoose[b] === 0) this.#freeSlots(b);
         continue;
       }
@@ -289,13 +300,7 @@ export class World {
         pos[3 * b] = t.restPos[3 * b]!;
         pos[3 * b + 1] = t.restPos[3 * b + 1]!;
         pos[3 * b + 2] = t.restPos[3 * b + 2]!;
-        this.#setTurn(
-          b,
-          t.restRot[4 * b]!,
-          t.restRot[4 * b + 1]!,
-          t.restRot[4 * b + 2]!,
-          t.restRot[4 * b + 3]!,
-        );
+        this.#takeTurn(b, t.restRot, 4 * b);
       } else {
         const x = t.restPos[3 * b]!;
         const y = t.restPos[3 * b + 1]!;
@@ -304,35 +309,22 @@ export class World {
         pos[3 * b] = pos[3 * p]! + rot[r]! * x + rot[r + 1]! * y + rot[r + 2]! * z;
         pos[3 * b + 1] = pos[3 * p + 1]! + rot[r + 3]! * x + rot[r + 4]! * y + rot[r + 5]! * z;
         pos[3 * b + 2] = pos[3 * p + 2]! + rot[r + 6]! * x + rot[r + 7]! * y + rot[r + 8]! * z;
-        if (this.#isTurned[b] === 1) {
-          const ax = quat[4 * p]!;
-          const ay = quat[4 * p + 1]!;
-          const az = quat[4 * p + 2]!;
-          const aw = quat[4 * p + 3]!;
-          const bx = t.restRot[4 * b]!;
-          const by = t.restRot[4 * b + 1]!;
-          const bz = t.restRot[4 * b + 2]!;
-          const bw = t.restRot[4 * b + 3]!;
-          this.#setTurn(
-            b,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-            aw * bw - ax * bx - ay * by - az * bz,
-          );
-        }
+        if (this.#isTurned[b] === 1) this.#compose(b, quat, 4 * p, t.restRot, 4 * b);
       }
       const first = t.bodySlot[b]!;
       for (let s = first; s < first + t.bodySlots[b]!; s++) this.#applySlot(state, o, b, s);
     }
   }
 
-  #setTurn(b: number, x: number, y: number, z: number, w: number): void {
+  // Numbers that are not whole stay out of calls on the hot way: the engine below would box each of them.
+
+  /** The rotation matrix of a body from `quat`. */
+  #turn(b: number): void {
     const { quat, rot } = this;
-    quat[4 * b] = x;
-    quat[4 * b + 1] = y;
-    quat[4 * b + 2] = z;
-    quat[4 * b + 3] = w;
+    const x = quat[4 * b]!;
+    const y = quat[4 * b + 1]!;
+    const z = quat[4 * b + 2]!;
+    const w = quat[4 * b + 3]!;
     const r = 9 * b;
     rot[r] = 1 - 2 * (y * y + z * z);
     rot[r + 1] = 2 * (x * y - w * z);
@@ -343,6 +335,34 @@ export class World {
     rot[r + 6] = 2 * (x * z - w * y);
     rot[r + 7] = 2 * (y * z + w * x);
     rot[r + 8] = 1 - 2 * (x * x + y * y);
+  }
+
+  /** quat of body b = the quaternion at `p` of `first` times the one at `q` of `second`. */
+  #compose(b: number, first: Float64Array, p: number, second: Float64Array, q: number): void {
+    const { quat } = this;
+    const ax = first[p]!;
+    const ay = first[p + 1]!;
+    const az = first[p + 2]!;
+    const aw = first[p + 3]!;
+    const bx = second[q]!;
+    const by = second[q + 1]!;
+    const bz = second[q + 2]!;
+    const bw = second[q + 3]!;
+    quat[4 * b] = aw * bx + ax * bw + ay * bz - az * by;
+    quat[4 * b + 1] = aw * by - ax * bz + ay * bw + az * bx;
+    quat[4 * b + 2] = aw * bz + ax * by - ay * bx + az * bw;
+    quat[4 * b + 3] = aw * bw - ax * bx - ay * by - az * bz;
+    this.#turn(b);
+  }
+
+  /** quat of body b = the one at `q` of an array. */
+  #takeTurn(b: number, from: Float64Array, q: number): void {
+    const { quat } = this;
+    quat[4 * b] = from[q]!;
+    quat[4 * b + 1] = from[q + 1]!;
+    quat[4 * b + 2] = from[q + 2]!;
+    quat[4 * b + 3] = from[q + 3]!;
+    this.#turn(b);
   }
 
   /** Slots of a free root: along and about the world's axes, through the body's origin. */
@@ -377,14 +397,16 @@ export class World {
     const r = 9 * b;
     const type = t.slotType[s]!;
     const q = o + this.#q + t.slotQ[s]!;
+    const sign = t.slotSign[s]!;
+    const ax = t.slotAxis[3 * s]!;
+    const ay = t.slotAxis[3 * s + 1]!;
+    const az = t.slotAxis[3 * s + 2]!;
+    const k = t.slotAxisIndex[s]!;
+    const isBall = type === slotTypes.ball;
+    const x = isBall ? rot[r + k]! : sign * (rot[r]! * ax + rot[r + 1]! * ay + rot[r + 2]! * az);
+    const y = isBall ? rot[r + 3 + k]! : sign * (rot[r + 3]! * ax + rot[r + 4]! * ay + rot[r + 5]! * az);
+    const z = isBall ? rot[r + 6 + k]! : sign * (rot[r + 6]! * ax + rot[r + 7]! * ay + rot[r + 8]! * az);
     if (type === slotTypes.slider) {
-      const ax = t.slotAxis[3 * s]!;
-      const ay = t.slotAxis[3 * s + 1]!;
-      const az = t.slotAxis[3 * s + 2]!;
-      const sign = t.slotSign[s]!;
-      const x = sign * (rot[r]! * ax + rot[r + 1]! * ay + rot[r + 2]! * az);
-      const y = sign * (rot[r + 3]! * ax + rot[r + 4]! * ay + rot[r + 5]! * az);
-      const z = sign * (rot[r + 6]! * ax + rot[r + 7]! * ay + rot[r + 8]! * az);
       S[6 * s] = 0;
       S[6 * s + 1] = 0;
       S[6 * s + 2] = 0;
@@ -403,64 +425,28 @@ export class World {
     const px = pos[3 * b]! + rot[r]! * cx + rot[r + 1]! * cy + rot[r + 2]! * cz;
     const py = pos[3 * b + 1]! + rot[r + 3]! * cx + rot[r + 4]! * cy + rot[r + 5]! * cz;
     const pz = pos[3 * b + 2]! + rot[r + 6]! * cx + rot[r + 7]! * cy + rot[r + 8]! * cz;
-    let jx: number;
-    let jy: number;
-    let jz: number;
-    let jw: number;
-    if (type === slotTypes.hinge) {
-      const ax = t.slotAxis[3 * s]!;
-      const ay = t.slotAxis[3 * s + 1]!;
-      const az = t.slotAxis[3 * s + 2]!;
-      const sign = t.slotSign[s]!;
-      this.#turnAxis(
-        s,
-        sign * (rot[r]! * ax + rot[r + 1]! * ay + rot[r + 2]! * az),
-        sign * (rot[r + 3]! * ax + rot[r + 4]! * ay + rot[r + 5]! * az),
-        sign * (rot[r + 6]! * ax + rot[r + 7]! * ay + rot[r + 8]! * az),
-        px,
-        py,
-        pz,
-      );
-      const half = 0.5 * sign * state[q]!;
-      const c = sin(half);
-      jx = ax * c;
-      jy = ay * c;
-      jz = az * c;
-      jw = cos(half);
-    } else {
-      // A ball: three slots with one turn, applied with the last of them.
-      const k = t.slotAxisIndex[s]!;
-      this.#turnAxis(s, rot[r + k]!, rot[r + 3 + k]!, rot[r + 6 + k]!, px, py, pz);
-      if (k < 2) return;
-      jx = state[q]!;
-      jy = state[q + 1]!;
-      jz = state[q + 2]!;
-      jw = state[q + 3]!;
-    }
-    const ax = quat[4 * b]!;
-    const ay = quat[4 * b + 1]!;
-    const az = quat[4 * b + 2]!;
-    const aw = quat[4 * b + 3]!;
-    this.#setTurn(
-      b,
-      aw * jx + ax * jw + ay * jz - az * jy,
-      aw * jy - ax * jz + ay * jw + az * jx,
-      aw * jz + ax * jy - ay * jx + az * jw,
-      aw * jw - ax * jx - ay * jy - az * jz,
-    );
-    pos[3 * b] = px - rot[r]! * cx - rot[r + 1]! * cy - rot[r + 2]! * cz;
-    pos[3 * b + 1] = py - rot[r + 3]! * cx - rot[r + 4]! * cy - rot[r + 5]! * cz;
-    pos[3 * b + 2] = pz - rot[r + 6]! * cx - rot[r + 7]! * cy - rot[r + 8]! * cz;
-  }
-
-  #turnAxis(s: number, x: number, y: number, z: number, px: number, py: number, pz: number): void {
-    const S = this.#slot;
     S[6 * s] = x;
     S[6 * s + 1] = y;
     S[6 * s + 2] = z;
     S[6 * s + 3] = py * z - pz * y;
     S[6 * s + 4] = pz * x - px * z;
     S[6 * s + 5] = px * y - py * x;
+    if (isBall) {
+      // Three slots with one turn, applied with the last of them.
+      if (k < 2) return;
+      this.#compose(b, quat, 4 * b, state, q);
+    } else {
+      const half = 0.5 * sign * state[q]!;
+      const c = sin(half);
+      jointTurn[0] = ax * c;
+      jointTurn[1] = ay * c;
+      jointTurn[2] = az * c;
+      jointTurn[3] = cos(half);
+      this.#compose(b, quat, 4 * b, jointTurn, 0);
+    }
+    pos[3 * b] = px - rot[r]! * cx - rot[r + 1]! * cy - rot[r + 2]! * cz;
+    pos[3 * b + 1] = py - rot[r + 3]! * cx - rot[r + 4]! * cy - rot[r + 5]! * cz;
+    pos[3 * b + 2] = pz - rot[r + 6]! * cx - rot[r + 7]! * cy - rot[r + 8]! * cz;
   }
 
   /** Bodies and shapes that never move, and which bodies can turn. */
@@ -480,13 +466,7 @@ export class World {
     for (let b = 0; b < t.bodies; b++) {
       if (t.parent[b]! >= 0 || t.bodySlots[b] !== 0) continue;
       for (let k = 0; k < 3; k++) this.pos[3 * b + k] = t.restPos[3 * b + k]!;
-      this.#setTurn(
-        b,
-        t.restRot[4 * b]!,
-        t.restRot[4 * b + 1]!,
-        t.restRot[4 * b + 2]!,
-        t.restRot[4 * b + 3]!,
-      );
+      this.#takeTurn(b, t.restRot, 4 * b);
     }
     this.kinematics(state, 0);
     for (let s = 0; s < t.shapes; s++) this.#placeShape(s);
@@ -534,11 +514,65 @@ export class World {
       if (t.tree[b] !== -1 || t.poseAt[b] !== -1 || t.parent[b] !== -1) this.#placeShape(s);
     }
     this.#accelerate(state, o);
+    if (t.isMidpoint) this.#lookAhead(state, o);
     this.#findContacts(state, o);
     this.#addJointRows(state, o);
     this.#solve();
+    if (t.isMidpoint) this.#freeFlight();
     this.#writeImpulses(state, o);
     this.#move(state, o);
+  }
+
+  /**
+   * The midpoint rule for trees: their accelerations are taken half a step ahead,
+   *    a = a(q + H/2 v, v + H/2 a(q, v)),
+   * everything else stays as it is at the step's begin.
+   */
+  #lookAhead(state: Float64Array, o: number): void {
+    const t = this.tables;
+    const H = t.physicsDt;
+    const v = this.#now;
+    const a = this.#free;
+    const half = this.#half;
+    const moved = this.#moved;
+    for (let i = 0; i < this.stateDim; i++) half[i] = state[o + i]!;
+    for (let d = 0; d < t.dofs; d++) {
+      moved[d] = 0.5 * H * v[d]!;
+      v[d]! += 0.5 * H * a[d]!;
+    }
+    this.#move(half, 0);
+    this.kinematics(half, 0);
+    this.#accelerate(half, 0);
+    for (let d = 0; d < t.dofs; d++) {
+      half[d] = a[d]!;
+      v[d] = state[o + this.#v + d]!;
+    }
+    this.kinematics(state, o);
+    this.#accelerate(state, o);
+    for (let k = 0; k < t.trees; k++) {
+      if (t.treeLoose[k] !== -1) continue;
+      const start = t.treeStart[k]!;
+      for (let d = start; d < start + t.treeDofs[k]!; d++) a[d] = half[d]!;
+    }
+  }
+
+  /** Trees that nothing held in this step move by H v + H^2 a / 2: the midpoint rule for positions. */
+  #freeFlight(): void {
+    const t = this.tables;
+    for (let k = 0; k < t.trees; k++) {
+      if (t.treeLoose[k] !== -1) continue;
+      const start = t.treeStart[k]!;
+      let held = false;
+      for (let r = 0; r < this.#rows && !held; r++)
+        held =
+          this.#lambda[r] !== 0 &&
+          ((this.#lenA[r]! > 0 && this.#startA[r] === start) ||
+            (this.#lenB[r]! > 0 && this.#startB[r] === start));
+      if (held) continue;
+      // The substeps have moved it by H v + H (H + h) a / 2.
+      const excess = (0.5 * t.physicsDt * t.physicsDt) / t.substeps;
+      for (let d = start; d < start + t.treeDofs[k]!; d++) this.#moved[d]! -= excess * this.#free[d]!;
+    }
   }
 
   /** Fills `#free`: accelerations without constraints; factors the mass matrices. */
@@ -598,7 +632,8 @@ export class World {
         a[d + 2] = gz * share;
         if (parked) for (let i = 0; i < 6; i++) v[d + i] = 0;
         this.#inverseMass[b] = 1 / (t.mass[b]! * massScale);
-        this.#turnInertia(b, 1 / massScale);
+        this.#turnInertia(b);
+        if (massScale !== 1) for (let i = 6 * b; i < 6 * b + 6; i++) this.#inverse[i]! /= massScale;
         const x = v[d]!;
         const y = v[d + 1]!;
         const z = v[d + 2]!;
@@ -611,7 +646,7 @@ export class World {
   }
 
   /** Middle of mass and inverse inertia of a loose body in the world. */
-  #turnInertia(b: number, scale: number): void {
+  #turnInertia(b: number): void {
     const t = this.tables;
     const { pos, rot } = this;
     const r = 9 * b;
@@ -625,7 +660,7 @@ export class World {
     const I = this.#inverse;
     const i = 6 * b;
     if (t.isRound[b] === 1) {
-      const m = scale * t.inverseInertia[i]!;
+      const m = t.inverseInertia[i]!;
       I[i] = m;
       I[i + 1] = m;
       I[i + 2] = m;
@@ -634,7 +669,7 @@ export class World {
       I[i + 5] = 0;
       return;
     }
-    turnSymmetric(rot, r, t.inverseInertia, i, scale, I, i);
+    turnSymmetric(rot, r, t.inverseInertia, i, I, i);
   }
 
   /** Sliders alone: the mass matrix is constant and diagonal. */
@@ -787,7 +822,7 @@ export class World {
       const x = pos[3 * b]! + rot[r]! * lx + rot[r + 1]! * ly + rot[r + 2]! * lz;
       const y = pos[3 * b + 1]! + rot[r + 3]! * lx + rot[r + 4]! * ly + rot[r + 5]! * lz;
       const z = pos[3 * b + 2]! + rot[r + 6]! * lx + rot[r + 7]! * ly + rot[r + 8]! * lz;
-      turnSymmetric(rot, r, t.inertia, 6 * b, 1, C, c + 4);
+      turnSymmetric(rot, r, t.inertia, 6 * b, C, c + 4);
       const mx = mass * x;
       const my = mass * y;
       const mz = mass * z;
@@ -920,7 +955,6 @@ export class World {
     const pos = this.#shapePos;
     const rot = this.#shapeRot;
     const size = t.shapeSize;
-    const frictionScale = this.#scales >= 0 ? state[o + this.#scales]! : 1;
     this.#rows = 0;
     this.#manifolds = 0;
     this.#bounces = false;
@@ -971,7 +1005,7 @@ export class World {
           sphereSphere(pos, size, a, b, margin);
           break;
       }
-      if (hit.count > 0) this.#addManifold(state, o, pair, bodyA, bodyB, frictionScale);
+      if (hit.count > 0) this.#addManifold(state, o, pair, bodyA, bodyB);
     }
   }
 
@@ -997,22 +1031,18 @@ export class World {
   }
 
   /** Rows of one manifold: its normals, two tangents and, with more than one point, the spin. */
-  #addManifold(
-    state: Float64Array,
-    o: number,
-    pair: number,
-    bodyA: number,
-    bodyB: number,
-    frictionScale: number,
-  ): void {
+  #addManifold(state: Float64Array, o: number, pair: number, bodyA: number, bodyB: number): void {
     const m = this.#manifolds++;
     const t = this.tables;
-    const { nx, ny, nz, count } = hit;
+    const { count } = hit;
     const first = this.#rows;
+    const lambda = this.#lambda;
     this.#manifoldPair[m] = pair;
     this.#manifoldRow[m] = first;
     this.#manifoldPoints[m] = count;
-    const friction = t.pairFriction[pair]! * frictionScale;
+    const loose = t.tree[bodyA] === -1 ? bodyB : t.tree[bodyB] === -1 ? bodyA : -1;
+    this.#manifoldLoose[m] = loose >= 0 && t.isLoose[loose] === 1 ? t.treeStart[t.tree[loose]!]! : -1;
+    const friction = t.pairFriction[pair]! * (this.#scales >= 0 ? state[o + this.#scales]! : 1);
     this.#manifoldFriction[m] = friction;
     const bounce = t.pairRestitution[pair]!;
     this.#manifoldBounce[m] = bounce;
@@ -1023,235 +1053,229 @@ export class World {
       this.#cacheAt += manifoldSize;
     const cached = this.#cacheAt < end && state[this.#cacheAt] === pair + 1 ? this.#cacheAt : -1;
 
-    let lowest = Infinity;
-    for (let i = 0; i < count; i++) lowest = Math.min(lowest, hit.separation[i]!);
+    const { x, y, z, separation, id } = hit;
+    let lowest = separation[0]!;
+    for (let i = 1; i < count; i++) if (separation[i]! < lowest) lowest = separation[i]!;
     let cx = 0;
     let cy = 0;
     let cz = 0;
     let touching = 0;
     let strangers = 0;
     for (let i = 0; i < count; i++) {
-      const r = this.#addRow(bodyA, bodyB, nx, ny, nz, hit.x[i]!, hit.y[i]!, hit.z[i]!, true);
-      this.#gap[r] = hit.separation[i]!;
-      let impulse = 0;
+      this.#gap[first + i] = separation[i]!;
+      lambda[first + i] = 0;
       if (cached >= 0) {
-        const j = matchedPoint(state, cached, hit.id[i]!);
-        if (j >= 0) impulse = state[cached + 5 + j]!;
+        const j = matchedPoint(state, cached, id, i);
+        if (j >= 0) lambda[first + i] = state[cached + 5 + j]!;
         else strangers++;
       }
-      this.#lambda[r] = impulse;
-      this.#approach[r] = 0;
-      this.#pointId[4 * m + i] = hit.id[i]!;
-      if (hit.separation[i]! > lowest + touchBand) continue;
-      cx += hit.x[i]!;
-      cy += hit.y[i]!;
-      cz += hit.z[i]!;
+      this.#approach[first + i] = 0;
+      this.#pointId[4 * m + i] = id[i]!;
+      if (separation[i]! > lowest + touchBand) continue;
+      cx += x[i]!;
+      cy += y[i]!;
+      cz += z[i]!;
       touching++;
     }
-    if (strangers > 0) this.#share(state, cached, first, count, strangers);
-    if (friction === 0) return;
-    cx /= touching;
-    cy /= touching;
-    cz /= touching;
-    for (let i = 0; i < count; i++) {
-      const x = hit.x[i]! - cx;
-      const y = hit.y[i]! - cy;
-      const z = hit.z[i]! - cz;
-      this.#pointReach[4 * m + i] = spinShare * Math.sqrt(x * x + y * y + z * z);
+    if (strangers > 0) this.#share(state, cached, first, strangers);
+    const share = 1 / touching;
+    cx *= share;
+    cy *= share;
+    cz *= share;
+    let rows = count;
+    if (friction > 0) {
+      rows += count > 1 ? 3 : 2;
+      for (let i = 0; i < count; i++) {
+        const dx = x[i]! - cx;
+        const dy = y[i]! - cy;
+        const dz = z[i]! - cz;
+        this.#pointReach[4 * m + i] = spinShare * Math.sqrt(dx * dx + dy * dy + dz * dz);
+      }
+      lambda[first + count] = cached >= 0 ? state[cached + 9]! : 0;
+      lambda[first + count + 1] = cached >= 0 ? state[cached + 10]! : 0;
+      if (count > 1) lambda[first + count + 2] = cached >= 0 ? state[cached + 11]! : 0;
+      setFrame();
     }
-    // Tangents: across the axis of the world that the normal is farthest from.
-    const ax = Math.abs(nx);
-    const ay = Math.abs(ny);
-    const az = Math.abs(nz);
-    let ux: number;
-    let uy: number;
-    let uz: number;
-    if (az >= ax && az >= ay) {
-      // x - (x.n) n
-      ux = 1 - nx * nx;
-      uy = -nx * ny;
-      uz = -nx * nz;
-    } else if (ax >= ay) {
-      ux = -ny * nx;
-      uy = 1 - ny * ny;
-      uz = -ny * nz;
-    } else {
-      ux = -nz * nx;
-      uy = -nz * ny;
-      uz = 1 - nz * nz;
+    frame[0] = hit.nx;
+    frame[1] = hit.ny;
+    frame[2] = hit.nz;
+    frame[9] = cx;
+    frame[10] = cy;
+    frame[11] = cz;
+    this.#rows = first + rows;
+    for (let r = first; r < first + rows; r++) this.#mass[r] = 0;
+    const treeA = t.tree[bodyA]!;
+    const treeB = t.tree[bodyB]!;
+    const lenA = treeA >= 0 ? t.treeDofs[treeA]! : 0;
+    const lenB = treeB >= 0 && treeB !== treeA ? t.treeDofs[treeB]! : 0;
+    for (let r = first; r < first + rows; r++) {
+      this.#lenA[r] = lenA;
+      this.#lenB[r] = lenB;
+      if (lenA > 0) this.#startA[r] = t.treeStart[treeA]!;
+      if (lenB > 0) this.#startB[r] = t.treeStart[treeB]!;
     }
-    const length = 1 / Math.sqrt(ux * ux + uy * uy + uz * uz);
-    ux *= length;
-    uy *= length;
-    uz *= length;
-    const r1 = this.#addRow(bodyA, bodyB, ux, uy, uz, cx, cy, cz, true);
-    const r2 = this.#addRow(
-      bodyA,
-      bodyB,
-      ny * uz - nz * uy,
-      nz * ux - nx * uz,
-      nx * uy - ny * ux,
-      cx,
-      cy,
-      cz,
-      true,
-    );
-    this.#lambda[r1] = cached >= 0 ? state[cached + 9]! : 0;
-    this.#lambda[r2] = cached >= 0 ? state[cached + 10]! : 0;
-    if (count > 1) {
-      const r3 = this.#addRow(bodyA, bodyB, nx, ny, nz, 0, 0, 0, false);
-      this.#lambda[r3] = cached >= 0 ? state[cached + 11]! : 0;
-    }
+    if (lenA > 0) this.#addBlocks(first, rows, count, 0, treeA, bodyA, treeA === treeB ? bodyB : -1, -1);
+    if (lenB > 0) this.#addBlocks(first, rows, count, lenA, treeB, bodyB, -1, 1);
+    for (let r = first; r < first + rows; r++) this.#mass[r] = this.#mass[r]! > 0 ? 1 / this.#mass[r]! : 0;
   }
 
   /** Points that touch for the first time take over, in equal parts, what the points that are gone have carried. */
-  #share(state: Float64Array, cached: number, first: number, count: number, strangers: number): void {
+  #share(state: Float64Array, cached: number, first: number, strangers: number): void {
     let orphaned = 0;
     for (let j = 0; j < 4; j++) orphaned += state[cached + 5 + j]!;
-    for (let i = 0; i < count; i++) {
-      const j = matchedPoint(state, cached, hit.id[i]!);
+    for (let i = 0; i < hit.count; i++) {
+      const j = matchedPoint(state, cached, hit.id, i);
       if (j >= 0) orphaned -= state[cached + 5 + j]!;
     }
-    for (let i = 0; i < count; i++)
-      if (matchedPoint(state, cached, hit.id[i]!) < 0)
-        this.#lambda[first + i] = Math.max(0, orphaned) / strangers;
+    if (orphaned <= 0) return;
+    for (let i = 0; i < hit.count; i++)
+      if (matchedPoint(state, cached, hit.id, i) < 0) this.#lambda[first + i] = orphaned / strangers;
   }
 
-  /**
-   * A row along n: how fast B moves away from A at a point (`isLinear`), or turns against it about n. Returns its index.
-   */
-  #addRow(
-    bodyA: number,
-    bodyB: number,
-    nx: number,
-    ny: number,
-    nz: number,
-    x: number,
-    y: number,
-    z: number,
-    isLinear: boolean,
-  ): number {
+  /** J and W of one tree for all rows of a manifold, `offset` numbers into each row; adds J W to `#mass`. */
+  #addBlocks(
+    first: number,
+    rows: number,
+    points: number,
+    offset: number,
+    tree: number,
+    body: number,
+    other: number,
+    sign: number,
+  ): void {
     const t = this.tables;
-    const r = this.#rows++;
-    const base = r * this.#width;
-    const treeA = t.tree[bodyA]!;
-    const treeB = t.tree[bodyB]!;
-    let k = 0;
-    if (treeA >= 0) {
-      const n = t.treeDofs[treeA]!;
-      this.#startA[r] = t.treeStart[treeA]!;
-      this.#lenA[r] = n;
-      if (t.isLoose[bodyA] === 1) k += this.#looseBlock(base, bodyA, -nx, -ny, -nz, x, y, z, isLinear);
-      else {
-        for (let i = 0; i < n; i++) this.#J[base + i] = 0;
-        this.#treeBlock(base, bodyA, treeA, -nx, -ny, -nz, x, y, z, isLinear);
-        if (treeB === treeA) this.#treeBlock(base, bodyB, treeB, nx, ny, nz, x, y, z, isLinear);
-        k += this.#respond(base, treeA);
-      }
-    } else this.#lenA[r] = 0;
-    const afterA = base + (treeA >= 0 ? t.treeDofs[treeA]! : 0);
-    if (treeB >= 0 && treeB !== treeA) {
-      const n = t.treeDofs[treeB]!;
-      this.#startB[r] = t.treeStart[treeB]!;
-      this.#lenB[r] = n;
-      if (t.isLoose[bodyB] === 1) k += this.#looseBlock(afterA, bodyB, nx, ny, nz, x, y, z, isLinear);
-      else {
-        for (let i = 0; i < n; i++) this.#J[afterA + i] = 0;
-        this.#treeBlock(afterA, bodyB, treeB, nx, ny, nz, x, y, z, isLinear);
-        k += this.#respond(afterA, treeB);
-      }
-    } else this.#lenB[r] = 0;
-    this.#mass[r] = k > 0 ? 1 / k : 0;
-    return r;
+    if (t.isLoose[body] === 1) {
+      this.#looseBlocks(first, rows, points, offset, body, sign);
+      return;
+    }
+    const n = t.treeDofs[tree]!;
+    const width = this.#width;
+    for (let r = first; r < first + rows; r++) {
+      const at = r * width + offset;
+      for (let i = 0; i < n; i++) this.#J[at + i] = 0;
+    }
+    this.#treeBlocks(first, rows, points, offset, tree, body, sign);
+    // A link against a link of its own tree.
+    if (other >= 0) this.#treeBlocks(first, rows, points, offset, tree, other, -sign);
+    for (let r = first; r < first + rows; r++) this.#respond(r, r * width + offset, tree);
   }
 
-  /** J and W of a loose body; returns J W. */
-  #looseBlock(
-    at: number,
-    b: number,
-    nx: number,
-    ny: number,
-    nz: number,
-    x: number,
-    y: number,
-    z: number,
-    isLinear: boolean,
-  ): number {
+  /** A loose body: J = sign (n, r x n), W = sign (n / m, I^-1 (r x n)). */
+  #looseBlocks(first: number, rows: number, points: number, offset: number, b: number, sign: number): void {
     const J = this.#J;
     const W = this.#W;
+    const mass = this.#mass;
+    const width = this.#width;
     const I = this.#inverse;
-    const i = 6 * b;
-    let k = 0;
-    let wx = nx;
-    let wy = ny;
-    let wz = nz;
-    if (isLinear) {
-      const c = this.#centre;
-      const rx = x - c[3 * b]!;
-      const ry = y - c[3 * b + 1]!;
-      const rz = z - c[3 * b + 2]!;
-      wx = ry * nz - rz * ny;
-      wy = rz * nx - rx * nz;
-      wz = rx * ny - ry * nx;
-      const m = this.#inverseMass[b]!;
-      J[at] = nx;
-      J[at + 1] = ny;
-      J[at + 2] = nz;
-      W[at] = m * nx;
-      W[at + 1] = m * ny;
-      W[at + 2] = m * nz;
-      k = m * (nx * nx + ny * ny + nz * nz);
-    } else {
-      J[at] = 0;
-      J[at + 1] = 0;
-      J[at + 2] = 0;
-      W[at] = 0;
-      W[at + 1] = 0;
-      W[at + 2] = 0;
+    const ixx = I[6 * b]!;
+    const iyy = I[6 * b + 1]!;
+    const izz = I[6 * b + 2]!;
+    const ixy = I[6 * b + 3]!;
+    const ixz = I[6 * b + 4]!;
+    const iyz = I[6 * b + 5]!;
+    const inverse = this.#inverseMass[b]!;
+    const c = this.#centre;
+    const cx = c[3 * b]!;
+    const cy = c[3 * b + 1]!;
+    const cz = c[3 * b + 2]!;
+    for (let i = 0; i < rows; i++) {
+      const at = (first + i) * width + offset;
+      const axis = i < points ? 0 : i === points ? 3 : i === points + 1 ? 6 : 0;
+      const nx = sign * frame[axis]!;
+      const ny = sign * frame[axis + 1]!;
+      const nz = sign * frame[axis + 2]!;
+      let wx = nx;
+      let wy = ny;
+      let wz = nz;
+      let k = 0;
+      if (i < points + 2) {
+        const rx = (i < points ? hit.x[i]! : frame[9]!) - cx;
+        const ry = (i < points ? hit.y[i]! : frame[10]!) - cy;
+        const rz = (i < points ? hit.z[i]! : frame[11]!) - cz;
+        wx = ry * nz - rz * ny;
+        wy = rz * nx - rx * nz;
+        wz = rx * ny - ry * nx;
+        J[at] = nx;
+        J[at + 1] = ny;
+        J[at + 2] = nz;
+        W[at] = inverse * nx;
+        W[at + 1] = inverse * ny;
+        W[at + 2] = inverse * nz;
+        k = inverse;
+      } else {
+        J[at] = 0;
+        J[at + 1] = 0;
+        J[at + 2] = 0;
+        W[at] = 0;
+        W[at + 1] = 0;
+        W[at + 2] = 0;
+      }
+      const ix = ixx * wx + ixy * wy + ixz * wz;
+      const iy = ixy * wx + iyy * wy + iyz * wz;
+      const iz = ixz * wx + iyz * wy + izz * wz;
+      J[at + 3] = wx;
+      J[at + 4] = wy;
+      J[at + 5] = wz;
+      W[at + 3] = ix;
+      W[at + 4] = iy;
+      W[at + 5] = iz;
+      mass[first + i]! += k + wx * ix + wy * iy + wz * iz;
     }
-    const ix = I[i]! * wx + I[i + 3]! * wy + I[i + 4]! * wz;
-    const iy = I[i + 3]! * wx + I[i + 1]! * wy + I[i + 5]! * wz;
-    const iz = I[i + 4]! * wx + I[i + 5]! * wy + I[i + 2]! * wz;
-    J[at + 3] = wx;
-    J[at + 4] = wy;
-    J[at + 5] = wz;
-    W[at + 3] = ix;
-    W[at + 4] = iy;
-    W[at + 5] = iz;
-    return k + wx * ix + wy * iy + wz * iz;
   }
 
-  /** Adds to J what the slots of a body do along n at a point: u . n + w . (p x n). */
-  #treeBlock(
-    at: number,
-    body: number,
+  /** Adds to J what the slots of a body do along n at a point p: sign (u . n + w . (p x n)). */
+  #treeBlocks(
+    first: number,
+    rows: number,
+    points: number,
+    offset: number,
     tree: number,
-    nx: number,
-    ny: number,
-    nz: number,
-    x: number,
-    y: number,
-    z: number,
-    isLinear: boolean,
+    body: number,
+    sign: number,
   ): void {
     const t = this.tables;
     const S = this.#slot;
     const J = this.#J;
     const start = t.treeStart[tree]!;
     const chain = t.chains[body]!;
-    const mx = isLinear ? y * nz - z * ny : nx;
-    const my = isLinear ? z * nx - x * nz : ny;
-    const mz = isLinear ? x * ny - y * nx : nz;
-    for (let i = 0; i < chain.length; i++) {
-      const s = 6 * chain[i]!;
-      let along = S[s]! * mx + S[s + 1]! * my + S[s + 2]! * mz;
-      if (isLinear) along += S[s + 3]! * nx + S[s + 4]! * ny + S[s + 5]! * nz;
-      J[at + t.slotDof[chain[i]!]! - start]! += along;
+    const isDiagonal = t.treeDiagonal[tree] === 1;
+    for (let i = 0; i < rows; i++) {
+      const at = (first + i) * this.#width + offset - start;
+      const axis = i < points ? 0 : i === points ? 3 : i === points + 1 ? 6 : 0;
+      const nx = sign * frame[axis]!;
+      const ny = sign * frame[axis + 1]!;
+      const nz = sign * frame[axis + 2]!;
+      const isLinear = i < points + 2;
+      if (isDiagonal) {
+        if (!isLinear) continue;
+        for (let j = 0; j < chain.length; j++) {
+          const s = 6 * chain[j]!;
+          J[at + t.slotDof[chain[j]!]!]! += S[s + 3]! * nx + S[s + 4]! * ny + S[s + 5]! * nz;
+        }
+        continue;
+      }
+      let mx = nx;
+      let my = ny;
+      let mz = nz;
+      if (isLinear) {
+        const x = i < points ? hit.x[i]! : frame[9]!;
+        const y = i < points ? hit.y[i]! : frame[10]!;
+        const z = i < points ? hit.z[i]! : frame[11]!;
+        mx = y * nz - z * ny;
+        my = z * nx - x * nz;
+        mz = x * ny - y * nx;
+      }
+      for (let j = 0; j < chain.length; j++) {
+        const s = 6 * chain[j]!;
+        let along = S[s]! * mx + S[s + 1]! * my + S[s + 2]! * mz;
+        if (isLinear) along += S[s + 3]! * nx + S[s + 4]! * ny + S[s + 5]! * nz;
+        J[at + t.slotDof[chain[j]!]!]! += along;
+      }
     }
   }
 
-  /** W = M^-1 J^T of a tree's block; returns J W. */
-  #respond(at: number, tree: number): number {
+  /** W = M^-1 J^T of a tree's block; adds J W to the row's `#mass`. */
+  #respond(r: number, at: number, tree: number): void {
     const t = this.tables;
     const J = this.#J;
     const W = this.#W;
@@ -1265,7 +1289,7 @@ export class World {
     }
     let k = 0;
     for (let i = 0; i < n; i++) k += J[at + i]! * W[at + i]!;
-    return k;
+    this.#mass[r]! += k;
   }
 
   /** Limits and dry friction of joints, and the cones of balls. */
@@ -1310,8 +1334,9 @@ export class World {
     this.#lenB[r] = 0;
     for (let i = 0; i < n; i++) this.#J[base + i] = 0;
     this.#J[base + d - t.treeStart[tree]!] = sign;
-    const k = this.#respond(base, tree);
-    this.#mass[r] = k > 0 ? 1 / k : 0;
+    this.#mass[r] = 0;
+    this.#respond(r, base, tree);
+    this.#mass[r] = this.#mass[r]! > 0 ? 1 / this.#mass[r]! : 0;
     this.#gap[r] = gap;
     this.#lambda[r] = 0;
     this.#approach[r] = 0;
@@ -1343,8 +1368,9 @@ export class World {
     // Leaning grows by turning about e_z x z' = (-zy, zx, 0).
     this.#J[base + d - t.treeStart[tree]!] = zy / sine;
     this.#J[base + d + 1 - t.treeStart[tree]!] = -zx / sine;
-    const k = this.#respond(base, tree);
-    this.#mass[r] = k > 0 ? 1 / k : 0;
+    this.#mass[r] = 0;
+    this.#respond(r, base, tree);
+    this.#mass[r] = this.#mass[r]! > 0 ? 1 / this.#mass[r]! : 0;
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -1366,24 +1392,14 @@ export class World {
         }
       return;
     }
-    const w = 2 * Math.PI * Math.min(contactHertz, 0.25 / h);
-    const a1 = 2 * contactDamping + h * w;
-    const a2 = h * w * a1;
-    const rate = w / a1;
-    const impulseScale = 1 / (1 + a2);
-    const massScale = a2 * impulseScale;
     for (let k = 0; k < t.substeps; k++) {
       for (let d = 0; d < n; d++) v[d]! += h * a[d]!;
       if (this.#bounces) this.#noteApproach();
-      for (let r = 0; r < this.#rows; r++) if (this.#lambda[r] !== 0) this.#push(r, this.#lambda[r]!);
-      for (let i = 0; i < t.iterations; i++) this.#pass(h, rate, massScale, impulseScale);
+      this.#warmStart();
+      for (let i = 0; i < t.iterations; i++) this.#pass(1);
       for (let d = 0; d < n; d++) moved[d]! += h * v[d]!;
-      for (let m = 0; m < this.#manifolds; m++) {
-        const first = this.#manifoldRow[m]!;
-        for (let r = first; r < first + this.#manifoldPoints[m]!; r++) this.#gap[r]! += h * this.#rateOf(r);
-      }
-      for (let r = this.#limitRow; r < this.#dryRow; r++) this.#gap[r]! += h * this.#rateOf(r);
-      for (let i = 0; i < t.relaxations; i++) this.#pass(h, 0, 1, 0);
+      this.#closeGaps();
+      for (let i = 0; i < t.relaxations; i++) this.#pass(0);
     }
     if (this.#bounces) this.#bounce();
   }
@@ -1416,8 +1432,53 @@ export class World {
     for (let d = b; d < endB; d++) v[d]! += W[i++]! * impulse;
   }
 
-  /** One pass over all rows; rate 0: without push-out. */
-  #pass(h: number, rate: number, massScale: number, impulseScale: number): void {
+  /** Last step's impulses of all rows: v += W lambda. */
+  #warmStart(): void {
+    const W = this.#W;
+    const v = this.#now;
+    const lambda = this.#lambda;
+    for (let r = 0; r < this.#rows; r++) {
+      const impulse = lambda[r]!;
+      if (impulse === 0) continue;
+      let i = r * this.#width;
+      const a = this.#startA[r]!;
+      const endA = a + this.#lenA[r]!;
+      for (let d = a; d < endA; d++) v[d]! += W[i++]! * impulse;
+      const b = this.#startB[r]!;
+      const endB = b + this.#lenB[r]!;
+      for (let d = b; d < endB; d++) v[d]! += W[i++]! * impulse;
+    }
+  }
+
+  /** Gaps move on: gap += h J v. */
+  #closeGaps(): void {
+    const J = this.#J;
+    const v = this.#now;
+    const h = this.tables.physicsDt / this.tables.substeps;
+    let m = 0;
+    for (let r = 0; r < this.#dryRow; r++) {
+      if (m < this.#manifolds) {
+        // Rows of friction have no gap.
+        if (r >= this.#manifoldRow[m]! + this.#manifoldPoints[m]!) {
+          m++;
+          r = (m < this.#manifolds ? this.#manifoldRow[m]! : this.#limitRow) - 1;
+          continue;
+        }
+      }
+      let i = r * this.#width;
+      let sum = 0;
+      const a = this.#startA[r]!;
+      const endA = a + this.#lenA[r]!;
+      for (let d = a; d < endA; d++) sum += J[i++]! * v[d]!;
+      const b = this.#startB[r]!;
+      const endB = b + this.#lenB[r]!;
+      for (let d = b; d < endB; d++) sum += J[i++]! * v[d]!;
+      this.#gap[r]! += h * sum;
+    }
+  }
+
+  /** One pass over all rows, with push-out (1) or without (0). */
+  #pass(mode: number): void {
     const lambda = this.#lambda;
     const mass = this.#mass;
     for (let r = this.#dryRow; r < this.#rows; r++) {
@@ -1428,71 +1489,234 @@ export class World {
       lambda[r] = now;
       if (now !== old) this.#push(r, now - old);
     }
-    for (let r = this.#limitRow; r < this.#dryRow; r++)
-      this.#solveNormal(r, h, rate, massScale, impulseScale);
+    for (let r = this.#limitRow; r < this.#dryRow; r++) this.#solveLimit(r, mode);
     for (let m = 0; m < this.#manifolds; m++) {
-      const first = this.#manifoldRow[m]!;
-      const points = this.#manifoldPoints[m]!;
-      for (let r = first; r < first + points; r++) this.#solveNormal(r, h, rate, massScale, impulseScale);
-      if (this.#manifoldFriction[m]! > 0) this.#solveFriction(m, first, points);
+      if (this.#manifoldLoose[m]! >= 0) this.#solveLoose(m, mode);
+      else this.#solveManifold(m, mode);
     }
   }
 
-  #solveNormal(r: number, h: number, rate: number, massScale: number, impulseScale: number): void {
+  #solveLimit(r: number, mode: number): void {
+    const soft = this.#soft;
     const gap = this.#gap[r]!;
     const old = this.#lambda[r]!;
     const speed = this.#rateOf(r);
-    let change: number;
-    if (gap > 0) change = -this.#mass[r]! * (speed + gap / h);
+    let now: number;
+    if (gap > 0) now = old - this.#mass[r]! * (speed + gap * soft[0]!);
     else {
-      const bias = rate * gap < -maxPushOut ? -maxPushOut : rate * gap;
-      change = -this.#mass[r]! * massScale * (speed + bias) - impulseScale * old;
+      const push = soft[4 * mode + 1]! * gap;
+      now =
+        old -
+        this.#mass[r]! * soft[4 * mode + 2]! * (speed + (push < -maxPushOut ? -maxPushOut : push)) -
+        soft[4 * mode + 3]! * old;
     }
-    const now = old + change > 0 ? old + change : 0;
+    if (now < 0) now = 0;
     if (now === old) return;
     this.#lambda[r] = now;
     this.#push(r, now - old);
   }
 
-  #solveFriction(m: number, first: number, points: number): void {
+  /** A manifold between one loose body and something that does not move: its velocity stays in locals throughout. */
+  #solveLoose(m: number, mode: number): void {
+    const soft = this.#soft;
+    const perH = soft[0]!;
+    const rate = soft[4 * mode + 1]!;
+    const massScale = soft[4 * mode + 2]!;
+    const impulseScale = soft[4 * mode + 3]!;
+    const J = this.#J;
+    const W = this.#W;
+    const v = this.#now;
     const lambda = this.#lambda;
-    const mu = this.#manifoldFriction[m]!;
+    const mass = this.#mass;
+    const gaps = this.#gap;
+    const reach = this.#pointReach;
+    const width = this.#width;
+    const first = this.#manifoldRow[m]!;
+    const points = this.#manifoldPoints[m]!;
+    const d = this.#manifoldLoose[m]!;
+    let v0 = v[d]!;
+    let v1 = v[d + 1]!;
+    let v2 = v[d + 2]!;
+    let v3 = v[d + 3]!;
+    let v4 = v[d + 4]!;
+    let v5 = v[d + 5]!;
     let load = 0;
     let lever = 0;
-    for (let i = 0; i < points; i++) {
-      load += lambda[first + i]!;
-      lever += lambda[first + i]! * this.#pointReach[4 * m + i]!;
-    }
-    if (points > 1) {
-      const r = first + points + 2;
-      const bound = mu * lever;
+    let r = first;
+    let k = first * width;
+    for (let i = 0; i < points; i++, r++, k += width) {
+      const speed =
+        J[k]! * v0 + J[k + 1]! * v1 + J[k + 2]! * v2 + J[k + 3]! * v3 + J[k + 4]! * v4 + J[k + 5]! * v5;
+      const gap = gaps[r]!;
       const old = lambda[r]!;
-      const wanted = old - this.#mass[r]! * this.#rateOf(r);
-      const now = wanted > bound ? bound : wanted < -bound ? -bound : wanted;
+      let now: number;
+      if (gap > 0) now = old - mass[r]! * (speed + gap * perH);
+      else {
+        const bias = rate * gap < -maxPushOut ? -maxPushOut : rate * gap;
+        now = old - mass[r]! * massScale * (speed + bias) - impulseScale * old;
+      }
+      if (now < 0) now = 0;
+      const change = now - old;
+      if (change !== 0) {
+        lambda[r] = now;
+        v0 += W[k]! * change;
+        v1 += W[k + 1]! * change;
+        v2 += W[k + 2]! * change;
+        v3 += W[k + 3]! * change;
+        v4 += W[k + 4]! * change;
+        v5 += W[k + 5]! * change;
+      }
+      load += now;
+      lever += now * reach[4 * m + i]!;
+    }
+    const mu = this.#manifoldFriction[m]!;
+    if (mu > 0) {
+      if (points > 1) {
+        // Spin: the third row after the points, without a linear part.
+        const r3 = r + 2;
+        const k3 = k + 2 * width;
+        const bound = mu * lever;
+        const old = lambda[r3]!;
+        let now = old - mass[r3]! * (J[k3 + 3]! * v3 + J[k3 + 4]! * v4 + J[k3 + 5]! * v5);
+        if (now > bound) now = bound;
+        else if (now < -bound) now = -bound;
+        const change = now - old;
+        lambda[r3] = now;
+        v3 += W[k3 + 3]! * change;
+        v4 += W[k3 + 4]! * change;
+        v5 += W[k3 + 5]! * change;
+      }
+      const bound = mu * load;
+      const k2 = k + width;
+      const old1 = lambda[r]!;
+      const old2 = lambda[r + 1]!;
+      let change =
+        -mass[r]! *
+        (J[k]! * v0 + J[k + 1]! * v1 + J[k + 2]! * v2 + J[k + 3]! * v3 + J[k + 4]! * v4 + J[k + 5]! * v5);
+      let now1 = old1 + change;
+      v0 += W[k]! * change;
+      v1 += W[k + 1]! * change;
+      v2 += W[k + 2]! * change;
+      v3 += W[k + 3]! * change;
+      v4 += W[k + 4]! * change;
+      v5 += W[k + 5]! * change;
+      change =
+        -mass[r + 1]! *
+        (J[k2]! * v0 +
+          J[k2 + 1]! * v1 +
+          J[k2 + 2]! * v2 +
+          J[k2 + 3]! * v3 +
+          J[k2 + 4]! * v4 +
+          J[k2 + 5]! * v5);
+      let now2 = old2 + change;
+      const size = now1 * now1 + now2 * now2;
+      if (size > bound * bound) {
+        // Back to the circle.
+        const scale = bound / Math.sqrt(size);
+        const back = (scale - 1) * now1;
+        now1 *= scale;
+        now2 *= scale;
+        change = now2 - old2;
+        v0 += W[k]! * back;
+        v1 += W[k + 1]! * back;
+        v2 += W[k + 2]! * back;
+        v3 += W[k + 3]! * back;
+        v4 += W[k + 4]! * back;
+        v5 += W[k + 5]! * back;
+      }
+      v0 += W[k2]! * change;
+      v1 += W[k2 + 1]! * change;
+      v2 += W[k2 + 2]! * change;
+      v3 += W[k2 + 3]! * change;
+      v4 += W[k2 + 4]! * change;
+      v5 += W[k2 + 5]! * change;
+      lambda[r] = now1;
+      lambda[r + 1] = now2;
+    }
+    v[d] = v0;
+    v[d + 1] = v1;
+    v[d + 2] = v2;
+    v[d + 3] = v3;
+    v[d + 4] = v4;
+    v[d + 5] = v5;
+  }
+
+  /** The same for any two bodies: normals, then the spin, then the two tangents. */
+  #solveManifold(m: number, mode: number): void {
+    const J = this.#J;
+    const W = this.#W;
+    const v = this.#now;
+    const lambda = this.#lambda;
+    const mass = this.#mass;
+    const soft = this.#soft;
+    const perH = soft[0]!;
+    const rate = soft[4 * mode + 1]!;
+    const massScale = soft[4 * mode + 2]!;
+    const impulseScale = soft[4 * mode + 3]!;
+    const width = this.#width;
+    const first = this.#manifoldRow[m]!;
+    const points = this.#manifoldPoints[m]!;
+    const startA = this.#startA[first]!;
+    const endA = startA + this.#lenA[first]!;
+    const startB = this.#startB[first]!;
+    const endB = startB + this.#lenB[first]!;
+    const mu = this.#manifoldFriction[m]!;
+    const rows = mu === 0 ? points : points > 1 ? points + 3 : points + 2;
+    let load = 0;
+    let lever = 0;
+    for (let i = 0; i < rows; i++) {
+      // The spin stands last in the rows and is solved before the tangents.
+      const j = points === 1 || i < points ? i : i === points ? i + 2 : i - 1;
+      const r = first + j;
+      let k = r * width;
+      let speed = 0;
+      for (let d = startA; d < endA; d++) speed += J[k++]! * v[d]!;
+      for (let d = startB; d < endB; d++) speed += J[k++]! * v[d]!;
+      const old = lambda[r]!;
+      let now: number;
+      if (j < points) {
+        const gap = this.#gap[r]!;
+        if (gap > 0) now = old - mass[r]! * (speed + gap * perH);
+        else {
+          const push = rate * gap;
+          now =
+            old -
+            mass[r]! * massScale * (speed + (push < -maxPushOut ? -maxPushOut : push)) -
+            impulseScale * old;
+        }
+        if (now < 0) now = 0;
+        load += now;
+        lever += now * this.#pointReach[4 * m + j]!;
+      } else if (j === points + 2) {
+        const bound = mu * lever;
+        now = old - mass[r]! * speed;
+        if (now > bound) now = bound;
+        else if (now < -bound) now = -bound;
+      } else {
+        now = old - mass[r]! * speed;
+        if (j === points + 1) {
+          const bound = mu * load;
+          const one = lambda[r - 1]!;
+          const size = one * one + now * now;
+          if (size > bound * bound) {
+            // Back to the circle.
+            const scale = bound / Math.sqrt(size);
+            now *= scale;
+            const change = (scale - 1) * one;
+            lambda[r - 1] = scale * one;
+            k = (r - 1) * width;
+            for (let d = startA; d < endA; d++) v[d]! += W[k++]! * change;
+            for (let d = startB; d < endB; d++) v[d]! += W[k++]! * change;
+          }
+        }
+      }
+      const change = now - old;
+      if (change === 0) continue;
       lambda[r] = now;
-      if (now !== old) this.#push(r, now - old);
+      k = r * width;
+      for (let d = startA; d < endA; d++) v[d]! += W[k++]! * change;
+      for (let d = startB; d < endB; d++) v[d]! += W[k++]! * change;
     }
-    const r1 = first + points;
-    const r2 = r1 + 1;
-    const change1 = -this.#mass[r1]! * this.#rateOf(r1);
-    this.#push(r1, change1);
-    const now1 = lambda[r1]! + change1;
-    const change2 = -this.#mass[r2]! * this.#rateOf(r2);
-    this.#push(r2, change2);
-    const now2 = lambda[r2]! + change2;
-    const bound = mu * load;
-    const size = now1 * now1 + now2 * now2;
-    if (size <= bound * bound) {
-      lambda[r1] = now1;
-      lambda[r2] = now2;
-      return;
-    }
-    // Back to the circle.
-    const scale = bound / Math.sqrt(size);
-    lambda[r1] = scale * now1;
-    lambda[r2] = scale * now2;
-    this.#push(r1, lambda[r1]! - now1);
-    this.#push(r2, lambda[r2]! - now2);
   }
 
   /** Fastest approach of each point in this step, before it is stopped. */
@@ -1561,7 +1785,7 @@ export class World {
       if (type < slotTypes.ball || t.slotAxisIndex[s] !== 0) continue;
       const d = t.slotDof[s]!;
       const q = o + this.#q + t.slotQ[s]!;
-      if (type === slotTypes.ball) turnBy(state, q, moved[d]!, moved[d + 1]!, moved[d + 2]!);
+      if (type === slotTypes.ball) turnBy(state, q, moved, d);
       else if (type === slotTypes.freeLinear) {
         const b = t.slotBody[s]!;
         if (t.isLoose[b] === 1) this.#moveLoose(state, q, b, d);
@@ -1569,7 +1793,7 @@ export class World {
           state[q]! += moved[d]!;
           state[q + 1]! += moved[d + 1]!;
           state[q + 2]! += moved[d + 2]!;
-          turnBy(state, q + 3, moved[d + 3]!, moved[d + 4]!, moved[d + 5]!);
+          turnBy(state, q + 3, moved, d + 3);
         }
       }
     }
@@ -1593,7 +1817,7 @@ export class World {
     let hz = 0;
     if (!isRound) {
       // L = R I R^T w, with the turn at the step's begin.
-      turnSymmetric(rot, r, t.inertia, 6 * b, 1, turned, 0);
+      turnSymmetric(rot, r, t.inertia, 6 * b, turned, 0);
       hx = turned[0]! * v[d + 3]! + turned[3]! * v[d + 4]! + turned[4]! * v[d + 5]!;
       hy = turned[3]! * v[d + 3]! + turned[1]! * v[d + 4]! + turned[5]! * v[d + 5]!;
       hz = turned[4]! * v[d + 3]! + turned[5]! * v[d + 4]! + turned[2]! * v[d + 5]!;
@@ -1605,15 +1829,15 @@ export class World {
     state[q]! += moved[d]!;
     state[q + 1]! += moved[d + 1]!;
     state[q + 2]! += moved[d + 2]!;
-    turnBy(state, q + 3, moved[d + 3]!, moved[d + 4]!, moved[d + 5]!);
+    turnBy(state, q + 3, moved, d + 3);
     if (!off && isRound) return;
-    this.#setTurn(b, state[q + 3]!, state[q + 4]!, state[q + 5]!, state[q + 6]!);
+    this.#takeTurn(b, state, q + 3);
     if (off) {
       for (let k = 0; k < 3; k++)
         state[q + k]! -= rot[r + 3 * k]! * lx + rot[r + 3 * k + 1]! * ly + rot[r + 3 * k + 2]! * lz;
     }
     if (!isRound) {
-      turnSymmetric(rot, r, t.inverseInertia, 6 * b, 1, turned, 0);
+      turnSymmetric(rot, r, t.inverseInertia, 6 * b, turned, 0);
       v[d + 3] = turned[0]! * hx + turned[3]! * hy + turned[4]! * hz;
       v[d + 4] = turned[3]! * hx + turned[1]! * hy + turned[5]! * hz;
       v[d + 5] = turned[4]! * hx + turned[5]! * hy + turned[2]! * hz;
@@ -1656,7 +1880,7 @@ export class World {
     out[at + 2] = 0;
     if (t.isLoose[body] === 1) {
       const v = o + this.#v + t.treeStart[t.tree[body]!]!;
-      this.#turnInertia(body, 1);
+      this.#turnInertia(body);
       const rx = x - this.#centre[3 * body]!;
       const ry = y - this.#centre[3 * body + 1]!;
       const rz = z - this.#centre[3 * body + 2]!;
@@ -1689,7 +1913,8 @@ export class World {
       const loose = t.treeLoose[k]!;
       if (loose >= 0) {
         const d = t.treeStart[k]!;
-        turnSymmetric(this.rot, 9 * loose, t.inertia, 6 * loose, massScale, turned, 0);
+        turnSymmetric(this.rot, 9 * loose, t.inertia, 6 * loose, turned, 0);
+        for (let i = 0; i < 6; i++) turned[i]! *= massScale;
         const [a, b, c, e, f, g] = turned as unknown as [number, number, number, number, number, number];
         const x = v[d + 3]!;
         const y = v[d + 4]!;
@@ -1701,8 +1926,8 @@ export class World {
         this.#bodyVelocities(k, false);
         const V = this.#velocity;
         for (const b of t.treeBodies[k]!) {
-          this.#turnInertia(b, 1);
-          turnSymmetric(this.rot, 9 * b, t.inertia, 6 * b, 1, turned, 0);
+          this.#turnInertia(b);
+          turnSymmetric(this.rot, 9 * b, t.inertia, 6 * b, turned, 0);
           const [i, j, l, e, f, g] = turned as unknown as [number, number, number, number, number, number];
           const x = V[6 * b]!;
           const y = V[6 * b + 1]!;
@@ -1718,7 +1943,7 @@ export class World {
     }
     for (let b = 0; b < t.bodies; b++) {
       if (t.tree[b] === -1) continue;
-      this.#turnInertia(b, 1);
+      this.#turnInertia(b);
       const m = t.mass[b]! * t.gravityShare[b]! * (t.isLoose[b] === 1 ? massScale : 1);
       for (let k = 0; k < 3; k++) sum -= m * t.gravity[k]! * this.#centre[3 * b + k]!;
     }
@@ -1787,30 +2012,69 @@ export class World {
   }
 }
 
-/** Which of the four points of a cached manifold has this id; -1: none. */
-function matchedPoint(state: Float64Array, cached: number, id: number): number {
-  for (let j = 0; j < 4; j++) if (state[cached + 1 + j] === id + 1) return j;
+/** Normal, two tangents, and where friction acts: what the rows of the manifold at hand share. [12] */
+const frame = new Float64Array(12);
+
+/** Tangents: across the axis of the world that the normal is farthest from. */
+function setFrame(): void {
+  const { nx, ny, nz } = hit;
+  const ax = Math.abs(nx);
+  const ay = Math.abs(ny);
+  const az = Math.abs(nz);
+  let ux: number;
+  let uy: number;
+  let uz: number;
+  if (az >= ax && az >= ay) {
+    // x - (x.n) n
+    ux = 1 - nx * nx;
+    uy = -nx * ny;
+    uz = -nx * nz;
+  } else if (ax >= ay) {
+    ux = -ny * nx;
+    uy = 1 - ny * ny;
+    uz = -ny * nz;
+  } else {
+    ux = -nz * nx;
+    uy = -nz * ny;
+    uz = 1 - nz * nz;
+  }
+  const length = 1 / Math.sqrt(ux * ux + uy * uy + uz * uz);
+  ux *= length;
+  uy *= length;
+  uz *= length;
+  frame[3] = ux;
+  frame[4] = uy;
+  frame[5] = uz;
+  frame[6] = ny * uz - nz * uy;
+  frame[7] = nz * ux - nx * uz;
+  frame[8] = nx * uy - ny * ux;
+}
+
+/** Which of the four points of a cached manifold has the id of point i; -1: none. */
+function matchedPoint(state: Float64Array, cached: number, ids: Float64Array, i: number): number {
+  const id = ids[i]! + 1;
+  for (let j = 1; j < 5; j++) if (state[cached + j] === id) return j - 1;
   return -1;
 }
 
+const jointTurn = new Float64Array(4);
 const turned = new Float64Array(6);
 
-/** out = scale R m R^T for a symmetric m [xx yy zz xy xz yz]. */
+/** out = R m R^T for a symmetric m [xx yy zz xy xz yz]. */
 function turnSymmetric(
   rot: Float64Array,
   r: number,
   m: Float64Array,
   i: number,
-  scale: number,
   out: Float64Array,
   at: number,
 ): void {
-  const xx = m[i]! * scale;
-  const yy = m[i + 1]! * scale;
-  const zz = m[i + 2]! * scale;
-  const xy = m[i + 3]! * scale;
-  const xz = m[i + 4]! * scale;
-  const yz = m[i + 5]! * scale;
+  const xx = m[i]!;
+  const yy = m[i + 1]!;
+  const zz = m[i + 2]!;
+  const xy = m[i + 3]!;
+  const xz = m[i + 4]!;
+  const yz = m[i + 5]!;
   const a = rot[r]!;
   const b = rot[r + 1]!;
   const c = rot[r + 2]!;
@@ -1836,8 +2100,11 @@ function turnSymmetric(
   out[at + 5] = d0 * g + d1 * h + d2 * k;
 }
 
-/** Turns the quaternion at `q` by the rotation vector (x, y, z), in the outer frame. */
-function turnBy(state: Float64Array, q: number, x: number, y: number, z: number): void {
+/** Turns the quaternion at `q` by the rotation vector at `d` of `by`, in the outer frame. */
+function turnBy(state: Float64Array, q: number, by: Float64Array, d: number): void {
+  const x = by[d]!;
+  const y = by[d + 1]!;
+  const z = by[d + 2]!;
   const half2 = 0.25 * (x * x + y * y + z * z);
   if (half2 === 0) return;
   // sin(a) / a and cos(a) with a half the angle; for large steps exactly, for small ones by their series.
@@ -1854,14 +2121,14 @@ function turnBy(state: Float64Array, q: number, x: number, y: number, z: number)
   const ax = s * x;
   const ay = s * y;
   const az = s * z;
-  const bx = state[q]!;
-  const by = state[q + 1]!;
-  const bz = state[q + 2]!;
-  const bw = state[q + 3]!;
-  const nx = c * bx + ax * bw + ay * bz - az * by;
-  const ny = c * by - ax * bz + ay * bw + az * bx;
-  const nz = c * bz + ax * by - ay * bx + az * bw;
-  const nw = c * bw - ax * bx - ay * by - az * bz;
+  const ox = state[q]!;
+  const oy = state[q + 1]!;
+  const oz = state[q + 2]!;
+  const ow = state[q + 3]!;
+  const nx = c * ox + ax * ow + ay * oz - az * oy;
+  const ny = c * oy - ax * oz + ay * ow + az * ox;
+  const nz = c * oz + ax * oy - ay * ox + az * ow;
+  const nw = c * ow - ax * ox - ay * oy - az * oz;
   const inverse = 1 / Math.sqrt(nx * nx + ny * ny + nz * nz + nw * nw);
   state[q] = nx * inverse;
   state[q + 1] = ny * inverse;
