@@ -79,8 +79,14 @@ export function driveBase(
   const most = spec.acceleration * grip * dt;
   const l0 = state[at + 4]!;
   const r0 = state[at + 5]!;
-  const l = l0 + clamp(left * spec.topSpeed - l0, -most, most);
-  const r = r0 + clamp(right * spec.topSpeed - r0, -most, most);
+  const toLeft = left * spec.topSpeed - l0;
+  const toRight = right * spec.topSpeed - r0;
+  // Both ramps share the limit in proportion, as speed controllers of a drive do: a blocked base can still turn away,
+  // where two wheels that each push as hard as they can would hold it there.
+  const larger = Math.max(Math.abs(toLeft), Math.abs(toRight));
+  const share = larger > most ? most / larger : 1;
+  const l = l0 + share * toLeft;
+  const r = r0 + share * toRight;
   const half = ((r - l) / (2 * spec.halfTrack)) * dt * 0.5;
   const forward = 0.5 * (l + r) * dt;
   const c = cos(half);
@@ -280,7 +286,8 @@ export function lidarInPlan(
 
 /**
  * Wheel commands that drive to a point: turn on the spot towards it, then go, correcting on the way.
- * @param stops brake so as to stand there; else pass through.
+ * @param stops brake so as to stand there; else pass through
+ * @param grip as for `driveBase`
  */
 export function steerBase(
   state: Float64Array,
@@ -291,6 +298,7 @@ export function steerBase(
   spec: BaseSpec,
   out: Float64Array,
   outAt: number,
+  grip = 1,
 ): void {
   const x = toX - state[at]!;
   const y = toY - state[at + 1]!;
@@ -302,12 +310,19 @@ export function steerBase(
   }
   const ahead = (x * state[at + 2]! + y * state[at + 3]!) / distance;
   const aside = (y * state[at + 2]! - x * state[at + 3]!) / distance;
-  // 2 tan(a / 2): the angle where it is small, more than it where it is large.
-  const angle = ahead > -0.98 ? (2 * aside) / (1 + ahead) : aside < 0 ? -4 : 4;
-  const turn = clamp((4 * angle) / topTurn(spec), -0.9, 0.9);
+  // 2 tan(a / 2): the angle where it is small, more than it where it is large. It is judged where the base's own turning
+  // will have brought it in a moment, or slow wheels swing past and back for ever.
+  const turning = (state[at + 5]! - state[at + 4]!) / (2 * spec.halfTrack);
+  const error = clamp(ahead > -0.98 ? (2 * aside) / (1 + ahead) : aside < 0 ? -4 : 4, -Math.PI, Math.PI);
+  const angle = error - 0.08 * turning;
+  const braking = (spec.acceleration * grip) / spec.halfTrack;
+  const rate = Math.min(4 * Math.abs(angle), Math.sqrt(1.2 * braking * Math.abs(angle)));
+  const turn = clamp((angle < 0 ? -rate : rate) / topTurn(spec), -0.9, 0.9);
   // Half of the braking that the wheels could do, because they also turn.
-  const fastest = stops ? Math.min(1, Math.sqrt(spec.acceleration * distance) / spec.topSpeed) : 1;
-  const forward = ahead > 0.7 ? Math.min(fastest * ahead * ahead, 1 - Math.abs(turn)) : 0;
+  const fastest = stops ? Math.min(1, Math.sqrt(spec.acceleration * grip * distance) / spec.topSpeed) : 1;
+  // Little of it while much has to be turned.
+  const line = Math.max(0, ahead - 0.7) / 0.3;
+  const forward = Math.min(fastest * line * line, 1 - Math.abs(turn));
   out[outAt] = forward - turn;
   out[outAt + 1] = forward + turn;
 }

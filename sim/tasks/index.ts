@@ -3,15 +3,18 @@
 import type { Task } from '../env.ts';
 import { acrobot } from './acrobot.ts';
 import { cartpole } from './cartpole.ts';
+import { coverage } from './coverage.ts';
 import { gridChain } from './grid-chain.ts';
 import { gridCliff } from './grid-cliff.ts';
 import { gridWorld } from './grid-world.ts';
+import { maze } from './maze.ts';
 import { mountainCar } from './mountain-car.ts';
 import { mountainCarContinuous } from './mountain-car-continuous.ts';
 import { pendulum } from './pendulum.ts';
 import { pickPlace } from './pick-place.ts';
 import { push } from './push.ts';
 import { reach } from './reach.ts';
+import { rooms } from './rooms.ts';
 
 export const tasks = {
   reach,
@@ -25,6 +28,9 @@ export const tasks = {
   'grid-chain': gridChain,
   'grid-world': gridWorld,
   'grid-cliff': gridCliff,
+  maze,
+  rooms,
+  coverage,
 } as const satisfies Readonly<Record<string, Task>>;
 
 export type TaskId = keyof typeof tasks;
