@@ -205,6 +205,8 @@ function create(anySettings: AnySettings): TaskModel {
   for (let c = 0; c < count; c++) {
     for (const d of [0, 1] as const) if (neighbour(plan, c, d) >= 0) sides.push([c, d]);
   }
+  const sideCells = Uint8Array.from(sides, ([c]) => c);
+  const sideBits = Uint8Array.from(sides, ([, d]) => d);
   const observationSpace = spaceOf([
     ...mobile.components,
     ...relative('goal'),
@@ -390,9 +392,8 @@ function create(anySettings: AnySettings): TaskModel {
         i += 5;
       }
       if (map) {
-        for (let k = 0; k < sides.length; k++) {
-          const [c, d] = sides[k]!;
-          out[i + k] = (state[o + cells + c]! >> d) & 1;
+        for (let k = 0; k < sideCells.length; k++) {
+          out[i + k] = (state[o + cells + sideCells[k]!]! >> sideBits[k]!) & 1;
         }
       }
       clipTo(observationSpace, out, at);

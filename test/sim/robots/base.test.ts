@@ -103,6 +103,21 @@ test('a base that drives into a wall stands there with its speed gone; at an ang
   assert.ok(slider[1]! > 0.4 && slider[1]! < 1, `slid ${slider[1]}`);
 });
 
+test('unequal wheels share the acceleration in proportion, so that a blocked base turns away', () => {
+  const state = standing();
+  driveBase(state, 0, 0.25, 1, base, dt);
+  near(state[4]!, 0.25 * 0.075);
+  near(state[5]!, 0.075);
+  // Head on against a wall, where it may not go forward.
+  const wall = around([0.19, 0, 0.03, 5]);
+  const blocked = standing();
+  for (let i = 0; i < 20; i++) {
+    driveBase(blocked, 0, 0.25, 1, base, dt);
+    collideBase(blocked, 0, base.radius, wall, dt);
+  }
+  assert.ok(blocked[3]! > 0.5, `turned only to a sine of ${blocked[3]}`);
+});
+
 test('a push never turns the motion round and never speeds it up', () => {
   const state = standing();
   state[4] = 0.2;
@@ -156,16 +171,17 @@ test('lidar reads boxes and discs around the heading, and its range where there 
   near(out[1]!, 5);
 });
 
-test('steering reaches any point from any pose and stands there', () => {
+test('steering reaches any point from any pose and stands there, also on a slippery floor', () => {
   const random = createRandom(6);
   const action = new Float64Array(2);
-  for (let trial = 0; trial < 100; trial++) {
+  for (let trial = 0; trial < 200; trial++) {
     const state = standing(0, 0, random.uniform(-Math.PI, Math.PI));
     const [x, y] = [random.uniform(-2, 2), random.uniform(-2, 2)];
-    for (let t = 0; t < 70; t++) {
-      steerBase(state, 0, x, y, true, base, action, 0);
+    const grip = random.uniform(0.5, 1);
+    for (let t = 0; t < 80; t++) {
+      steerBase(state, 0, x, y, true, base, action, 0, grip);
       assert.ok(Math.abs(action[0]!) <= 1 && Math.abs(action[1]!) <= 1);
-      for (let k = 0; k < 4; k++) driveBase(state, 0, action[0]!, action[1]!, base, dt);
+      for (let k = 0; k < 4; k++) driveBase(state, 0, action[0]!, action[1]!, base, dt, grip);
     }
     assert.ok(Math.hypot(state[0]! - x, state[1]! - y) < 0.05, `trial ${trial}: ${state[0]}, ${state[1]}`);
     near(state[4]!, 0, 1e-9);
