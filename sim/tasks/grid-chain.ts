@@ -22,7 +22,7 @@ const fields = {
     type: 'number',
     default: 0.5,
     min: 0,
-    max: 1,
+    max: 0.95,
     help: 'Chance that a jump over the gap fails and ends at the start of the chain',
   },
   detour: {
@@ -49,9 +49,6 @@ const aside = 3;
 function create(anySettings: AnySettings): TaskModel {
   const settings = Object.freeze({ ...anySettings }) as Settings<typeof fields>;
   const { length, slip, detour } = settings;
-  if (slip === 1 && detour === 0) {
-    throw new RangeError('grid-chain: slip is 1, wanted less than 1 where there is no detour');
-  }
   const edge = length - 1;
   const goal = length;
   // Cells of the detour follow the goal's number: aside, past the gap, and back.

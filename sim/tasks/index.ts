@@ -4,6 +4,10 @@ import type { Task } from '../env.ts';
 import { acrobot } from './acrobot.ts';
 import { cartpole } from './cartpole.ts';
 import { coverage } from './coverage.ts';
+import { drillLoop } from './drill-loop.ts';
+import { drillProxy } from './drill-proxy.ts';
+import { drillSwitch } from './drill-switch.ts';
+import { drillTamper } from './drill-tamper.ts';
 import { gridChain } from './grid-chain.ts';
 import { gridCliff } from './grid-cliff.ts';
 import { gridWorld } from './grid-world.ts';
@@ -28,6 +32,10 @@ export const tasks = {
   'grid-chain': gridChain,
   'grid-world': gridWorld,
   'grid-cliff': gridCliff,
+  'drill-loop': drillLoop,
+  'drill-tamper': drillTamper,
+  'drill-switch': drillSwitch,
+  'drill-proxy': drillProxy,
   maze,
   rooms,
   coverage,
