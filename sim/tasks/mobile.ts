@@ -317,7 +317,7 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
   const firstBalloon = firstGate + 3 * gates;
   const firstBase = firstBalloon + distractors;
 
-  /** Calls back for every wall and gate inside, cell by cell. */
+  /** Poses of all walls and gates inside, cell by cell. */
   function placeWalls(state: Float64Array, o: number, out: Float32Array, at: number): void {
     let wall = firstWall;
     let gate = firstGate;
