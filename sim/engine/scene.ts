@@ -274,13 +274,13 @@ export interface Tables {
   readonly inertia: Float64Array;
   readonly inverseInertia: Float64Array;
   /** 1 where all three moments are equal, so that turning changes nothing. */
-  readonly isRound: Uint8Array;
+  readonly isRound: Int32Array;
   /** -1: never moves (or is placed by the row); else its tree. */
   readonly tree: Int32Array;
   /** Offset in the row's coordinates where the body is placed or free; else -1. */
   readonly poseAt: Int32Array;
   /** 1: free and alone. */
-  readonly isLoose: Uint8Array;
+  readonly isLoose: Int32Array;
 
   // Trees: consecutive degrees of freedom.
   readonly trees: number;
@@ -289,9 +289,14 @@ export interface Tables {
   /** The only body of a loose tree, else -1. */
   readonly treeLoose: Int32Array;
   /** 1 where all joints are sliders and the mass matrix is diagonal. */
-  readonly treeDiagonal: Uint8Array;
-  readonly treeBodies: readonly Int32Array[];
-  readonly treeSlots: readonly Int32Array[];
+  readonly treeDiagonal: Int32Array;
+  /** Bodies and slots of each tree, root first: [treeBodyAt .. + treeBodyCount) of `treeBody`, likewise slots. */
+  readonly treeBody: Int32Array;
+  readonly treeBodyAt: Int32Array;
+  readonly treeBodyCount: Int32Array;
+  readonly treeSlot: Int32Array;
+  readonly treeSlotAt: Int32Array;
+  readonly treeSlotCount: Int32Array;
 
   // Slots: single axes, in the order in which they are applied. A mirrored joint has a slot of its own for a shared dof.
   readonly slots: number;
@@ -309,8 +314,10 @@ export interface Tables {
   /** First slot and number of slots of each body's own joints. */
   readonly bodySlot: Int32Array;
   readonly bodySlots: Int32Array;
-  /** All slots that move a body, root first. */
-  readonly chains: readonly Int32Array[];
+  /** All slots that move a body, root first: [chainAt .. + chainLength) of `chain`. */
+  readonly chain: Int32Array;
+  readonly chainAt: Int32Array;
+  readonly chainLength: Int32Array;
 
   // Degrees of freedom.
   readonly dofs: number;
@@ -354,7 +361,7 @@ export interface Tables {
   readonly pairFriction: Float64Array;
   readonly pairRestitution: Float64Array;
 
-  readonly gravity: Vec3;
+  readonly gravity: Float64Array;
   readonly physicsDt: number;
   readonly substeps: number;
   readonly iterations: number;
@@ -397,7 +404,7 @@ export function buildTables(scene: SceneDef): Tables {
 
   // 1. Trees: a body that moves belongs to its parent's tree, or begins one.
   const tree = new Int32Array(n).fill(-1);
-  const isLoose = new Uint8Array(n);
+  const isLoose = new Int32Array(n);
   const treeLoose: number[] = [];
   defs.forEach((def, b) => {
     const joints = def.joints ?? [];
@@ -421,7 +428,7 @@ export function buildTables(scene: SceneDef): Tables {
   const mass = Float64Array.from(inertias, (i) => i.mass);
   const inertia = new Float64Array(n * 6);
   const inverseInertia = new Float64Array(n * 6);
-  const isRound = new Uint8Array(n);
+  const isRound = new Int32Array(n);
   inertias.forEach((i, b) => {
     inertia.set(i.moments, b * 6);
     if (isLoose[b] === 1) {
@@ -585,7 +592,7 @@ export function buildTables(scene: SceneDef): Tables {
       if (tree[at] === -1) break;
       for (let k = bodySlots[at]! - 1; k >= 0; k--) chain.unshift(bodySlot[at]! + k);
     }
-    return Int32Array.from(chain);
+    return chain;
   });
 
   // 4. Shapes and the pairs of them that can meet.
@@ -639,6 +646,20 @@ export function buildTables(scene: SceneDef): Tables {
     Float64Array.from(dofs, (dof) => (dof.joint === null ? otherwise : (pick(dof.joint) ?? otherwise)));
   const flat = (rows: readonly (readonly number[])[]): Float64Array => Float64Array.from(rows.flat());
 
+  const treeBodies = treeLoose.map((_, k) => bodiesOf(k));
+  const treeSlots = treeLoose.map((_, k) =>
+    slots.map((_slot, s) => s).filter((s) => tree[slots[s]!.body] === k),
+  );
+  const lists = (rows: readonly number[][]): Int32Array => Int32Array.from(rows.flat());
+  const lengths = (rows: readonly number[][]): Int32Array => Int32Array.from(rows, (row) => row.length);
+  const starts = (rows: readonly number[][]): Int32Array => {
+    let at = 0;
+    return Int32Array.from(rows, (row) => {
+      const start = at;
+      at += row.length;
+      return start;
+    });
+  };
   const tables: Tables = {
     bodyNames: defs.map((def) => def.name),
     bodies: n,
@@ -658,11 +679,13 @@ export function buildTables(scene: SceneDef): Tables {
     treeStart,
     treeDofs,
     treeLoose: Int32Array.from(treeLoose),
-    treeDiagonal: Uint8Array.from(treeLoose, (_, t) => (isDiagonal(t) ? 1 : 0)),
-    treeBodies: treeLoose.map((_, t) => Int32Array.from(bodiesOf(t))),
-    treeSlots: treeLoose.map((_, t) =>
-      Int32Array.from(slots.map((_slot, s) => s).filter((s) => tree[slots[s]!.body] === t)),
-    ),
+    treeDiagonal: Int32Array.from(treeLoose, (_, t) => (isDiagonal(t) ? 1 : 0)),
+    treeBody: lists(treeBodies),
+    treeBodyAt: starts(treeBodies),
+    treeBodyCount: lengths(treeBodies),
+    treeSlot: lists(treeSlots),
+    treeSlotAt: starts(treeSlots),
+    treeSlotCount: lengths(treeSlots),
     slots: slots.length,
     slotType: Int32Array.from(slots, (slot) => slot.type),
     slotBody: Int32Array.from(slots, (slot) => slot.body),
@@ -674,7 +697,9 @@ export function buildTables(scene: SceneDef): Tables {
     slotAnchor: flat(slots.map((slot) => slot.anchor)),
     bodySlot,
     bodySlots,
-    chains,
+    chain: lists(chains),
+    chainAt: starts(chains),
+    chainLength: lengths(chains),
     dofs: dofs.length,
     coordinates: q,
     dofQ: Int32Array.from(dofs, (dof) => dof.q),
@@ -707,7 +732,7 @@ export function buildTables(scene: SceneDef): Tables {
     pairB: Int32Array.from(pairB),
     pairFriction: Float64Array.from(pairA, (a, i) => Math.sqrt(frictionOf(a) * frictionOf(pairB[i]!))),
     pairRestitution: Float64Array.from(pairA, (a, i) => Math.max(restitutionOf(a), restitutionOf(pairB[i]!))),
-    gravity: scene.gravity ?? [0, 0, -9.81],
+    gravity: Float64Array.from(scene.gravity ?? [0, 0, -9.81]),
     physicsDt: scene.physicsDt,
     substeps: scene.substeps ?? 1,
     iterations: scene.iterations ?? 1,
