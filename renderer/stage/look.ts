@@ -53,6 +53,34 @@ export function geometryOf(body: BodyInfo): three.BufferGeometry {
   }
 }
 
+/** One for bodies of one shape in all sizes; see `scaleOf`. Plain: a crowd of rounded edges is slow to draw. */
+export function crowdGeometryOf({ shape }: BodyInfo): three.BufferGeometry {
+  switch (shape.type) {
+    case 'box':
+      return new three.BoxGeometry(1, 1, 1);
+    case 'sphere':
+      return new three.SphereGeometry(1, 20, 14);
+    case 'capsule':
+      return new three.CapsuleGeometry(shape.radius, shape.length, 6, 16).rotateX(Math.PI / 2);
+    case 'cylinder':
+      return new three.CylinderGeometry(1, 1, 1, 24).rotateX(Math.PI / 2);
+  }
+}
+
+/** What a body's size makes of the geometry of its crowd. */
+export function scaleOf({ shape }: BodyInfo): readonly [number, number, number] {
+  switch (shape.type) {
+    case 'box':
+      return shape.size;
+    case 'sphere':
+      return [shape.radius, shape.radius, shape.radius];
+    case 'capsule':
+      return [1, 1, 1];
+    case 'cylinder':
+      return [shape.radius, shape.radius, shape.length];
+  }
+}
+
 export function materialOf(role: Role, scheme: Scheme): three.MeshStandardMaterial {
   const { colour, roughness, metalness, opacity } = finishes[role];
   return new three.MeshStandardMaterial({
@@ -61,21 +89,6 @@ export function materialOf(role: Role, scheme: Scheme): three.MeshStandardMateri
     metalness,
     ...(opacity === undefined ? {} : { transparent: true, opacity, depthWrite: false }),
   });
-}
-
-/** The largest half-extent of a body, for framing and for the goal's ring. */
-export function radiusOf(body: BodyInfo): number {
-  const { shape } = body;
-  switch (shape.type) {
-    case 'box':
-      return Math.max(...shape.size) / 2;
-    case 'sphere':
-      return shape.radius;
-    case 'capsule':
-      return shape.length / 2 + shape.radius;
-    case 'cylinder':
-      return Math.max(shape.length / 2, shape.radius);
-  }
 }
 
 /** Lines every 10 cm and every metre that fade out with distance from the middle of the picture. */
@@ -116,7 +129,7 @@ export function groundGrid(scheme: Scheme): three.Mesh<three.PlaneGeometry, thre
         gl_FragColor = vec4(colour, alpha);
       }`,
   });
-  const mesh = new three.Mesh(new three.PlaneGeometry(12, 12), material);
+  const mesh = new three.Mesh(new three.PlaneGeometry(1, 1), material);
   mesh.renderOrder = -1;
   return mesh;
 }

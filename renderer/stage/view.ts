@@ -13,9 +13,12 @@ import { progressRgb, type Scheme } from '../state/colours.ts';
 import type { CameraPreset } from '../state/layout.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import { paceClock } from '../state/players.ts';
-import { frame, type Vector } from './framing.ts';
-import { geometryOf, groundGrid, materialOf, radiusOf, roleColour } from './look.ts';
+import { changingOf, StageBodies } from './bodies.ts';
+import { frame } from './framing.ts';
+import { groundGrid, roleColour } from './look.ts';
+import { type Scenery, sceneryOf } from './scenery.ts';
 
+/** Relative to the runner, where the camera goes along with one. */
 export interface CameraPose {
   readonly position: readonly [number, number, number];
   readonly target: readonly [number, number, number];
@@ -45,8 +48,6 @@ const softwareInterval = 90;
 /** Milliseconds without a change after which the CPU draws once more, finely. */
 const stillAfter = 350;
 
-const unitAxes = [new three.Vector3(1, 0, 0), new three.Vector3(0, 1, 0), new three.Vector3(0, 0, 1)];
-
 const easeOut = (x: number): number => 1 - (1 - x) ** 3;
 
 export class StageView {
@@ -73,21 +74,17 @@ export class StageView {
   private task = '';
   private looks = '';
   private world = new three.Group();
-  private bodies: three.Object3D[] = [];
+  private bodies: StageBodies | null = null;
   private trails: Line2[] = [];
   /** Position of the tool at each frame. [T + 1, 3] */
   private toolPath: Float32Array = new Float32Array();
   private toolLift = 0.1;
   private frame = 0;
-  private centre = new three.Vector3(0.3, 0, 0.2);
-  private reach = 0.8;
+  private scenery: Scenery = emptyScenery;
+  /** Where the camera has gone along to. */
+  private readonly along = new three.Vector3();
   /** The preset that the camera stands at; null once it was moved by hand or follows another view. */
   private preset: CameraPreset | null = 'perspective';
-  /** What presets get into the picture. */
-  private scenery: readonly Vector[] = [
-    [0, -0.4, 0],
-    [0.7, 0.4, 0.6],
-  ];
   private stopPacing = (): void => undefined;
   private stillTimer: ReturnType<typeof setTimeout> | undefined;
   private request = 0;
@@ -133,10 +130,7 @@ export class StageView {
     this.sun.shadow.normalBias = 0.012;
     const rim = new three.DirectionalLight('#a9c8ff', 0.7);
     rim.position.set(-2, 1.6, 1.2);
-    this.shadows = new three.Mesh(
-      new three.PlaneGeometry(12, 12),
-      new three.ShadowMaterial({ opacity: 0.32 }),
-    );
+    this.shadows = new three.Mesh(new three.PlaneGeometry(1, 1), new three.ShadowMaterial({ opacity: 0.32 }));
     this.shadows.receiveShadow = true;
     this.grid = groundGrid(this.scheme);
     this.scene.add(this.sky, this.sun, this.sun.target, rim, this.shadows, this.grid, this.world);
@@ -146,7 +140,6 @@ export class StageView {
     this.controls.enableDamping = !this.reducedMotion;
     this.controls.dampingFactor = 0.14;
     this.controls.minDistance = 0.15;
-    this.controls.maxDistance = 8;
     this.controls.maxPolarAngle = Math.PI * 0.56;
     this.controls.addEventListener('change', () => {
       if (!this.copying) this.events.onCamera(this.pose());
@@ -175,6 +168,7 @@ export class StageView {
     this.events.onDraw(null);
     if (episode) {
       if (!isAlike) this.build(episode);
+      this.bodies?.forget();
       this.drawTrails(episode);
       this.frameScene(episode);
     }
@@ -199,6 +193,7 @@ export class StageView {
     this.grid.material.dispose();
     this.grid = groundGrid(scheme);
     this.scene.add(this.grid);
+    this.fitGround();
     this.applyScheme();
     this.clearWorld();
     this.episode = episode;
@@ -220,7 +215,9 @@ export class StageView {
   }
 
   pose(): CameraPose {
-    return { position: this.camera.position.toArray(), target: this.controls.target.toArray() };
+    const relative = (point: three.Vector3): [number, number, number] =>
+      point.clone().sub(this.along).toArray();
+    return { position: relative(this.camera.position), target: relative(this.controls.target) };
   }
 
   /** Takes over the camera of another view. */
@@ -232,8 +229,8 @@ export class StageView {
 
   private moveTo(pose: CameraPose): void {
     this.copying = true;
-    this.camera.position.fromArray([...pose.position]);
-    this.controls.target.fromArray([...pose.target]);
+    this.camera.position.fromArray([...pose.position]).add(this.along);
+    this.controls.target.fromArray([...pose.target]).add(this.along);
     this.controls.update();
     this.copying = false;
     this.invalidate();
@@ -300,7 +297,7 @@ export class StageView {
     else if (this.controls.enableDamping) this.controls.update();
     // Not earlier: a canvas of another size is blank until it is drawn.
     if (this.isSoftware && this.renderer.getPixelRatio() !== 1) this.renderer.setPixelRatio(1);
-    this.grid.material.uniforms['middle']!.value.set(this.controls.target.x, this.controls.target.y);
+    this.placeGround();
     this.renderer.render(this.scene, this.camera);
     if (this.isSoftware) {
       this.markPicture();
@@ -369,13 +366,24 @@ export class StageView {
 
   private presetPose(preset: CameraPreset): CameraPose {
     const vertical = Math.tan((this.camera.fov * Math.PI) / 360);
+    const { points, isFlat } = this.scenery;
+    const direction = presetDirections[preset];
     return frame({
-      points: this.scenery,
-      direction: presetDirections[preset],
-      centre: this.centre.toArray(),
+      points,
+      // Into mazes and boards one looks from higher up.
+      direction: preset === 'perspective' && isFlat ? [direction[0], direction[1], 1.1] : direction,
+      centre: this.scenery.centre,
       tangents: [vertical * this.camera.aspect, vertical],
       margin: 0.06,
     });
+  }
+
+  /** Grid and shadows lie under what the camera looks at. */
+  private placeGround(): void {
+    const { x, y } = this.controls.target;
+    this.grid.position.setX(x).setY(y);
+    this.shadows.position.setX(x).setY(y);
+    this.grid.material.uniforms['middle']!.value.set(x, y);
   }
 
   private applyScheme(): void {
@@ -389,52 +397,12 @@ export class StageView {
   }
 
   private build(episode: LoadedEpisode): void {
-    const { bodies, poses } = episode;
     this.looks = looksOf(episode);
-    const materials = new Map<string, three.MeshStandardMaterial>();
-    const lineColours: three.LineBasicMaterial[] = [];
-    let ground = Number.POSITIVE_INFINITY;
-    bodies.forEach((body, i) => {
-      const holder = new three.Group();
-      holder.name = body.name;
-      const at = new three.Vector3().fromArray(poses, i * 7);
-      if (body.role === 'floor') {
-        // The ground grid is the floor; its top is where shadows fall.
-        const height = body.shape.type === 'box' ? body.shape.size[2] / 2 : 0;
-        ground = Math.min(ground, at.z + height);
-      } else {
-        let material = materials.get(body.role);
-        if (!material) {
-          material = materialOf(body.role, this.scheme);
-          materials.set(body.role, material);
-        }
-        const geometry = geometryOf(body);
-        const mesh = new three.Mesh(geometry, material);
-        const isSolid = body.role !== 'goal' && body.role !== 'marker';
-        mesh.castShadow = isSolid;
-        mesh.receiveShadow = isSolid;
-        if (body.role === 'goal') mesh.renderOrder = 2;
-        holder.add(mesh);
-        if (body.role === 'goal') {
-          const line = new three.LineBasicMaterial({
-            color: roleColour('goal', this.scheme),
-            transparent: true,
-            opacity: 0.9,
-          });
-          lineColours.push(line);
-          holder.add(ringOf(radiusOf(body), line));
-        }
-        const radius = radiusOf(body);
-        const below = body.role === 'table' && body.shape.type === 'box' ? body.shape.size[2] / 2 : radius;
-        ground = Math.min(ground, at.z - below);
-      }
-      this.world.add(holder);
-      this.bodies.push(holder);
-    });
+    this.bodies = new StageBodies(episode, this.scheme);
+    this.world.add(this.bodies.group);
     this.scene.add(this.world);
-    if (!Number.isFinite(ground)) ground = 0;
-    this.shadows.position.z = ground - 0.001;
-    this.grid.position.z = ground;
+    this.shadows.position.z = this.bodies.ground - 0.001;
+    this.grid.position.z = this.bodies.ground;
   }
 
   private drawTrails(episode: LoadedEpisode): void {
@@ -446,6 +414,7 @@ export class StageView {
     const { length } = episode;
     this.toolPath =
       pathOf(episode, 'gripper') ??
+      pathOf(episode, 'agent') ??
       pathOf(episode, 'link') ??
       pathOf(episode, 'object') ??
       new Float32Array();
@@ -466,53 +435,14 @@ export class StageView {
 
   /** Where presets look at; the camera itself is moved only when another task comes on stage. */
   private frameScene(episode: LoadedEpisode): void {
-    const box = new three.Box3();
-    const table = new three.Box3();
-    const at = new three.Vector3();
-    const along = new three.Vector3();
-    const turn = new three.Quaternion();
-    const seen: three.Vector3[] = [];
-    const width = episode.bodies.length * 7;
-    // Where the arm goes, not only where it begins.
-    for (let t = 0; t <= episode.length; t += Math.max(1, Math.floor(episode.length / 6))) {
-      episode.bodies.forEach((body, i) => {
-        at.fromArray(episode.poses, t * width + i * 7);
-        if (body.role === 'table' && body.shape.type === 'box') {
-          const [x, y, z] = body.shape.size;
-          table.expandByPoint(at.clone().add(new three.Vector3(x / 2, y / 2, z / 2)));
-          table.expandByPoint(at.clone().sub(new three.Vector3(x / 2, y / 2, z / 2)));
-        } else if (body.role !== 'table' && body.role !== 'floor') {
-          const near = Math.min(radiusOf(body), 0.06);
-          for (const axis of unitAxes) {
-            seen.push(at.clone().addScaledVector(axis, near), at.clone().addScaledVector(axis, -near));
-          }
-          // Both ends of a pole or a link.
-          if (body.shape.type === 'capsule' || body.shape.type === 'cylinder') {
-            turn.fromArray(episode.poses, t * width + i * 7 + 3);
-            along.set(0, 0, body.shape.length / 2).applyQuaternion(turn);
-            seen.push(at.clone().add(along), at.clone().sub(along));
-          }
-        }
-      });
-    }
-    for (let i = 0; i < this.toolPath.length; i += 3) {
-      seen.push(new three.Vector3().fromArray(this.toolPath, i));
-    }
-    box.setFromPoints(seen);
-    if (!box.isEmpty()) {
-      // What is below the table top (a pedestal) is not what people look at.
-      const top = table.isEmpty() ? Number.NEGATIVE_INFINITY : table.max.z;
-      box.min.z = Math.min(box.max.z, Math.max(box.min.z, top));
-      const size = box.getSize(new three.Vector3());
-      this.reach = Math.min(1.6, Math.max(0.25, size.length() / 2));
-      box.getCenter(this.centre);
-      this.scenery = [
-        ...seen.map(({ x, y, z }): Vector => [x, y, Math.max(z, top)]),
-        // The middle of the table, where goals and blocks of the next episodes will be.
-        ...(table.isEmpty() ? [] : cornersOf(table).map((corner) => tableShare(corner, this.centre, top))),
-      ];
-      this.fitSun();
-    }
+    this.scenery = sceneryOf(episode) ?? emptyScenery;
+    const { reach } = this.scenery;
+    this.controls.maxDistance = Math.max(8, 6 * reach);
+    this.camera.far = Math.max(40, 16 * reach);
+    this.camera.updateProjectionMatrix();
+    this.fitGround();
+    this.goAlong();
+    this.fitSun();
     if (episode.episode.task !== this.task) {
       this.task = episode.episode.task;
       this.flight = null;
@@ -521,17 +451,47 @@ export class StageView {
     }
   }
 
+  /** Lines fade out a little way beyond the scene. */
+  private fitGround(): void {
+    const lines = Math.max(2.6, 1.8 * this.scenery.reach);
+    this.grid.material.uniforms['reach']!.value = lines;
+    this.grid.scale.setScalar(2.2 * lines);
+    this.shadows.scale.setScalar(Math.max(12, 2.2 * lines));
+  }
+
+  /** Moves the camera with whoever it goes along with. */
+  private goAlong(): void {
+    const { path } = this.scenery;
+    const to = new three.Vector3();
+    if (path) {
+      const last = path.length / 3 - 1;
+      const low = Math.min(Math.floor(this.frame), last);
+      const high = Math.min(low + 1, last);
+      const part = Math.min(1, Math.max(0, this.frame - low));
+      to.x = path[low * 3]! + (path[high * 3]! - path[low * 3]!) * part;
+      to.y = path[low * 3 + 1]! + (path[high * 3 + 1]! - path[low * 3 + 1]!) * part;
+    }
+    if (to.equals(this.along)) return;
+    const pose = this.pose();
+    this.along.copy(to);
+    this.moveTo(pose);
+    this.fitSun();
+  }
+
   private fitSun(): void {
-    this.sun.position.copy(this.centre).add(new three.Vector3(1.1, -1.5, 2.9));
-    this.sun.target.position.copy(this.centre);
+    const { centre, reach } = this.scenery;
+    const scale = Math.max(1, reach / 1.6);
+    const [x, y, z] = centre;
+    this.sun.target.position.set(x, y, z).add(this.along);
+    this.sun.position.set(1.1, -1.5, 2.9).multiplyScalar(scale).add(this.sun.target.position);
     const shadow = this.sun.shadow.camera;
-    const half = Math.max(0.9, this.reach * 1.7);
+    const half = Math.max(0.9, reach * 1.7);
     shadow.left = -half;
     shadow.right = half;
     shadow.top = half;
     shadow.bottom = -half;
     shadow.near = 0.5;
-    shadow.far = 7;
+    shadow.far = 7 * scale;
     shadow.updateProjectionMatrix();
   }
 
@@ -550,23 +510,9 @@ export class StageView {
   private applyPoses(): void {
     const { episode } = this;
     if (!episode) return;
-    const { poses, length } = episode;
-    const width = episode.bodies.length * 7;
-    const low = Math.min(Math.floor(this.frame), length);
-    const high = Math.min(low + 1, length);
-    const part = Math.min(1, Math.max(0, this.frame - low));
-    const from = new three.Quaternion();
-    const to = new three.Quaternion();
-    this.bodies.forEach((body, i) => {
-      const a = low * width + i * 7;
-      const b = high * width + i * 7;
-      body.position.set(
-        poses[a]! + (poses[b]! - poses[a]!) * part,
-        poses[a + 1]! + (poses[b + 1]! - poses[a + 1]!) * part,
-        poses[a + 2]! + (poses[b + 2]! - poses[a + 2]!) * part,
-      );
-      body.quaternion.copy(from.fromArray(poses, a + 3).slerp(to.fromArray(poses, b + 3), part));
-    });
+    this.bodies?.place(episode, this.frame);
+    this.goAlong();
+    const low = Math.min(Math.floor(this.frame), episode.length);
     for (const trail of this.trails) {
       trail.visible = low > 0;
       trail.geometry.instanceCount = low;
@@ -575,17 +521,10 @@ export class StageView {
 
   private clearWorld(): void {
     this.scene.remove(this.world);
-    const materials = new Set<three.Material>();
-    this.world.traverse((node) => {
-      const drawn = node as Partial<three.Mesh>;
-      drawn.geometry?.dispose();
-      for (const material of [drawn.material ?? []].flat()) {
-        if (!(material instanceof LineMaterial)) materials.add(material);
-      }
-    });
-    for (const material of materials) material.dispose();
+    this.bodies?.dispose();
+    for (const trail of this.trails) trail.geometry.dispose();
     this.world = new three.Group();
-    this.bodies = [];
+    this.bodies = null;
     this.trails = [];
     this.looks = '';
     this.toolPath = new Float32Array();
@@ -610,22 +549,21 @@ export class StageView {
   }
 }
 
-/** The corners of a box seen from above. */
-const cornersOf = ({ min, max }: three.Box3): [number, number][] => [
-  [min.x, min.y],
-  [min.x, max.y],
-  [max.x, min.y],
-  [max.x, max.y],
-];
-
-const tableShare = ([x, y]: readonly [number, number], centre: three.Vector3, z: number): Vector => [
-  centre.x + (x - centre.x) * 0.55,
-  centre.y + (y - centre.y) * 0.55,
-  z,
-];
+/** Before the first episode. */
+const emptyScenery: Scenery = {
+  points: [
+    [0, -0.4, 0],
+    [0.7, 0.4, 0.6],
+  ],
+  centre: [0.3, 0, 0.2],
+  reach: 0.8,
+  isFlat: false,
+  path: null,
+};
 
 /** Equal texts, equal looks. */
-const looksOf = (episode: LoadedEpisode): string => JSON.stringify(episode.bodies);
+const looksOf = (episode: LoadedEpisode): string =>
+  JSON.stringify([episode.bodies, [...changingOf(episode)].sort()]);
 
 function trailMaterial(linewidth: number, opacity: number): LineMaterial {
   return new LineMaterial({ linewidth, opacity, vertexColors: true, transparent: true, depthWrite: false });
@@ -643,16 +581,6 @@ function rendersInSoftware(): boolean {
   gl.getExtension('WEBGL_lose_context')?.loseContext();
   softwareKnown = /swiftshader|llvmpipe|software/i.test(name);
   return softwareKnown;
-}
-
-/** A level circle around a goal. */
-function ringOf(radius: number, material: three.LineBasicMaterial): three.LineLoop {
-  const points: three.Vector3[] = [];
-  for (let i = 0; i < 64; i++) {
-    const angle = (i / 64) * 2 * Math.PI;
-    points.push(new three.Vector3(Math.cos(angle), Math.sin(angle), 0).multiplyScalar(radius * 1.35));
-  }
-  return new three.LineLoop(new three.BufferGeometry().setFromPoints(points), material);
 }
 
 /** Mean position of the bodies of a role at each frame; null when there are none. [T + 1, 3] */

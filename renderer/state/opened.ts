@@ -24,6 +24,8 @@ export interface LoadedEpisode {
   readonly duration: number;
   /** [T + 1, bodies, 7] */
   readonly poses: Float32Array;
+  /** Colours that change, sRGB, NaN where a body keeps its own; null where none do. [T + 1, bodies, 3] */
+  readonly colours: Float32Array | null;
   readonly trueProgress: Float32Array;
   readonly trueStage: Uint8Array;
   readonly trueSuccess: Uint8Array;
@@ -63,6 +65,7 @@ export function loadEpisode(opened: OpenedEpisode, bytes: ArrayBuffer): LoadedEp
     length: episode.length,
     duration: episode.length * controlDt,
     poses: take('poses', Float32Array, frames * bodies.length * 7),
+    colours: arrays['colours'] ? take('colours', Float32Array, frames * bodies.length * 3) : null,
     trueProgress: take('trueProgress', Float32Array, frames),
     trueStage: take('trueStage', Uint8Array, frames),
     trueSuccess: take('trueSuccess', Uint8Array, frames),

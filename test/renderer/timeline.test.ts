@@ -72,6 +72,13 @@ test('an episode with a missing or short array is refused by name', () => {
     () => loadEpisode(opened(3), bytes({ ...arrays(3), poses: new Float32Array(7) })),
     /Episode 7: poses is Float32Array of 7, wanted Float32Array of 28/,
   );
+  const colours = new Float32Array(4 * 3);
+  assert.throws(
+    () => loadEpisode(opened(3), bytes({ ...arrays(3), colours: colours.subarray(1) })),
+    /Episode 7: colours is Float32Array of 11, wanted Float32Array of 12/,
+  );
+  assert.equal(loadEpisode(opened(3), bytes(arrays(3))).colours, null);
+  assert.deepEqual(loadEpisode(opened(3), bytes({ ...arrays(3), colours })).colours, colours);
   const { trueStage: _, ...rest } = arrays(3);
   assert.throws(() => loadEpisode(opened(3), bytes(rest)), /Episode 7: trueStage is nothing/);
 });
