@@ -6,8 +6,7 @@
  */
 
 import { clamp } from '../engine/math.ts';
-import type { Random } from '../engine/random.ts';
-import { createRandom } from '../engine/random.ts';
+import { createRandom, type Random } from '../engine/random.ts';
 import type { Body, CameraView, GoalFace, RewardTerm, Stage, TaskModel } from '../env.ts';
 import type { AnySettings, Fields } from '../fields.ts';
 import {

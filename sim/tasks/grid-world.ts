@@ -75,7 +75,7 @@ const version = 1;
 const use = 4;
 
 /** What is where; y counts from below. */
-export interface GridLayout {
+interface GridLayout {
   readonly width: number;
   readonly height: number;
   readonly isWall: Uint8Array;
@@ -98,17 +98,19 @@ function parse(lines: readonly string[]): GridLayout {
   const width = lines[0]!.length;
   const at = (cell: number): string => lines[height - 1 - Math.floor(cell / width)]![cell % width]!;
   const cells = Array.from({ length: width * height }, (_, cell) => cell);
+  const cellsOf = (letter: string): number[] => cells.filter((cell) => at(cell) === letter);
+  const cellOf = (letter: string): number => cellsOf(letter)[0] ?? -1;
+  const door = cellOf('D');
   return {
     width,
     height,
     isWall: Uint8Array.from(cells, (cell) => (at(cell) === '#' ? 1 : 0)),
-    key: cells.findIndex((cell) => at(cell) === 'k'),
-    door: cells.findIndex((cell) => at(cell) === 'D'),
-    target: cells.findIndex((cell) => at(cell) === 'x'),
-    agentStarts: cells.filter(
-      (cell) => at(cell) === 'a' || (at(cell) === 'b' && !lines.some((l) => l.includes('D'))),
-    ),
-    boxStarts: cells.filter((cell) => at(cell) === 'b'),
+    key: cellOf('k'),
+    door,
+    target: cellOf('x'),
+    // Without a door there is one room, in which the agent may also stand where the box may.
+    agentStarts: door === -1 ? [...cellsOf('a'), ...cellsOf('b')] : cellsOf('a'),
+    boxStarts: cellsOf('b'),
   };
 }
 
@@ -178,7 +180,7 @@ function drawLayout(seed: number): GridLayout {
   return parse(lines.map((line) => line.join('')).reverse());
 }
 
-export const layoutOfSettings = (layout: string, layoutSeed: number): GridLayout =>
+const layoutOfSettings = (layout: string, layoutSeed: number): GridLayout =>
   layout === 'generated' ? generate(layoutSeed) : parse(drawn[layout]!);
 
 /** Numbers of a configuration. */
@@ -226,14 +228,9 @@ function create(anySettings: AnySettings): TaskModel {
     return isFree(behind, at) ? [behind, at, here] : config;
   };
 
-  const offset = (from: number, to: number): readonly [dx: number, dy: number] => [
-    (to % width) - (from % width),
-    Math.floor(to / width) - Math.floor(from / width),
-  ];
-  const distance = (from: number, to: number): number => {
-    const [dx, dy] = offset(from, to);
-    return Math.abs(dx) + Math.abs(dy);
-  };
+  /** Steps between two cells if there were no walls. */
+  const distance = (from: number, to: number): number =>
+    Math.abs((to % width) - (from % width)) + Math.abs(Math.floor(to / width) - Math.floor(from / width));
 
   const extra: GridExtra = {
     fields: [
