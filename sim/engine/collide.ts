@@ -7,6 +7,10 @@
  * (array, offset): middle [3] and rotation matrix by rows [9].
  */
 
+import type { f64, i32 } from './dialect.ts';
+
+// <kernel>
+
 /** [8] each: box against box can make eight points before they are thinned out to four. */
 export const hit = {
   count: 0,
@@ -20,7 +24,7 @@ export const hit = {
   id: new Float64Array(8),
 };
 
-function put(x: number, y: number, z: number, separation: number, id: number): void {
+function put(x: f64, y: f64, z: f64, separation: f64, id: i32): void {
   const i = hit.count++;
   hit.x[i] = x;
   hit.y[i] = y;
@@ -29,7 +33,7 @@ function put(x: number, y: number, z: number, separation: number, id: number): v
   hit.id[i] = id;
 }
 
-function setNormal(x: number, y: number, z: number): void {
+function setNormal(x: f64, y: f64, z: f64): void {
   hit.nx = x;
   hit.ny = y;
   hit.nz = z;
@@ -37,21 +41,21 @@ function setNormal(x: number, y: number, z: number): void {
 
 /** Lowest corners of a box over the plane through (px, py, pz) with normal n: those of the face that looks most against n. */
 function boxOverPlane(
-  px: number,
-  py: number,
-  pz: number,
-  nx: number,
-  ny: number,
-  nz: number,
+  px: f64,
+  py: f64,
+  pz: f64,
+  nx: f64,
+  ny: f64,
+  nz: f64,
   pos: Float64Array,
-  p: number,
+  p: i32,
   rot: Float64Array,
-  r: number,
-  hx: number,
-  hy: number,
-  hz: number,
-  margin: number,
-  code: number,
+  r: i32,
+  hx: f64,
+  hy: f64,
+  hz: f64,
+  margin: f64,
+  code: i32,
 ): void {
   // The normal along the box's axes.
   const u = rot[r]! * nx + rot[r + 3]! * ny + rot[r + 6]! * nz;
@@ -87,9 +91,9 @@ export function planeBox(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   boxOverPlane(
     pos[3 * a]!,
@@ -113,13 +117,13 @@ export function planeBox(
 function planeBall(
   pos: Float64Array,
   rot: Float64Array,
-  a: number,
-  x: number,
-  y: number,
-  z: number,
-  radius: number,
-  margin: number,
-  id: number,
+  a: i32,
+  x: f64,
+  y: f64,
+  z: f64,
+  radius: f64,
+  margin: f64,
+  id: i32,
 ): void {
   const nx = rot[9 * a + 2]!;
   const ny = rot[9 * a + 5]!;
@@ -136,9 +140,9 @@ export function planeSphere(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   planeBall(pos, rot, a, pos[3 * b]!, pos[3 * b + 1]!, pos[3 * b + 2]!, size[3 * b]!, margin, 0);
 }
@@ -147,9 +151,9 @@ export function planeCapsule(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   const half = size[3 * b + 1]!;
   for (let end = -1; end <= 1; end += 2) {
@@ -169,16 +173,16 @@ export function planeCapsule(
 
 /** Two balls; coinciding middles part along z. */
 function ballBall(
-  ax: number,
-  ay: number,
-  az: number,
-  ra: number,
-  bx: number,
-  by: number,
-  bz: number,
-  rb: number,
-  margin: number,
-  id: number,
+  ax: f64,
+  ay: f64,
+  az: f64,
+  ra: f64,
+  bx: f64,
+  by: f64,
+  bz: f64,
+  rb: f64,
+  margin: f64,
+  id: i32,
 ): void {
   const dx = bx - ax;
   const dy = by - ay;
@@ -195,13 +199,7 @@ function ballBall(
   put(ax + to * nx, ay + to * ny, az + to * nz, separation, id);
 }
 
-export function sphereSphere(
-  pos: Float64Array,
-  size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
-): void {
+export function sphereSphere(pos: Float64Array, size: Float64Array, a: i32, b: i32, margin: f64): void {
   ballBall(
     pos[3 * a]!,
     pos[3 * a + 1]!,
@@ -216,15 +214,15 @@ export function sphereSphere(
   );
 }
 
-const clampUnit = (t: number): number => (t < -1 ? -1 : t > 1 ? 1 : t);
+const clampUnit = (t: f64): f64 => (t < -1 ? -1 : t > 1 ? 1 : t);
 
 export function capsuleSphere(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   const h = size[3 * a + 1]!;
   const ux = h * rot[9 * a + 2]!;
@@ -248,6 +246,34 @@ export function capsuleSphere(
   );
 }
 
+/** Two cores at s and t of their half lengths. */
+function touchCores(
+  pos: Float64Array,
+  rot: Float64Array,
+  size: Float64Array,
+  a: i32,
+  b: i32,
+  s: f64,
+  t: f64,
+  margin: f64,
+  id: i32,
+): void {
+  const sa = s * size[3 * a + 1]!;
+  const tb = t * size[3 * b + 1]!;
+  ballBall(
+    pos[3 * a]! + sa * rot[9 * a + 2]!,
+    pos[3 * a + 1]! + sa * rot[9 * a + 5]!,
+    pos[3 * a + 2]! + sa * rot[9 * a + 8]!,
+    size[3 * a]!,
+    pos[3 * b]! + tb * rot[9 * b + 2]!,
+    pos[3 * b + 1]! + tb * rot[9 * b + 5]!,
+    pos[3 * b + 2]! + tb * rot[9 * b + 8]!,
+    size[3 * b]!,
+    margin,
+    id,
+  );
+}
+
 /**
  * Nearest points of two segments P + s u, Q + t v with s, t in [-1, 1] (Lumelsky's clamping). Nearly parallel ones
  * touch at two places: the ends of their common stretch.
@@ -256,9 +282,9 @@ export function capsuleCapsule(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   const ha = size[3 * a + 1]!;
   const hb = size[3 * b + 1]!;
@@ -283,24 +309,11 @@ export function capsuleCapsule(
   const uw = ux * wx + uy * wy + uz * wz;
   const vw = vx * wx + vy * wy + vz * wz;
   const det = uu * vv - uv * uv;
-  const at = (s: number, t: number, id: number): void =>
-    ballBall(
-      px + s * ux,
-      py + s * uy,
-      pz + s * uz,
-      size[3 * a]!,
-      qx + t * vx,
-      qy + t * vy,
-      qz + t * vz,
-      size[3 * b]!,
-      margin,
-      id,
-    );
   if (det > 0.01 * uu * vv) {
     let s = clampUnit((uw * vv - vw * uv) / det);
     const t = clampUnit((s * uv - vw) / vv);
     s = clampUnit((t * uv + uw) / uu);
-    at(s, t, 0);
+    touchCores(pos, rot, size, a, b, s, t, margin, 0);
     return;
   }
   // Ends of B along A, cut to A.
@@ -310,11 +323,11 @@ export function capsuleCapsule(
   const high = Math.min(1, middle + spread);
   if (low >= high) {
     const s = middle < 0 ? -1 : 1;
-    at(s, clampUnit((s * uv - vw) / vv), 1);
+    touchCores(pos, rot, size, a, b, s, clampUnit((s * uv - vw) / vv), margin, 1);
     return;
   }
-  at(low, clampUnit((low * uv - vw) / vv), 2);
-  at(high, clampUnit((high * uv - vw) / vv), 3);
+  touchCores(pos, rot, size, a, b, low, clampUnit((low * uv - vw) / vv), margin, 2);
+  touchCores(pos, rot, size, a, b, high, clampUnit((high * uv - vw) / vv), margin, 3);
 }
 
 /** A ball against a box: outside, the nearest point of the box; inside, the nearest face. */
@@ -322,13 +335,13 @@ function boxBall(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  x: number,
-  y: number,
-  z: number,
-  radius: number,
-  margin: number,
-  id: number,
+  a: i32,
+  x: f64,
+  y: f64,
+  z: f64,
+  radius: f64,
+  margin: f64,
+  id: i32,
 ): boolean {
   const r = 9 * a;
   const dx = x - pos[3 * a]!;
@@ -386,15 +399,15 @@ export function boxSphere(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   boxBall(pos, rot, size, a, pos[3 * b]!, pos[3 * b + 1]!, pos[3 * b + 2]!, size[3 * b]!, margin, 0);
 }
 
 /** How a segment's squared distance from a box changes along it: half the derivative, never falling. */
-function slope(t: number, c: number, d: number, h: number): number {
+function slope(t: f64, c: f64, d: f64, h: f64): f64 {
   const x = c + t * d;
   return x > h ? (x - h) * d : x < -h ? (x + h) * d : 0;
 }
@@ -407,9 +420,9 @@ export function boxCapsule(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   const r = 9 * a;
   const h = size[3 * b + 1]!;
@@ -432,15 +445,14 @@ export function boxCapsule(
   const hx = size[3 * a]!;
   const hy = size[3 * a + 1]!;
   const hz = size[3 * a + 2]!;
-  const at = (t: number): number => slope(t, cx, dx, hx) + slope(t, cy, dy, hy) + slope(t, cz, dz, hz);
-  let low = -1;
-  let high = 1;
-  if (at(low) >= 0) high = low;
-  else if (at(high) <= 0) low = high;
+  let low: f64 = -1;
+  let high: f64 = 1;
+  if (slope(low, cx, dx, hx) + slope(low, cy, dy, hy) + slope(low, cz, dz, hz) >= 0) high = low;
+  else if (slope(high, cx, dx, hx) + slope(high, cy, dy, hy) + slope(high, cz, dz, hz) <= 0) low = high;
   else {
     for (let i = 0; i < 40 && high - low > 1e-9; i++) {
       const middle = 0.5 * (low + high);
-      if (at(middle) < 0) low = middle;
+      if (slope(middle, cx, dx, hx) + slope(middle, cy, dy, hy) + slope(middle, cz, dz, hz) < 0) low = middle;
       else high = middle;
     }
   }
@@ -466,7 +478,7 @@ const clippedW = new Float64Array(16);
 const clippedTag = new Float64Array(16);
 
 /** Ids of one reference face begin here; room for corners (8) and clipped points (from 8 on). */
-const codeSize = 20;
+const codeSize: i32 = 20;
 /** Edge contacts must beat faces by this much, metres: faces make calmer manifolds. */
 const edgeBias = 2e-4;
 
@@ -479,9 +491,9 @@ export function boxBox(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  margin: number,
+  a: i32,
+  b: i32,
+  margin: f64,
 ): void {
   const ra = 9 * a;
   const rb = 9 * b;
@@ -490,7 +502,7 @@ export function boxBox(
   const dz = pos[3 * b + 2]! - pos[3 * a + 2]!;
 
   // Faces.
-  let best = -Infinity;
+  let best: f64 = -Infinity;
   let code = 0;
   let sign = 1;
   let inPrism = 0;
@@ -600,9 +612,9 @@ export function boxBox(
   // Edges: (u_i x v_j) . d, with the half sizes of both boxes along it.
   let edge = -1;
   let edgeBest = best + edgeBias;
-  let edgeX = 0;
-  let edgeY = 0;
-  let edgeZ = 0;
+  let edgeX: f64 = 0;
+  let edgeY: f64 = 0;
+  let edgeZ: f64 = 0;
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 3; j++) {
       const c = product[3 * i + j]!;
@@ -655,15 +667,15 @@ function edgeContact(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  edge: number,
-  nx: number,
-  ny: number,
-  nz: number,
-  separation: number,
+  a: i32,
+  b: i32,
+  edge: i32,
+  nx: f64,
+  ny: f64,
+  nz: f64,
+  separation: f64,
 ): void {
-  const i = Math.floor(edge / 3);
+  const i = edge < 3 ? 0 : edge < 6 ? 1 : 2;
   const j = edge - 3 * i;
   // A point on each edge: the corner farthest along (against) n, its own axis left at the middle.
   let px = pos[3 * a]!;
@@ -723,12 +735,12 @@ function clipFace(
   pos: Float64Array,
   rot: Float64Array,
   size: Float64Array,
-  a: number,
-  b: number,
-  axis: number,
-  sign: number,
-  margin: number,
-  code: number,
+  a: i32,
+  b: i32,
+  axis: i32,
+  sign: i32,
+  margin: f64,
+  code: i32,
 ): void {
   const ra = 9 * a;
   const rb = 9 * b;
@@ -748,7 +760,7 @@ function clipFace(
   const hn = size[3 * a + axis]!;
   // The face of b most against n.
   let face = 0;
-  let most = -1;
+  let most: f64 = -1;
   let out = 1;
   for (let k = 0; k < 3; k++) {
     const dot = rot[rb + k]! * nx + rot[rb + 3 + k]! * ny + rot[rb + 6 + k]! * nz;
@@ -819,11 +831,11 @@ function clip(
   o2: Float64Array,
   w2: Float64Array,
   tag2: Float64Array,
-  n: number,
-  side: number,
-  h: number,
-  newTag: number,
-): number {
+  n: i32,
+  side: i32,
+  h: f64,
+  newTag: i32,
+): i32 {
   let m = 0;
   for (let i = 0; i < n; i++) {
     const j = i + 1 === n ? 0 : i + 1;
@@ -854,7 +866,7 @@ function thin(): void {
   let first = 0;
   for (let i = 1; i < hit.count; i++) if (separation[i]! < separation[first]! - 1e-9) first = i;
   let second = -1;
-  let most = -1;
+  let most: f64 = -1;
   for (let i = 0; i < hit.count; i++) {
     const dx = x[i]! - x[first]!;
     const dy = y[i]! - y[first]!;
@@ -874,8 +886,8 @@ function thin(): void {
   const sz = ex * hit.ny - ey * hit.nx;
   let third = -1;
   let fourth = -1;
-  let high = 1e-12;
-  let low = -1e-12;
+  let high: f64 = 1e-12;
+  let low: f64 = -1e-12;
   for (let i = 0; i < hit.count; i++) {
     const side = (x[i]! - x[first]!) * sx + (y[i]! - y[first]!) * sy + (z[i]! - z[first]!) * sz;
     if (side > high) {
@@ -899,3 +911,5 @@ function thin(): void {
   }
   hit.count = n;
 }
+
+// </kernel>

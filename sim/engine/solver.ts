@@ -61,16 +61,16 @@ const spinShare = 0.541;
 
 export class Solver {
   readonly tables: Tables;
-  readonly stateDim: number;
+  readonly stateDim: i32;
   /** Poses after `kinematics`, valid until the next call of any world method: [bodies * 3], x y z w [bodies * 4], rows [bodies * 9]. */
   readonly pos: Float64Array;
   readonly quat: Float64Array;
   readonly rot: Float64Array;
-  readonly qAt: number;
-  readonly vAt: number;
-  readonly targetsAt: number;
-  readonly scalesAt: number;
-  readonly cacheAt: number;
+  readonly qAt: i32;
+  readonly vAt: i32;
+  readonly targetsAt: i32;
+  readonly scalesAt: i32;
+  readonly cacheAt: i32;
   // Trees.
   readonly slot: Float64Array; // [slots * 6]: axis, velocity at the origin
   readonly velocity: Float64Array; // [bodies * 6]
@@ -96,7 +96,7 @@ export class Solver {
   readonly moved: Float64Array; // sum of h v
   readonly half: Float64Array; // a row half a step ahead
   // Rows.
-  readonly width: number;
+  readonly width: i32;
   rows = 0;
   readonly J: Float64Array;
   readonly W: Float64Array;
@@ -256,7 +256,7 @@ export class Solver {
   // <kernel>
 
   /** Poses of all bodies of a row, into `pos`, `quat` and `rot`. */
-  kinematics(state: Float64Array, o: number): void {
+  kinematics(state: Float64Array, o: i32): void {
     const t = this.tables;
     const pos = this.pos;
     const quat = this.quat;
@@ -301,7 +301,7 @@ export class Solver {
   // Numbers that are not whole stay out of calls on the hot way: the engine below would box each of them.
 
   /** The rotation matrix of a body from `quat`. */
-  turn(b: number): void {
+  turn(b: i32): void {
     const quat = this.quat;
     const rot = this.rot;
     const x = quat[4 * b]!;
@@ -321,7 +321,7 @@ export class Solver {
   }
 
   /** quat of body b = the quaternion at `p` of `first` times the one at `q` of `second`. */
-  compose(b: number, first: Float64Array, p: number, second: Float64Array, q: number): void {
+  compose(b: i32, first: Float64Array, p: i32, second: Float64Array, q: i32): void {
     const quat = this.quat;
     const ax = first[p]!;
     const ay = first[p + 1]!;
@@ -339,7 +339,7 @@ export class Solver {
   }
 
   /** quat of body b = the one at `q` of an array. */
-  takeTurn(b: number, from: Float64Array, q: number): void {
+  takeTurn(b: i32, from: Float64Array, q: i32): void {
     const quat = this.quat;
     quat[4 * b] = from[q]!;
     quat[4 * b + 1] = from[q + 1]!;
@@ -349,7 +349,7 @@ export class Solver {
   }
 
   /** Slots of a free root: along and about the world's axes, through the body's origin. */
-  freeSlots(b: number): void {
+  freeSlots(b: i32): void {
     const pos = this.pos;
     const x = pos[3 * b]!;
     const y = pos[3 * b + 1]!;
@@ -373,7 +373,7 @@ export class Solver {
   }
 
   /** The slot's motion axis in the world, then its effect on the body's pose. */
-  applySlot(state: Float64Array, o: number, b: number, s: number): void {
+  applySlot(state: Float64Array, o: i32, b: i32, s: i32): void {
     const t = this.tables;
     const pos = this.pos;
     const quat = this.quat;
@@ -434,7 +434,7 @@ export class Solver {
     pos[3 * b + 2] = pz - rot[r + 6]! * cx - rot[r + 7]! * cy - rot[r + 8]! * cz;
   }
 
-  placeShape(s: number): void {
+  placeShape(s: i32): void {
     const t = this.tables;
     const pos = this.pos;
     const rot = this.rot;
@@ -461,11 +461,11 @@ export class Solver {
   // Stepping
 
   /** `count` physics steps of one row, in place. The step counter (element 0) is left to the task. */
-  step(state: Float64Array, o: number, count: number): void {
+  step(state: Float64Array, o: i32, count: i32): void {
     for (let k = 0; k < count; k++) this.physicsStep(state, o);
   }
 
-  physicsStep(state: Float64Array, o: number): void {
+  physicsStep(state: Float64Array, o: i32): void {
     const t = this.tables;
     const v = this.now;
     for (let d = 0; d < t.dofs; d++) v[d] = state[o + this.vAt + d]!;
@@ -489,7 +489,7 @@ export class Solver {
    *    a = a(q + H/2 v, v + H/2 a(q, v)),
    * everything else stays as it is at the step's begin.
    */
-  lookAhead(state: Float64Array, o: number): void {
+  lookAhead(state: Float64Array, o: i32): void {
     const t = this.tables;
     const H = t.physicsDt;
     const v = this.now;
@@ -537,7 +537,7 @@ export class Solver {
   }
 
   /** Fills `#free`: accelerations without constraints; factors the mass matrices. */
-  accelerate(state: Float64Array, o: number): void {
+  accelerate(state: Float64Array, o: i32): void {
     const t = this.tables;
     const H = t.physicsDt;
     const v = this.now;
@@ -563,7 +563,7 @@ export class Solver {
         const c = t.dofMotorDamping[d]!;
         const limit = t.dofMotorLimit[d]!;
         let drive = target;
-        let share = 0;
+        let share: f64 = 0;
         if (motor === motorTypes.position) {
           drive = k * (target - state[o + this.qAt + t.dofQ[d]!]! - H * v[d]!) - c * v[d]!;
           share = H * c + H * H * k;
@@ -609,7 +609,7 @@ export class Solver {
   }
 
   /** Middle of mass and inverse inertia of a loose body in the world. */
-  turnInertia(b: number): void {
+  turnInertia(b: i32): void {
     const t = this.tables;
     const pos = this.pos;
     const rot = this.rot;
@@ -637,7 +637,7 @@ export class Solver {
   }
 
   /** Sliders alone: the mass matrix is constant and diagonal. */
-  sliders(k: number): void {
+  sliders(k: i32): void {
     const t = this.tables;
     const a = this.free;
     const S = this.slot;
@@ -664,7 +664,7 @@ export class Solver {
   }
 
   /** V of every body of a tree and, if asked, A: what accelerates while the joints' rates stay. */
-  bodyVelocities(k: number, withBias: boolean): void {
+  bodyVelocities(k: i32, withBias: boolean): void {
     const t = this.tables;
     const V = this.velocity;
     const A = this.bias;
@@ -673,18 +673,18 @@ export class Solver {
     for (let j = t.treeBodyAt[k]!; j < t.treeBodyAt[k]! + t.treeBodyCount[k]!; j++) {
       const b = t.treeBody[j]!;
       const p = t.parent[b]!;
-      let wx = 0;
-      let wy = 0;
-      let wz = 0;
-      let ux = 0;
-      let uy = 0;
-      let uz = 0;
-      let ax = 0;
-      let ay = 0;
-      let az = 0;
-      let bx = 0;
-      let by = 0;
-      let bz = 0;
+      let wx: f64 = 0;
+      let wy: f64 = 0;
+      let wz: f64 = 0;
+      let ux: f64 = 0;
+      let uy: f64 = 0;
+      let uz: f64 = 0;
+      let ax: f64 = 0;
+      let ay: f64 = 0;
+      let az: f64 = 0;
+      let bx: f64 = 0;
+      let by: f64 = 0;
+      let bz: f64 = 0;
       if (p >= 0 && t.tree[p] !== -1) {
         wx = V[6 * p]!;
         wy = V[6 * p + 1]!;
@@ -764,7 +764,7 @@ export class Solver {
   }
 
   /** Mass matrix (factored) and free accelerations of one tree. */
-  articulate(k: number): void {
+  articulate(k: i32): void {
     const t = this.tables;
     const S = this.slot;
     const V = this.velocity;
@@ -921,7 +921,7 @@ export class Solver {
 
   // Constraints
 
-  findContacts(state: Float64Array, o: number): void {
+  findContacts(state: Float64Array, o: i32): void {
     const t = this.tables;
     const H = t.physicsDt;
     const pos = this.shapePos;
@@ -982,7 +982,7 @@ export class Solver {
   }
 
   /** Largest speed of any point of a shape. */
-  shapeSpeed(shape: number, body: number): number {
+  shapeSpeed(shape: i32, body: i32): f64 {
     const t = this.tables;
     const k = t.tree[body]!;
     if (k < 0) return 0;
@@ -1003,7 +1003,7 @@ export class Solver {
   }
 
   /** Rows of one manifold: its normals, two tangents and, with more than one point, the spin. */
-  addManifold(state: Float64Array, o: number, pair: number, bodyA: number, bodyB: number): void {
+  addManifold(state: Float64Array, o: i32, pair: i32, bodyA: i32, bodyB: i32): void {
     const m = this.manifolds++;
     const t = this.tables;
     const count = hit.count;
@@ -1032,9 +1032,9 @@ export class Solver {
     const id = hit.id;
     let lowest = separation[0]!;
     for (let i = 1; i < count; i++) if (separation[i]! < lowest) lowest = separation[i]!;
-    let cx = 0;
-    let cy = 0;
-    let cz = 0;
+    let cx: f64 = 0;
+    let cy: f64 = 0;
+    let cz: f64 = 0;
     let touching = 0;
     let strangers = 0;
     for (let i = 0; i < count; i++) {
@@ -1096,8 +1096,8 @@ export class Solver {
   }
 
   /** Points that touch for the first time take over, in equal parts, what the points that are gone have carried. */
-  share(state: Float64Array, cached: number, first: number, strangers: number): void {
-    let orphaned = 0;
+  share(state: Float64Array, cached: i32, first: i32, strangers: i32): void {
+    let orphaned: f64 = 0;
     for (let j = 0; j < 4; j++) orphaned += state[cached + 5 + j]!;
     for (let i = 0; i < hit.count; i++) {
       const j = matchedPoint(state, cached, hit.id, i);
@@ -1110,14 +1110,14 @@ export class Solver {
 
   /** J and W of one tree for all rows of a manifold, `offset` numbers into each row; adds J W to `#mass`. */
   addBlocks(
-    first: number,
-    rows: number,
-    points: number,
-    offset: number,
-    tree: number,
-    body: number,
-    other: number,
-    sign: number,
+    first: i32,
+    rows: i32,
+    points: i32,
+    offset: i32,
+    tree: i32,
+    body: i32,
+    other: i32,
+    sign: i32,
   ): void {
     const t = this.tables;
     if (t.isLoose[body] === 1) {
@@ -1137,7 +1137,7 @@ export class Solver {
   }
 
   /** A loose body: J = sign (n, r x n), W = sign (n / m, I^-1 (r x n)). */
-  looseBlocks(first: number, rows: number, points: number, offset: number, b: number, sign: number): void {
+  looseBlocks(first: i32, rows: i32, points: i32, offset: i32, b: i32, sign: i32): void {
     const J = this.J;
     const W = this.W;
     const mass = this.mass;
@@ -1163,7 +1163,7 @@ export class Solver {
       let wx = nx;
       let wy = ny;
       let wz = nz;
-      let k = 0;
+      let k: f64 = 0;
       if (i < points + 2) {
         const rx = (i < points ? hit.x[i]! : frame[9]!) - cx;
         const ry = (i < points ? hit.y[i]! : frame[10]!) - cy;
@@ -1200,15 +1200,7 @@ export class Solver {
   }
 
   /** Adds to J what the slots of a body do along n at a point p: sign (u . n + w . (p x n)). */
-  treeBlocks(
-    first: number,
-    rows: number,
-    points: number,
-    offset: number,
-    tree: number,
-    body: number,
-    sign: number,
-  ): void {
+  treeBlocks(first: i32, rows: i32, points: i32, offset: i32, tree: i32, body: i32, sign: i32): void {
     const t = this.tables;
     const S = this.slot;
     const J = this.J;
@@ -1252,7 +1244,7 @@ export class Solver {
   }
 
   /** W = M^-1 J^T of a tree's block; adds J W to the row's `#mass`. */
-  respond(r: number, at: number, tree: number): void {
+  respond(r: i32, at: i32, tree: i32): void {
     const t = this.tables;
     const J = this.J;
     const W = this.W;
@@ -1264,13 +1256,13 @@ export class Solver {
       for (let i = 0; i < n; i++) W[at + i] = J[at + i]!;
       solveFactored(M, m, n, W, at);
     }
-    let k = 0;
+    let k: f64 = 0;
     for (let i = 0; i < n; i++) k += J[at + i]! * W[at + i]!;
     this.mass[r]! += k;
   }
 
   /** Limits and dry friction of joints, and the cones of balls. */
-  addJointRows(state: Float64Array, o: number): void {
+  addJointRows(state: Float64Array, o: i32): void {
     const t = this.tables;
     const H = t.physicsDt;
     this.limitRow = this.rows;
@@ -1293,14 +1285,14 @@ export class Solver {
     }
   }
 
-  treeOfDof(d: number): number {
+  treeOfDof(d: i32): i32 {
     const t = this.tables;
     let k = t.trees - 1;
     while (t.treeStart[k]! > d) k--;
     return k;
   }
 
-  addLimit(d: number, sign: number, gap: number): number {
+  addLimit(d: i32, sign: i32, gap: f64): i32 {
     const t = this.tables;
     const r = this.rows++;
     const tree = this.treeOfDof(d);
@@ -1321,7 +1313,7 @@ export class Solver {
   }
 
   /** The body's z axis (in the ball's own frame, z' = turn of e_z) may lean from e_z by the cone's angle at most. */
-  addCone(state: Float64Array, o: number, c: number): void {
+  addCone(state: Float64Array, o: i32, c: i32): void {
     const t = this.tables;
     const q = o + this.qAt + t.cones[3 * c + 1]!;
     const d = t.cones[3 * c + 2]!;
@@ -1381,11 +1373,11 @@ export class Solver {
   }
 
   /** J v */
-  rateOf(r: number): number {
+  rateOf(r: i32): f64 {
     const J = this.J;
     const v = this.now;
     let i = r * this.width;
-    let sum = 0;
+    let sum: f64 = 0;
     const a = this.startA[r]!;
     const endA = a + this.lenA[r]!;
     for (let d = a; d < endA; d++) sum += J[i++]! * v[d]!;
@@ -1396,7 +1388,7 @@ export class Solver {
   }
 
   /** v += W impulse */
-  push(r: number, impulse: number): void {
+  push(r: i32, impulse: f64): void {
     const W = this.W;
     const v = this.now;
     let i = r * this.width;
@@ -1442,7 +1434,7 @@ export class Solver {
         }
       }
       let i = r * this.width;
-      let sum = 0;
+      let sum: f64 = 0;
       const a = this.startA[r]!;
       const endA = a + this.lenA[r]!;
       for (let d = a; d < endA; d++) sum += J[i++]! * v[d]!;
@@ -1454,7 +1446,7 @@ export class Solver {
   }
 
   /** One pass over all rows, with push-out (1) or without (0). */
-  pass(mode: number): void {
+  pass(mode: i32): void {
     const lambda = this.lambda;
     const mass = this.mass;
     for (let r = this.dryRow; r < this.rows; r++) {
@@ -1472,12 +1464,12 @@ export class Solver {
     }
   }
 
-  solveLimit(r: number, mode: number): void {
+  solveLimit(r: i32, mode: i32): void {
     const soft = this.soft;
     const gap = this.gap[r]!;
     const old = this.lambda[r]!;
     const speed = this.rateOf(r);
-    let now: number;
+    let now: f64;
     if (gap > 0) now = old - this.mass[r]! * (speed + gap * soft[0]!);
     else {
       const push = soft[4 * mode + 1]! * gap;
@@ -1493,7 +1485,7 @@ export class Solver {
   }
 
   /** A manifold between one loose body and something that does not move: its velocity stays in locals throughout. */
-  solveLoose(m: number, mode: number): void {
+  solveLoose(m: i32, mode: i32): void {
     const soft = this.soft;
     const perH = soft[0]!;
     const rate = soft[4 * mode + 1]!;
@@ -1516,8 +1508,8 @@ export class Solver {
     let v3 = v[d + 3]!;
     let v4 = v[d + 4]!;
     let v5 = v[d + 5]!;
-    let load = 0;
-    let lever = 0;
+    let load: f64 = 0;
+    let lever: f64 = 0;
     let r = first;
     let k = first * width;
     for (let i = 0; i < points; i++, r++, k += width) {
@@ -1525,7 +1517,7 @@ export class Solver {
         J[k]! * v0 + J[k + 1]! * v1 + J[k + 2]! * v2 + J[k + 3]! * v3 + J[k + 4]! * v4 + J[k + 5]! * v5;
       const gap = gaps[r]!;
       const old = lambda[r]!;
-      let now: number;
+      let now: f64;
       if (gap > 0) now = old - mass[r]! * (speed + gap * perH);
       else {
         const bias = rate * gap < -maxPushOut ? -maxPushOut : rate * gap;
@@ -1618,7 +1610,7 @@ export class Solver {
   }
 
   /** The same for any two bodies: normals, then the spin, then the two tangents. */
-  solveManifold(m: number, mode: number): void {
+  solveManifold(m: i32, mode: i32): void {
     const J = this.J;
     const W = this.W;
     const v = this.now;
@@ -1638,18 +1630,18 @@ export class Solver {
     const endB = startB + this.lenB[first]!;
     const mu = this.manifoldFriction[m]!;
     const rows = mu === 0 ? points : points > 1 ? points + 3 : points + 2;
-    let load = 0;
-    let lever = 0;
+    let load: f64 = 0;
+    let lever: f64 = 0;
     for (let i = 0; i < rows; i++) {
       // The spin stands last in the rows and is solved before the tangents.
       const j = points === 1 || i < points ? i : i === points ? i + 2 : i - 1;
       const r = first + j;
       let k = r * width;
-      let speed = 0;
+      let speed: f64 = 0;
       for (let d = startA; d < endA; d++) speed += J[k++]! * v[d]!;
       for (let d = startB; d < endB; d++) speed += J[k++]! * v[d]!;
       const old = lambda[r]!;
-      let now: number;
+      let now: f64;
       if (j < points) {
         const gap = this.gap[r]!;
         if (gap > 0) now = old - mass[r]! * (speed + gap * perH);
@@ -1701,7 +1693,7 @@ export class Solver {
       if (this.manifoldBounce[m] === 0) continue;
       const first = this.manifoldRow[m]!;
       for (let r = first; r < first + this.manifoldPoints[m]!; r++)
-        if (this.lambda[r] === 0) this.approach[r] = Math.min(this.approach[r]!, this.rateOf(r));
+        if (this.lambda[r] === 0) this.approach[r] = minOf(this.approach[r]!, this.rateOf(r));
     }
   }
 
@@ -1715,7 +1707,7 @@ export class Solver {
         const approach = this.approach[r]!;
         if (approach > -bounceSpeed || this.lambda[r] === 0) continue;
         const old = this.lambda[r]!;
-        const now = Math.max(0, old - this.mass[r]! * (this.rateOf(r) + e * approach));
+        const now = maxOf(0, old - this.mass[r]! * (this.rateOf(r) + e * approach));
         this.lambda[r] = now;
         this.push(r, now - old);
       }
@@ -1723,14 +1715,14 @@ export class Solver {
   }
 
   /** Impulses of the last substep, in the order of pairs; the rest of the cache is empty. */
-  writeImpulses(state: Float64Array, o: number): void {
+  writeImpulses(state: Float64Array, o: i32): void {
     const lambda = this.lambda;
     let at = o + this.cacheAt;
     const end = o + this.stateDim;
     for (let m = 0; m < this.manifolds && at < end; m++) {
       const first = this.manifoldRow[m]!;
       const points = this.manifoldPoints[m]!;
-      let load = 0;
+      let load: f64 = 0;
       for (let i = 0; i < points; i++) load += lambda[first + i]!;
       if (load === 0) continue;
       state[at] = this.manifoldPair[m]! + 1;
@@ -1748,7 +1740,7 @@ export class Solver {
   }
 
   /** Coordinates follow what was moved; velocities are written back. */
-  move(state: Float64Array, o: number): void {
+  move(state: Float64Array, o: i32): void {
     const t = this.tables;
     const moved = this.moved;
     const v = this.now;
@@ -1777,7 +1769,7 @@ export class Solver {
   }
 
   /** Momentum and angular momentum of a loose body are kept while it turns. */
-  moveLoose(state: Float64Array, q: number, b: number, d: number): void {
+  moveLoose(state: Float64Array, q: i32, b: i32, d: i32): void {
     const t = this.tables;
     const moved = this.moved;
     const v = this.now;
@@ -1788,9 +1780,9 @@ export class Solver {
     const lz = t.centre[3 * b + 2]!;
     const off = lx !== 0 || ly !== 0 || lz !== 0;
     const isRound = t.isRound[b] === 1;
-    let hx = 0;
-    let hy = 0;
-    let hz = 0;
+    let hx: f64 = 0;
+    let hy: f64 = 0;
+    let hz: f64 = 0;
     if (!isRound) {
       // L = R I R^T w, with the turn at the step's begin.
       turnSymmetric(rot, r, t.inertia, 6 * b, turned, 0);
@@ -1836,9 +1828,9 @@ function setFrame(): void {
   const ax = Math.abs(nx);
   const ay = Math.abs(ny);
   const az = Math.abs(nz);
-  let ux: number;
-  let uy: number;
-  let uz: number;
+  let ux: f64;
+  let uy: f64;
+  let uz: f64;
   if (az >= ax && az >= ay) {
     // x - (x.n) n
     ux = 1 - nx * nx;
@@ -1866,7 +1858,7 @@ function setFrame(): void {
 }
 
 /** Which of the four points of a cached manifold has the id of point i; -1: none. */
-function matchedPoint(state: Float64Array, cached: number, ids: Float64Array, i: number): number {
+function matchedPoint(state: Float64Array, cached: i32, ids: Float64Array, i: i32): i32 {
   const id = ids[i]! + 1;
   for (let j = 1; j < 5; j++) if (state[cached + j] === id) return j - 1;
   return -1;
@@ -1922,17 +1914,20 @@ function cosineNear(x: f64): f64 {
   );
 }
 
+const minOf = (a: f64, b: f64): f64 => (a < b ? a : b);
+const maxOf = (a: f64, b: f64): f64 => (a > b ? a : b);
+
 const jointTurn = new Float64Array(4);
 export const turned = new Float64Array(6);
 
 /** out = R m R^T for a symmetric m [xx yy zz xy xz yz]. */
 export function turnSymmetric(
   rot: Float64Array,
-  r: number,
+  r: i32,
   m: Float64Array,
-  i: number,
+  i: i32,
   out: Float64Array,
-  at: number,
+  at: i32,
 ): void {
   const xx = m[i]!;
   const yy = m[i + 1]!;
@@ -1966,15 +1961,15 @@ export function turnSymmetric(
 }
 
 /** Turns the quaternion at `q` by the rotation vector at `d` of `by`, in the outer frame. */
-function turnBy(state: Float64Array, q: number, by: Float64Array, d: number): void {
+function turnBy(state: Float64Array, q: i32, by: Float64Array, d: i32): void {
   const x = by[d]!;
   const y = by[d + 1]!;
   const z = by[d + 2]!;
   const half2 = 0.25 * (x * x + y * y + z * z);
   if (half2 === 0) return;
   // sine(a) / a and cosine(a) with a half the angle; for large steps exactly, for small ones by their series.
-  let s: number;
-  let c: number;
+  let s: f64;
+  let c: f64;
   if (half2 > 0.05) {
     const half = Math.sqrt(half2);
     s = (0.5 * sine(half)) / half;
@@ -2002,7 +1997,7 @@ function turnBy(state: Float64Array, q: number, by: Float64Array, d: number): vo
 }
 
 /** Cholesky in place: lower triangle L with L L^T = M; the diagonal holds 1 / L_ii. n x n from m. */
-function factor(M: Float64Array, m: number, n: number): void {
+function factor(M: Float64Array, m: i32, n: i32): void {
   for (let j = 0; j < n; j++) {
     const rowJ = m + j * n;
     let diagonal = M[rowJ + j]!;
@@ -2019,7 +2014,7 @@ function factor(M: Float64Array, m: number, n: number): void {
 }
 
 /** x <- M^-1 x for a factored M. */
-function solveFactored(M: Float64Array, m: number, n: number, x: Float64Array, at: number): void {
+function solveFactored(M: Float64Array, m: i32, n: i32, x: Float64Array, at: i32): void {
   for (let i = 0; i < n; i++) {
     const row = m + i * n;
     let sum = x[at + i]!;
