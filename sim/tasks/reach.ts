@@ -1,32 +1,20 @@
 /** Bring the gripper to a point over the table: the smallest task, without contact. */
 
-import { row, stepWorlds, type WorldSpec } from '../engine/gripper-world.ts';
 import { clamp } from '../engine/math.ts';
 import { createRandom } from '../engine/random.ts';
 import type { RewardTerm, Stage, Task, TaskModel } from '../env.ts';
 import type { AnySettings, Fields, Settings } from '../fields.ts';
 import { tolerance } from '../tolerance.ts';
-import {
-  boxSpace,
-  clipTo,
-  commandTowards,
-  controlDt,
-  copy3,
-  difference3,
-  drawnScene,
-  goalRadiusField,
-  gripperFields,
-  holdSteps,
-  layoutOf,
-  length3,
-  substeps,
-  tableFields,
-  wantGoalAway,
-  xyz,
-} from './parts.ts';
+import { blockObserver, difficultyField, goalRange } from './blocks.ts';
+import { boxSpace, copy3, goalRadiusField, length3, moveTowards, wantGoalAway, xyz } from './parts.ts';
+import { controlDt, goalMarker, holdSteps, physicsSteps, tableFields, tableWorld } from './table.ts';
 
 const fields = {
   ...tableFields(60),
+  difficulty: difficultyField(
+    'the goal is at its least distance',
+    'the radius that counts falls to the half',
+  ),
   goalRadius: goalRadiusField(0.03),
   goalDistanceMin: {
     type: 'number',
@@ -46,24 +34,6 @@ const fields = {
   },
 } as const satisfies Fields;
 
-const goal = row.gripperEnd;
-const startDistance = goal + 3;
-const held = goal + 4;
-const stateDim = goal + 5;
-
-const stateLayout = layoutOf([
-  ...gripperFields,
-  ['goal', 3, 'm'],
-  ['startDistance', 1, 'm'],
-  ['held', 1, 'steps'],
-]);
-
-const observationSpace = boxSpace([
-  ...xyz('gripperPos', 1),
-  ...xyz('gripperVel', 2),
-  ...xyz('gripperToGoal', 2),
-]);
-
 const actionSpace = boxSpace(xyz('velocity', 1));
 
 const stages: readonly Stage[] = [
@@ -80,47 +50,61 @@ const rewardTerms: readonly RewardTerm[] = [
 const boxLow = [-0.18, -0.2, 0.04] as const;
 const boxHigh = [0.2, 0.2, 0.25] as const;
 
-const goalDistance = (state: Float64Array, o: number): number =>
-  length3(
-    state[o + goal]! - state[o + row.gripperPos]!,
-    state[o + goal + 1]! - state[o + row.gripperPos + 1]!,
-    state[o + goal + 2]! - state[o + row.gripperPos + 2]!,
-  );
-
 function create(anySettings: AnySettings): TaskModel {
   const settings = Object.freeze({ ...anySettings }) as Settings<typeof fields>;
   wantGoalAway('reach', 'gripper', settings);
-  const world: WorldSpec = {
-    stride: stateDim,
-    hasBlock: false,
-    hasFingers: false,
-    physicsDt: controlDt / substeps,
-    substeps,
-    tableFriction: 0,
-  };
-  const { goalRadius } = settings;
-  const drawn = drawnScene(goal, goalRadius, false);
-  const success = (state: Float64Array, o: number): boolean => goalDistance(state, o) < goalRadius;
+  const { radius, nearest, farthest } = goalRange(settings);
+  const { distractors, randomisation } = settings;
+  const kit = tableWorld({
+    bodies: [],
+    looks: {},
+    own: [
+      ['goal', 3, 'm'],
+      ['startDistance', 1, 'm'],
+      ['held', 1, 'steps'],
+    ],
+    hand: { fingers: false, palm: false },
+    distractors,
+    randomisation,
+    markers: [goalMarker(radius)],
+  });
+  const { row, world } = kit;
+  const { stateDim } = world;
+  const goal = world.at('goal');
+  const startDistance = world.at('startDistance');
+  const held = world.at('held');
+  const { space: observationSpace, observe } = blockObserver(kit, [], goal, {
+    distractors,
+    occlusion: false,
+  });
+
+  const goalDistance = (state: Float64Array, o: number): number =>
+    length3(
+      state[o + goal]! - state[o + row.pos]!,
+      state[o + goal + 1]! - state[o + row.pos + 1]!,
+      state[o + goal + 2]! - state[o + row.pos + 2]!,
+    );
+  const success = (state: Float64Array, o: number): boolean => goalDistance(state, o) < radius;
 
   return {
     id: 'reach',
-    version: 1,
+    version: 2,
     settings,
     controlDt,
-    substeps,
+    substeps: physicsSteps,
     horizon: settings.horizon,
     stateDim,
-    stateLayout,
+    guardDim: world.guardDim,
+    stateLayout: world.layout,
     observationSpace,
     actionSpace,
     stages,
     rewardTerms,
-    bodies: drawn.bodies,
+    bodies: kit.bodies,
 
     reset(seed, state, o) {
       const random = createRandom(seed);
-      state.fill(0, o, o + stateDim);
-      const distance = random.uniform(settings.goalDistanceMin, settings.goalDistanceMax);
+      const distance = random.uniform(nearest, farthest);
       // A direction in which the way fits into the box, whose diagonal is longer than the longest way allowed.
       const way = [0, 0, 0];
       for (let fits = false; !fits; ) {
@@ -132,56 +116,60 @@ function create(anySettings: AnySettings): TaskModel {
           fits &&= Math.abs(way[k]!) < boxHigh[k]! - boxLow[k]!;
         }
       }
-      for (let k = 0; k < 3; k++) {
-        const from = random.uniform(
-          Math.max(boxLow[k]!, boxLow[k]! - way[k]!),
-          Math.min(boxHigh[k]!, boxHigh[k]! - way[k]!),
-        );
-        state[o + row.gripperPos + k] = from;
-        state[o + goal + k] = from + way[k]!;
-      }
+      const from = way.map((d, k) =>
+        random.uniform(Math.max(boxLow[k]!, boxLow[k]! - d), Math.min(boxHigh[k]!, boxHigh[k]! - d)),
+      ) as [number, number, number];
+      kit.start(state, o, random, ...from);
+      for (let k = 0; k < 3; k++) state[o + goal + k] = from[k]! + way[k]!;
       state[o + startDistance] = goalDistance(state, o);
+      kit.scatter(state, o, random, [from[0], from[1], 0.03]);
     },
 
     advance(states, actions, first, count) {
-      stepWorlds(world, states, actions, actionSpace.dim, first, count);
-      for (let o = first * stateDim; o < (first + count) * stateDim; o += stateDim) {
-        states[o]! += 1;
+      for (let w = first; w < first + count; w++) {
+        const o = w * stateDim;
+        kit.step(states, o, actions, w * actionSpace.dim);
         states[o + held] = success(states, o) ? states[o + held]! + 1 : 0;
       }
     },
 
-    observe(state, o, out, at) {
-      copy3(state, o + row.gripperPos, out, at);
-      copy3(state, o + row.gripperVel, out, at + 3);
-      difference3(state, o + goal, state, o + row.gripperPos, out, at + 6);
-      clipTo(observationSpace, out, at);
-    },
-
+    observe,
     success,
     stage: (state, o) => (success(state, o) ? 1 : 0),
 
     progress(state, o) {
       if (success(state, o)) return 1;
       const start = state[o + startDistance]!;
-      return clamp((start - goalDistance(state, o)) / (start - goalRadius), 0, 0.99);
+      return clamp((start - goalDistance(state, o)) / (start - radius), 0, 0.99);
     },
 
     terminal: (state, o) => !settings.fixedHorizon && state[o + held]! >= holdSteps,
 
     reward(_state, _o, _action, _a, next, n, out, at) {
       out[at] = success(next, n) ? 1 : 0;
-      out[at + 1] = tolerance(goalDistance(next, n), [0, goalRadius / 2], {
-        margin: 0.2,
-        sigmoid: 'long_tail',
-      });
+      out[at + 1] = tolerance(goalDistance(next, n), [0, radius / 2], { margin: 0.2, sigmoid: 'long_tail' });
     },
 
     expert(state, o, out, at) {
-      commandTowards(state, o, state[o + goal]!, state[o + goal + 1]!, state[o + goal + 2]!, out, at);
+      moveTowards(state, o + row.pos, state[o + goal]!, state[o + goal + 1]!, state[o + goal + 2]!, out, at);
     },
 
-    poses: drawn.poses,
+    poses: kit.poses,
+
+    goals: {
+      dim: 3,
+      names: xyz('gripperPos', 1).map(([name]) => name),
+      achieved: (state, o, out, at) => copy3(state, o + row.pos, out, at),
+      desired: (state, o, out, at) => copy3(state, o + goal, out, at),
+      computeReward: (achieved, a, desired, d) =>
+        length3(
+          achieved[a]! - desired[d]!,
+          achieved[a + 1]! - desired[d + 1]!,
+          achieved[a + 2]! - desired[d + 2]!,
+        ) < radius
+          ? 1
+          : 0,
+    },
   };
 }
 
@@ -189,7 +177,7 @@ export const reach: Task = {
   id: 'reach',
   title: 'Reach',
   summary: 'Bring the gripper to a point over the table and stay there.',
-  version: 1,
+  version: 2,
   fields,
   create,
 };

@@ -27,8 +27,7 @@ export const physicsDt = 0.01;
 export const physicsSteps = 5;
 export const substeps = 2;
 
-/** Success has to last this many control steps before an episode without fixed horizon ends on it. */
-export const holdSteps = 5;
+export { holdSteps } from './parts.ts';
 
 export const table = {
   half: [0.4, 0.45],
@@ -98,7 +97,7 @@ export interface TableOptions {
   /** Drawn, not simulated: goals and markers, with where they are. */
   readonly markers?: readonly {
     readonly body: Body;
-    place(state: Float64Array, o: number, out: Float32Array, at: number): void;
+    place(state: Float64Array, o: number, out: Float32Array, at: number, world: World): void;
   }[];
 }
 
@@ -289,7 +288,7 @@ export function tableWorld(options: TableOptions): TableWorld {
         const to = at + markersAt + 7 * i;
         for (let k = 3; k < 6; k++) out[to + k] = 0;
         out[to + 6] = 1;
-        markers[i]!.place(state, o, out, to);
+        markers[i]!.place(state, o, out, to, world);
       }
       writeArm(
         state[o + row.pos]!,
@@ -303,12 +302,13 @@ export function tableWorld(options: TableOptions): TableWorld {
   };
 }
 
-/** A goal drawn as a ball round the point whose offset in the row is `at`. */
-export function goalMarker(at: number, radius: number): NonNullable<TableOptions['markers']>[number] {
+/** A goal drawn as a ball round the point in the row's field `goal`. */
+export function goalMarker(radius: number): NonNullable<TableOptions['markers']>[number] {
   return {
     body: { name: 'goal', shape: { type: 'sphere', radius }, role: 'goal' },
-    place(state, o, out, to) {
-      for (let k = 0; k < 3; k++) out[to + k] = state[o + at + k]!;
+    place(state, o, out, to, world) {
+      const at = o + world.at('goal');
+      for (let k = 0; k < 3; k++) out[to + k] = state[at + k]!;
     },
   };
 }

@@ -41,7 +41,7 @@ test('actions beyond the unit box act like the nearest allowed ones', () => {
 test('an exploding world is flagged, frozen until its reset, and does not touch its neighbours', () => {
   const batch = createBatch(model, 3);
   const twin = createBatch(model, 3);
-  const velocity = model.stateLayout.find((field) => field.name === 'blockVel')!.offset;
+  const velocity = model.stateLayout.find((field) => field.name === 'block.vel')!.offset;
   const wild = batch.saveState(1);
   wild[velocity] = 1e7;
   batch.restoreState(1, wild);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scene } from '../../../sim/engine/gripper-world.ts';
 import { arm, armBodies, writeArm } from '../../../sim/robots/arm.ts';
+import { hand } from '../../../sim/robots/hand.ts';
 
 type Point = readonly [number, number, number];
 
@@ -41,7 +41,7 @@ const distance = (a: Point, b: Point): number => Math.hypot(a[0] - b[0], a[1] - 
 
 /** Corners and inside of the workspace. */
 function* reachable(): Generator<Point> {
-  const [low, high] = [scene.workspaceLow, scene.workspaceHigh];
+  const [low, high] = [hand.low, hand.high];
   const n = 6;
   for (let i = 0; i <= n; i++) {
     for (let j = 0; j <= n; j++) {
@@ -64,8 +64,8 @@ test('from every reachable pose the links join end to end, from the base to the 
       const gap = distance(bodies.get(chain[i - 1]!)!.ends[1], bodies.get(chain[i]!)!.ends[0]);
       assert.ok(gap < 1e-5, `${where}: ${chain[i - 1]} and ${chain[i]} are ${gap} m apart`);
     }
-    const hand = bodies.get('hand')!;
-    assert.ok(distance(bodies.get('link7')!.ends[1], hand.ends[1]) < 1e-5, where);
+    const palm = bodies.get('hand')!;
+    assert.ok(distance(bodies.get('link7')!.ends[1], palm.ends[1]) < 1e-5, where);
     // Joints sit where links meet, hinges square to the arm's plane.
     assert.ok(distance(bodies.get('joint2')!.centre, bodies.get('link2')!.ends[0]) < 1e-5);
     assert.ok(distance(bodies.get('joint4')!.centre, bodies.get('link4')!.ends[0]) < 1e-5);
@@ -88,7 +88,7 @@ test('the hand is above the fingers, which stand apart by the opening', () => {
     const bodies = place(0.1, -0.05, 0.1, opening);
     const left = bodies.get('leftFinger')!.centre;
     const right = bodies.get('rightFinger')!.centre;
-    assert.ok(Math.abs(left[1] - right[1] - 2 * opening - scene.fingerThickness) < 1e-6);
+    assert.ok(Math.abs(left[1] - right[1] - 2 * opening - hand.fingerThickness) < 1e-6);
     assert.ok(Math.abs((left[1] + right[1]) / 2 + 0.05) < 1e-6);
     // Finger ends: the tips at the gripper's height, the roots at the hand's bottom.
     assert.ok(Math.abs(bodies.get('leftFinger')!.ends[0][2] - 0.1) < 1e-6);

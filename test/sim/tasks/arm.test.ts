@@ -10,6 +10,6 @@ const goalAway: TaskPromise['impossible'] = [
   [{ goalRadius: 0.2 }, /goalRadius is 0.2, wanted less than goalDistanceMin/],
 ];
 
-checkTask('reach', { golden: 'a2daab35895aeb24', impossible: goalAway });
-checkTask('push', { golden: '051f1bfdf51eff00', impossible: goalAway });
-checkTask('pick-place', { golden: 'bf668220b59482e9', impossible: goalAway });
+checkTask('reach', { golden: '8adfbf6c23e6f9e8', impossible: goalAway });
+checkTask('push', { golden: 'cdedd4ac918525e6', impossible: goalAway });
+checkTask('pick-place', { golden: 'f268e16e9c194af3', impossible: goalAway });

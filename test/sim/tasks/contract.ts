@@ -47,6 +47,18 @@ function checkTransition(
   const progress = model.progress(states, o);
   assert.ok(progress >= 0 && progress <= 1, `progress ${progress}`);
   assert.equal(progress === 1, model.success(states, o), 'progress is 1 exactly at success');
+  if (model.goals) {
+    const { goals } = model;
+    const pair = new Float64Array(2 * goals.dim);
+    goals.achieved(states, o, pair, 0);
+    goals.desired(states, o, pair, goals.dim);
+    const success = terms[model.rewardTerms.findIndex((term) => term.id === 'success')];
+    assert.equal(
+      goals.computeReward(pair, 0, pair, goals.dim),
+      success,
+      'the goal reward is the success term',
+    );
+  }
   const stage = model.stage(states, o);
   assert.ok(Number.isInteger(stage) && stage >= 0 && stage < model.stages.length, `stage ${stage}`);
 }

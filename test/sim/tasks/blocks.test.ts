@@ -1,0 +1,206 @@
+/** What is particular to the tasks with loose blocks: turns of cubes, hidden blocks, options of starts, grips. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRandom } from '../../../sim/engine/random.ts';
+import { multiplyQuat, type Quat } from '../../../sim/engine/scene.ts';
+import type { TaskModel } from '../../../sim/env.ts';
+import { reachAlongY, writeTurn } from '../../../sim/tasks/blocks.ts';
+import { tasks } from '../../../sim/tasks/index.ts';
+import { modelOf } from './worlds.ts';
+
+const at = (model: TaskModel, name: string): number => {
+  const field = model.stateLayout.find((one) => one.name === name);
+  assert.ok(field, name);
+  return field.offset;
+};
+
+const started = (model: TaskModel, seed: number): Float64Array => {
+  const row = new Float64Array(model.stateDim);
+  model.reset(seed, row, 0);
+  return row;
+};
+
+const observed = (model: TaskModel, row: Float64Array): Record<string, number> => {
+  const out = new Float64Array(model.observationSpace.dim);
+  model.observe(row, 0, out, 0);
+  return Object.fromEntries(model.observationSpace.names.map((name, i) => [name, out[i]!]));
+};
+
+const about = (axis: 0 | 1 | 2, angle: number): Quat => {
+  const q: [number, number, number, number] = [0, 0, 0, Math.cos(angle / 2)];
+  q[axis] = Math.sin(angle / 2);
+  return q;
+};
+
+/** The 24 turns that carry a cube into itself. */
+function* cubeTurns(): Generator<Quat> {
+  const quarter = Math.PI / 2;
+  for (const face of [about(0, 0), about(0, quarter), about(0, 2 * quarter), about(0, -quarter)])
+    for (let k = 0; k < 4; k++) yield multiplyQuat(face, about(2, k * quarter));
+  for (const face of [about(1, quarter), about(1, -quarter)])
+    for (let k = 0; k < 4; k++) yield multiplyQuat(face, about(2, k * quarter));
+}
+
+test('the turn of a cube is the same whichever face is which, and tells heading and tilt', () => {
+  const out = new Float64Array(4);
+  const random = createRandom(4);
+  for (let i = 0; i < 50; i++) {
+    const heading = random.uniform(-3, 3);
+    const tilt = random.uniform(0, 0.7);
+    const turn = multiplyQuat(about(2, heading), about(1, tilt));
+    writeTurn(Float64Array.from(turn), 0, out, 0);
+    const wanted = [...out];
+    // Leaning by `tilt` towards `heading`.
+    assert.ok(Math.abs(wanted[0]! - Math.sin(tilt) * Math.cos(heading)) < 1e-12);
+    assert.ok(Math.abs(wanted[1]! - Math.sin(tilt) * Math.sin(heading)) < 1e-12);
+    if (i < 10) {
+      writeTurn(Float64Array.from(about(2, heading)), 0, out, 0);
+      assert.ok(Math.abs(out[2]! - Math.cos(4 * heading)) < 1e-12);
+      assert.ok(Math.abs(out[3]! - Math.sin(4 * heading)) < 1e-12);
+      // Half of 5 cm times the sum of the two sides' shares.
+      const reach = 0.025 * (Math.abs(Math.cos(heading)) + Math.abs(Math.sin(heading)));
+      assert.ok(Math.abs(reachAlongY(Float64Array.from(about(2, heading)), 0) - reach) < 1e-12);
+    }
+    let count = 0;
+    for (const own of cubeTurns()) {
+      writeTurn(Float64Array.from(multiplyQuat(turn, own)), 0, out, 0);
+      for (let k = 0; k < 4; k++) assert.ok(Math.abs(out[k]! - wanted[k]!) < 1e-9, `${own}: ${out}`);
+      count++;
+    }
+    assert.equal(count, 24);
+  }
+});
+
+for (const id of ['push', 'pick-place'] as const) {
+  test(`${id}: with occlusion a block under the palm is reported at the hand and as not seen, elsewhere nothing changes`, () => {
+    const plain = modelOf(tasks[id]);
+    const model = modelOf(tasks[id], { occlusion: true });
+    const row = started(model, 3);
+    assert.deepEqual(row, started(plain, 3));
+    const far = observed(model, row);
+    assert.deepEqual(far, { ...observed(plain, row), blockSeen: 1 });
+    const [hand, block, goal] = [at(model, 'tool.x'), at(model, 'block.pos'), at(model, 'goal')];
+    row[at(model, 'block.vel')] = 0.3;
+    for (let k = 0; k < 3; k++) row[hand + k] = row[block + k]! + [0.02, -0.05, 0.06][k]!;
+    const hidden = observed(model, row);
+    assert.equal(hidden['blockSeen'], 0);
+    ['x', 'y', 'z'].forEach((axis, k) => {
+      assert.equal(hidden[`gripperToBlock.${axis}`], 0);
+      assert.equal(hidden[`blockToGoal.${axis}`], row[goal + k]! - row[hand + k]!);
+      assert.equal(hidden[`blockVel.${axis}`], 0);
+    });
+    row[hand] = row[block]! + 0.04;
+    assert.equal(observed(model, row)['blockSeen'], 1);
+  });
+
+  test(`${id}: distractors lie on the table away from block and goal, and are observed`, () => {
+    const model = modelOf(tasks[id], { distractors: 3 });
+    assert.equal(model.bodies.filter((body) => body.role === 'distractor').length, 3);
+    assert.equal(modelOf(tasks[id]).bodies.filter((body) => body.role === 'distractor').length, 0);
+    for (let seed = 0; seed < 20; seed++) {
+      const row = started(model, seed);
+      const seen = observed(model, row);
+      for (let i = 1; i <= 3; i++) {
+        const own = at(model, `distractor${i}.pos`);
+        assert.equal(row[own + 2], 0.018, `seed ${seed}: distractor ${i} stands`);
+        assert.equal(seen[`gripperToDistractor${i}.x`], row[own]! - row[at(model, 'tool.x')]!);
+        for (const other of ['block.pos', 'goal']) {
+          const o = at(model, other);
+          assert.ok(Math.hypot(row[own]! - row[o]!, row[own + 1]! - row[o + 1]!) > 0.08);
+        }
+      }
+    }
+  });
+}
+
+test('randomisation draws friction and mass anew within a factor of 1 + itself, and 0 leaves them alone', () => {
+  for (const [randomisation, most] of [
+    [0, 1],
+    [0.5, 1.5],
+  ] as const) {
+    const model = modelOf(tasks.push, { randomisation });
+    const factors = Array.from({ length: 200 }, (_, seed) => {
+      const row = started(model, seed);
+      return [row[at(model, 'frictionScale')]!, row[at(model, 'massScale')]!];
+    }).flat();
+    assert.ok(factors.every((factor) => factor <= most && factor >= 1 / most));
+    assert.ok(Math.max(...factors) > 0.98 * most && Math.min(...factors) < 1.02 / most);
+  }
+});
+
+test('difficulty moves the starts from near and straight to far and any way, and halves the radius', () => {
+  const spread = (difficulty: number) => {
+    const model = modelOf(tasks.push, { difficulty });
+    const starts = Array.from({ length: 200 }, (_, seed) => {
+      const row = started(model, seed);
+      const [block, goal] = [at(model, 'block.pos'), at(model, 'goal')];
+      const [x, y] = [row[goal]! - row[block]!, row[goal + 1]! - row[block + 1]!];
+      return { distance: Math.hypot(x, y), angle: Math.abs(Math.atan2(y, x)) };
+    });
+    const goal = model.bodies.find((body) => body.name === 'goal')!.shape;
+    return {
+      distance: Math.max(...starts.map((start) => start.distance)),
+      angle: Math.max(...starts.map((start) => start.angle)),
+      radius: goal.type === 'sphere' ? goal.radius : 0,
+    };
+  };
+  const [easy, normal, hard] = [spread(0), spread(0.5), spread(1)];
+  assert.ok(Math.abs(easy.distance - 0.1) < 1e-9 && easy.angle < 1e-9 && easy.radius === 0.04);
+  assert.ok(normal.distance > 0.245 && normal.angle > 0.68 && normal.angle <= 0.7 && normal.radius === 0.04);
+  assert.ok(hard.distance > 0.245 && hard.angle > 3.05 && hard.radius === 0.02);
+});
+
+test('push: a block pushed low slides flat; on a rough table, pushed near its top, it tips over', () => {
+  const tilt = (friction: number, height: number): number => {
+    const model = modelOf(tasks.push, { friction });
+    const row = started(model, 1);
+    const [hand, block, quat] = [at(model, 'tool.x'), at(model, 'block.pos'), at(model, 'block.quat')];
+    for (let k = 0; k < 4; k++) row[quat + k] = k === 3 ? 1 : 0;
+    row.set([row[block]! - 0.04, row[block + 1]!, height], hand);
+    const out = new Float64Array(4);
+    let most = 0;
+    for (let t = 0; t < 12; t++) {
+      model.advance(row, Float64Array.of(0.6, 0, 0), 0, 1);
+      writeTurn(row, quat, out, 0);
+      most = Math.max(most, Math.hypot(out[0]!, out[1]!));
+    }
+    return most;
+  };
+  assert.ok(tilt(0.3, 0.01) < 0.03, `${tilt(0.3, 0.01)}`);
+  // A force at height h tips a cube of half a when mu h > a: 1 x 0.04 > 0.025.
+  assert.ok(tilt(1, 0.04) > 0.3, `${tilt(1, 0.04)}`);
+});
+
+test('pick-place: a grip lasts without a command and ends when the fingers open', () => {
+  const model = modelOf(tasks['pick-place'], { airShare: 1 });
+  const row = started(model, 5);
+  const action = new Float64Array(4);
+  const advance = (count: number, command: readonly number[] | null): void => {
+    for (let t = 0; t < count; t++) {
+      if (command === null) model.expert(row, 0, action, 0);
+      else action.set(command);
+      model.advance(row, action, 0, 1);
+    }
+  };
+  advance(60, null);
+  assert.ok(model.success(row, 0));
+  const block = at(model, 'block.pos');
+  const inHand = (): number => row[block + 2]! - row[at(model, 'tool.x') + 2]!;
+  const before = inHand();
+  advance(40, [0, 0, 0, 0]);
+  assert.ok(Math.abs(inHand() - before) < 0.0005, 'no slip in two seconds');
+  assert.ok(row[block + 2]! > 0.05, 'it is in the air');
+  advance(20, [0, 0, 0, -1]);
+  assert.ok(Math.abs(row[block + 2]! - 0.025) < 0.001, 'it lies on the table');
+});
+
+test('push: a block that has left the table ends an episode without fixed horizon', () => {
+  const model = modelOf(tasks.push, { fixedHorizon: false });
+  const row = started(model, 2);
+  row[at(model, 'block.pos')] = 0.5;
+  for (let t = 0; t < 12 && !model.terminal(row, 0); t++) model.advance(row, new Float64Array(3), 0, 1);
+  assert.ok(model.terminal(row, 0));
+  assert.equal(model.progress(row, 0), 0);
+  assert.ok(!modelOf(tasks.push).terminal(row, 0));
+});
