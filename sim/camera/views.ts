@@ -78,6 +78,28 @@ function include(extent: Extent, axis: number, middle: number, radius: number): 
   extent.high[axis] = Math.max(extent.high[axis]!, middle + radius);
 }
 
+/** Half of what a body in its pose takes up along an axis of the world. */
+function halfExtent({ shape }: Body, poses: Float32Array, at: number, axis: number): number {
+  if (shape.type === 'sphere') return shape.radius;
+  // Row `axis` of the body's rotation, from its quaternion (i the axis, j and k the two after it).
+  const j = (axis + 1) % 3;
+  const k = (axis + 2) % 3;
+  const qi = poses[at + 3 + axis]!;
+  const qj = poses[at + 3 + j]!;
+  const qk = poses[at + 3 + k]!;
+  const qw = poses[at + 6]!;
+  const row = [0, 0, 0];
+  row[axis] = Math.abs(1 - 2 * (qj * qj + qk * qk));
+  row[j] = Math.abs(2 * (qi * qj - qw * qk));
+  row[k] = Math.abs(2 * (qi * qk + qw * qj));
+  if (shape.type === 'box') {
+    return (row[0]! * shape.size[0] + row[1]! * shape.size[1] + row[2]! * shape.size[2]) / 2;
+  }
+  const along = (row[2]! * shape.length) / 2;
+  const rim = shape.type === 'capsule' ? 1 : Math.sqrt(Math.max(0, 1 - row[2]! * row[2]!));
+  return along + shape.radius * rim;
+}
+
 const sizeOf = (extent: Extent, axis: number): number => extent.high[axis]! - extent.low[axis]!;
 
 /** The nearest place in this direction from the middle from which all corners are in view. */
@@ -132,8 +154,9 @@ export function defaultViews(model: TaskModel): CameraView[] {
       const at = poses[root * 7 + axis]!;
       if (isPath) include(travel, axis, at, 0);
       for (const i of focus) {
-        include(world, axis, poses[i * 7 + axis]!, radii[i]!);
-        include(around, axis, poses[i * 7 + axis]! - at, radii[i]!);
+        const half = halfExtent(bodies[i]!, poses, i * 7, axis);
+        include(world, axis, poses[i * 7 + axis]!, half);
+        include(around, axis, poses[i * 7 + axis]! - at, half);
       }
     }
   };
@@ -142,7 +165,7 @@ export function defaultViews(model: TaskModel): CameraView[] {
     look(false);
   }
   const steps = Math.min(model.horizon, expertSteps);
-  for (let step = 0; step < steps && !model.success(state, 0) && !model.terminal(state, 0); step++) {
+  for (let step = 0; step < steps && !model.terminal(state, 0); step++) {
     if (step % stride === 0) look(true);
     model.expert(state, 0, action, 0);
     model.advance(state, action, 0, 1);
