@@ -11,6 +11,7 @@ import { drillTamper } from './drill-tamper.ts';
 import { gridChain } from './grid-chain.ts';
 import { gridCliff } from './grid-cliff.ts';
 import { gridWorld } from './grid-world.ts';
+import { highway } from './highway.ts';
 import { maze } from './maze.ts';
 import { mountainCar } from './mountain-car.ts';
 import { mountainCarContinuous } from './mountain-car-continuous.ts';
@@ -19,6 +20,8 @@ import { pickPlace } from './pick-place.ts';
 import { push } from './push.ts';
 import { reach } from './reach.ts';
 import { rooms } from './rooms.ts';
+import { soccer } from './soccer.ts';
+import { tag } from './tag.ts';
 
 export const tasks = {
   reach,
@@ -39,6 +42,9 @@ export const tasks = {
   maze,
   rooms,
   coverage,
+  tag,
+  soccer,
+  highway,
 } as const satisfies Readonly<Record<string, Task>>;
 
 export type TaskId = keyof typeof tasks;
