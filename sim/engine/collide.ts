@@ -24,7 +24,7 @@ export const hit = {
   id: new Float64Array(8),
 };
 
-function put(x: f64, y: f64, z: f64, separation: f64, id: i32): void {
+function put(x: f64, y: f64, z: f64, separation: f64, id: f64): void {
   const i = hit.count++;
   hit.x[i] = x;
   hit.y[i] = y;
@@ -862,7 +862,11 @@ const keep = new Int32Array(4);
 
 /** Four of many points: the deepest, the one farthest from it, then the two farthest to either side of the line between. */
 function thin(): void {
-  const { x, y, z, separation, id } = hit;
+  const x = hit.x;
+  const y = hit.y;
+  const z = hit.z;
+  const separation = hit.separation;
+  const id = hit.id;
   let first = 0;
   for (let i = 1; i < hit.count; i++) if (separation[i]! < separation[first]! - 1e-9) first = i;
   let second = -1;

@@ -42,6 +42,8 @@ import {
 import { type f64, type i32, toI32 } from './dialect.ts';
 import { manifoldSize, motorTypes, slotTypes, type Tables } from './scene.ts';
 
+// <kernel>
+
 /** A free body below this height is out of the world: it stays there and meets nothing. */
 export const parkedBelow = -5;
 
@@ -58,6 +60,8 @@ const bounceSpeed = 0.05;
 const touchBand = 0.001;
 /** See above: an evenly loaded square by its corners. */
 const spinShare = 0.541;
+
+// </kernel>
 
 export class Solver {
   readonly tables: Tables;
@@ -356,7 +360,7 @@ export class Solver {
     const z = pos[3 * b + 2]!;
     const S = this.slot;
     const first = 6 * this.tables.bodySlot[b]!;
-    S.fill(0, first, first + 36);
+    for (let i = first; i < first + 36; i++) S[i] = 0;
     S[first + 3] = 1;
     S[first + 10] = 1;
     S[first + 17] = 1;
@@ -1054,10 +1058,9 @@ export class Solver {
       touching++;
     }
     if (strangers > 0) this.share(state, cached, first, strangers);
-    const share = 1 / touching;
-    cx *= share;
-    cy *= share;
-    cz *= share;
+    cx /= touching;
+    cy /= touching;
+    cz /= touching;
     let rows = count;
     if (friction > 0) {
       rows += count > 1 ? 3 : 2;
@@ -1508,7 +1511,7 @@ export class Solver {
     let v3 = v[d + 3]!;
     let v4 = v[d + 4]!;
     let v5 = v[d + 5]!;
-    let load: f64 = 0;
+    let pressed: f64 = 0;
     let lever: f64 = 0;
     let r = first;
     let k = first * width;
@@ -1534,7 +1537,7 @@ export class Solver {
         v4 += W[k + 4]! * change;
         v5 += W[k + 5]! * change;
       }
-      load += now;
+      pressed += now;
       lever += now * reach[4 * m + i]!;
     }
     const mu = this.manifoldFriction[m]!;
@@ -1554,7 +1557,7 @@ export class Solver {
         v4 += W[k3 + 4]! * change;
         v5 += W[k3 + 5]! * change;
       }
-      const bound = mu * load;
+      const bound = mu * pressed;
       const k2 = k + width;
       const old1 = lambda[r]!;
       const old2 = lambda[r + 1]!;
@@ -1630,7 +1633,7 @@ export class Solver {
     const endB = startB + this.lenB[first]!;
     const mu = this.manifoldFriction[m]!;
     const rows = mu === 0 ? points : points > 1 ? points + 3 : points + 2;
-    let load: f64 = 0;
+    let pressed: f64 = 0;
     let lever: f64 = 0;
     for (let i = 0; i < rows; i++) {
       // The spin stands last in the rows and is solved before the tangents.
@@ -1653,7 +1656,7 @@ export class Solver {
             impulseScale * old;
         }
         if (now < 0) now = 0;
-        load += now;
+        pressed += now;
         lever += now * this.pointReach[4 * m + j]!;
       } else if (j === points + 2) {
         const bound = mu * lever;
@@ -1663,7 +1666,7 @@ export class Solver {
       } else {
         now = old - mass[r]! * speed;
         if (j === points + 1) {
-          const bound = mu * load;
+          const bound = mu * pressed;
           const one = lambda[r - 1]!;
           const size = one * one + now * now;
           if (size > bound * bound) {
@@ -1722,9 +1725,9 @@ export class Solver {
     for (let m = 0; m < this.manifolds && at < end; m++) {
       const first = this.manifoldRow[m]!;
       const points = this.manifoldPoints[m]!;
-      let load: f64 = 0;
-      for (let i = 0; i < points; i++) load += lambda[first + i]!;
-      if (load === 0) continue;
+      let pressed: f64 = 0;
+      for (let i = 0; i < points; i++) pressed += lambda[first + i]!;
+      if (pressed === 0) continue;
       state[at] = this.manifoldPair[m]! + 1;
       for (let i = 0; i < 4; i++) {
         state[at + 1 + i] = i < points ? this.pointId[4 * m + i]! + 1 : 0;

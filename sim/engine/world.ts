@@ -4,6 +4,7 @@
  */
 
 import type { StateField } from '../env.ts';
+import { type Kernel, openKernel } from './kernel/open.ts';
 import { rayNormal, rayShape } from './ray.ts';
 import { buildTables, manifoldSize, rowLayout, type SceneDef, type Tables } from './scene.ts';
 import { parkedBelow, Solver, turned, turnSymmetric } from './solver.ts';
@@ -19,6 +20,11 @@ export interface RayHit {
   readonly normal: Float64Array;
 }
 
+export interface WorldOptions {
+  /** Whether to step with the compiled solver where the platform has WebAssembly; the bits are the same. Default true. */
+  readonly kernel?: boolean;
+}
+
 export class World {
   readonly tables: Tables;
   readonly layout: readonly StateField[];
@@ -30,10 +36,15 @@ export class World {
   readonly quat: Float64Array;
   readonly rot: Float64Array;
   readonly #solver: Solver;
+  readonly #kernel: Kernel | null;
   readonly #offsets = new Map<string, number>();
 
   /** `own`: the task's numbers, behind the engine's and before the impulses. @throws RangeError on an impossible scene. */
-  constructor(scene: SceneDef, own: readonly (readonly [name: string, size: number, unit: string])[] = []) {
+  constructor(
+    scene: SceneDef,
+    own: readonly (readonly [name: string, size: number, unit: string])[] = [],
+    options: WorldOptions = {},
+  ) {
     const t = buildTables(scene);
     this.tables = t;
     this.layout = rowLayout(t, own);
@@ -41,13 +52,16 @@ export class World {
     this.stateDim = last.offset + last.size;
     this.guardDim = t.cached > 0 ? last.offset : this.stateDim;
     for (const field of this.layout) this.#offsets.set(field.name, field.offset);
-    this.#solver = new Solver(
-      t,
-      this.stateDim,
-      this.guardDim,
-      (length) => new Float64Array(length),
-      (length) => new Int32Array(length),
-    );
+    this.#kernel = options.kernel === false ? null : openKernel(t, this.stateDim, this.guardDim);
+    this.#solver =
+      this.#kernel?.solver ??
+      new Solver(
+        t,
+        this.stateDim,
+        this.guardDim,
+        (length) => new Float64Array(length),
+        (length) => new Int32Array(length),
+      );
     this.pos = this.#solver.pos;
     this.quat = this.#solver.quat;
     this.rot = this.#solver.rot;
@@ -80,7 +94,16 @@ export class World {
 
   /** `count` physics steps of one row, in place. The step counter (element 0) is left to the task. */
   step(state: Float64Array, o: number, count: number): void {
-    this.#solver.step(state, o, count);
+    const kernel = this.#kernel;
+    if (!kernel) {
+      this.#solver.step(state, o, count);
+      return;
+    }
+    const { row } = kernel;
+    const n = this.stateDim;
+    for (let i = 0; i < n; i++) row[i] = state[o + i]!;
+    kernel.step(count);
+    for (let i = 0; i < n; i++) state[o + i] = row[i]!;
   }
 
   // Sensors: pure functions of a row
