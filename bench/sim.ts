@@ -94,8 +94,8 @@ function rate(batch: BatchEnv, { steps, states, actions }: Stretches, seconds: n
   const script = actions.map((all) => firsts.map((first) => all.slice(first * dim, (first + count) * dim)));
   const rates: number[] = [];
   let spent = 0;
-  // A round takes a few milliseconds at least, so that the clock is fine enough; the first ones warm the compiler up.
-  for (let part = 0; rates.length < 7 || spent < seconds; ) {
+  // A round takes a few milliseconds at least, so that the clock is fine enough; the first one warms the compiler up.
+  for (let part = 0; rates.length < 4 || spent < seconds; ) {
     let time = 0;
     let done = 0;
     while (time < 0.004 || done < count * steps) {
@@ -109,7 +109,7 @@ function rate(batch: BatchEnv, { steps, states, actions }: Stretches, seconds: n
     rates.push(done / time);
     spent += time;
   }
-  const warm = rates.slice(2).sort((a, b) => a - b);
+  const warm = rates.slice(1).sort((a, b) => a - b);
   return warm[warm.length >> 1]!;
 }
 
@@ -159,12 +159,14 @@ const targets = [
   },
 ] as const;
 
-const inThread = <T>(file: URL, data: unknown): Promise<T> =>
+const inThread = <T>(what: string, file: URL, data: unknown): Promise<T> =>
   new Promise((resolve, reject) => {
     const worker = new Worker(file, { workerData: data });
     worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`A measuring thread ended with code ${code}`)));
+    worker.once('error', (error) =>
+      reject(new Error(`Measuring ${what}: ${error.message}`, { cause: error })),
+    );
+    worker.once('exit', (code) => reject(new Error(`Measuring ${what}: its thread ended with code ${code}`)));
   });
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en');
@@ -186,7 +188,7 @@ async function main(args: readonly string[]): Promise<void> {
   );
   const rows: Row[] = [];
   for (const id of only === undefined ? Object.keys(tasks) : [only]) {
-    const found = await inThread<Row[]>(new URL(import.meta.url), { task: id, seconds });
+    const found = await inThread<Row[]>(id, new URL(import.meta.url), { task: id, seconds });
     rows.push(...found);
     say(
       `${id.padEnd(24)}${found.map((row) => whole(row.controlStepsPerSecond).padStart(13)).join('')}  ${String(found[0]!.bytesPerWorld).padStart(5)}  ${found[0]!.substeps}`,
@@ -195,7 +197,9 @@ async function main(args: readonly string[]): Promise<void> {
 
   const peers = args.includes('--no-peers')
     ? []
-    : await inThread<PeerRow[]>(new URL('./peers/measure.ts', import.meta.url), { seconds: 2 * seconds });
+    : await inThread<PeerRow[]>('the peers', new URL('./peers/measure.ts', import.meta.url), {
+        seconds: 2 * seconds,
+      });
   if (peers.length > 0)
     say(`\n${'scene, 2 ms a step'.padEnd(24)}${'engine'.padEnd(24)}worlds  physics steps/s  ours is`);
   for (const { scene, engine, worlds, physicsStepsPerSecond, oursOverThis } of peers) {

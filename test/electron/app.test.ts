@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import vm from 'node:vm';
@@ -38,6 +38,25 @@ test('the app is whole: JavaScript that parses, the lab runs from it without typ
     assert.equal(status, 0, stderr);
     const ids = JSON.stringify(JSON.parse(stdout));
     assert.match(ids, /"push"/);
+    const bench = node(join(app, 'lab', 'cli.js'), 'bench', 'sim');
+    assert.deepEqual(
+      [bench.status, bench.stderr],
+      [2, 'bench: measurements come with the source, not with the installed app\n'],
+    );
+    // Threads find their file in the app.
+    writeFileSync(
+      join(app, 'threads.js'),
+      `import { openSharedBatch } from './lab/shared-batch.js';
+      import { defaultsOf } from './sim/fields.js';
+      import { tasks } from './sim/tasks/index.js';
+      const settings = defaultsOf(tasks.cartpole.fields);
+      const batch = await openSharedBatch({ task: 'cartpole', settings, count: 4, threads: 2 });
+      batch.step(new Float64Array(4));
+      console.log(batch.states[0], batch.states[3 * batch.model.stateDim]);
+      await batch.close();`,
+    );
+    const threads = node(join(app, 'threads.js'));
+    assert.deepEqual([threads.status, threads.stdout], [0, '1 1\n'], threads.stderr);
     runPreload(readFileSync(join(app, 'electron', 'preload.cjs'), 'utf8'));
   });
 });
