@@ -3,6 +3,7 @@
 import type { Task } from '../env.ts';
 import { acrobot } from './acrobot.ts';
 import { cartpole } from './cartpole.ts';
+import { cheetah } from './cheetah.ts';
 import { coverage } from './coverage.ts';
 import { drillLoop } from './drill-loop.ts';
 import { drillProxy } from './drill-proxy.ts';
@@ -12,12 +13,14 @@ import { gridChain } from './grid-chain.ts';
 import { gridCliff } from './grid-cliff.ts';
 import { gridWorld } from './grid-world.ts';
 import { highway } from './highway.ts';
+import { hopper } from './hopper.ts';
 import { maze } from './maze.ts';
 import { mountainCar } from './mountain-car.ts';
 import { mountainCarContinuous } from './mountain-car-continuous.ts';
 import { pendulum } from './pendulum.ts';
 import { pickPlace } from './pick-place.ts';
 import { push } from './push.ts';
+import { quadruped } from './quadruped.ts';
 import { reach } from './reach.ts';
 import { rooms } from './rooms.ts';
 import { soccer } from './soccer.ts';
@@ -45,6 +48,9 @@ export const tasks = {
   tag,
   soccer,
   highway,
+  hopper,
+  cheetah,
+  quadruped,
 } as const satisfies Readonly<Record<string, Task>>;
 
 export type TaskId = keyof typeof tasks;
