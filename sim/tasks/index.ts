@@ -24,12 +24,14 @@ import { quadruped } from './quadruped.ts';
 import { reach } from './reach.ts';
 import { rooms } from './rooms.ts';
 import { soccer } from './soccer.ts';
+import { sort } from './sort.ts';
 import { tag } from './tag.ts';
 
 export const tasks = {
   reach,
   push,
   'pick-place': pickPlace,
+  sort,
   cartpole,
   pendulum,
   'mountain-car': mountainCar,

@@ -13,3 +13,4 @@ const goalAway: TaskPromise['impossible'] = [
 checkTask('reach', { golden: '8adfbf6c23e6f9e8', impossible: goalAway });
 checkTask('push', { golden: 'cdedd4ac918525e6', impossible: goalAway });
 checkTask('pick-place', { golden: 'f268e16e9c194af3', impossible: goalAway });
+checkTask('sort', { golden: 'acb63dd53da4a8e9' });
