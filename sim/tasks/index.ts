@@ -23,6 +23,7 @@ import { push } from './push.ts';
 import { quadruped } from './quadruped.ts';
 import { reach } from './reach.ts';
 import { rooms } from './rooms.ts';
+import { slide } from './slide.ts';
 import { soccer } from './soccer.ts';
 import { sort } from './sort.ts';
 import { tag } from './tag.ts';
@@ -31,6 +32,7 @@ export const tasks = {
   reach,
   push,
   'pick-place': pickPlace,
+  slide,
   sort,
   cartpole,
   pendulum,

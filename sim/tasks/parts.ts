@@ -31,7 +31,7 @@ function wantOrdered(task: string, lowName: string, low: number, highName: strin
  */
 export function wantGoalAway(
   task: string,
-  what: 'block' | 'gripper',
+  what: 'block' | 'puck' | 'gripper',
   settings: {
     readonly goalRadius: number;
     readonly goalDistanceMin: number;

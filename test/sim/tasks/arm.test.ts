@@ -14,3 +14,16 @@ checkTask('reach', { golden: '8adfbf6c23e6f9e8', impossible: goalAway });
 checkTask('push', { golden: 'cdedd4ac918525e6', impossible: goalAway });
 checkTask('pick-place', { golden: 'f268e16e9c194af3', impossible: goalAway });
 checkTask('sort', { golden: 'acb63dd53da4a8e9' });
+checkTask('slide', {
+  golden: '5afef6cff8c482b8',
+  noisy: 0.5,
+  recovers: 0.5,
+  impossible: [
+    [
+      { goalDistanceMin: 0.34, goalDistanceMax: 0.3 },
+      /goalDistanceMin is 0.34, wanted at most goalDistanceMax/,
+    ],
+    [{ friction: 0.02 }, /goalDistanceMax is 0.34, wanted at most 0.290/],
+    [{ randomisation: 1 }, /goalDistanceMax is 0.34, wanted at most 0.237/],
+  ],
+});

@@ -204,3 +204,32 @@ test('push: a block that has left the table ends an episode without fixed horizo
   assert.equal(model.progress(row, 0), 0);
   assert.ok(!modelOf(tasks.push).terminal(row, 0));
 });
+
+test('slide: the goal is beyond the hand, and a puck slides v^2 / (2 mu g), as the term `aim` foresees', () => {
+  for (const friction of [0.01, 0.015]) {
+    const model = modelOf(tasks.slide, { friction });
+    const [hand, puck, goal] = [at(model, 'tool.x'), at(model, 'puck.pos'), at(model, 'goal')];
+    const row = started(model, 6);
+    const straight = Float64Array.of(1, 0, 0);
+    for (let t = 0; t < 100; t++) model.advance(row, straight, 0, 1);
+    assert.ok(row[hand]! <= -0.0199, 'the hand stops');
+    model.reset(6, row, 0);
+    assert.ok(row[goal]! - 0.05 > -0.02 + 0.011 + 0.03, 'no puck that the hand touches is at the goal');
+    const before = row[puck]!;
+    row[hand + 1] = row[puck + 1]! - 0.1;
+    row[at(model, 'puck.vel')] = 0.2;
+    // The place where it will stop, made the goal.
+    const way = 0.2 ** 2 / (2 * friction * 9.81);
+    row[goal] = before + way;
+    row[goal + 1] = row[puck + 1]!;
+    const terms = new Float64Array(4);
+    for (let t = 0; t < 100; t++) {
+      model.advance(row, new Float64Array(3), 0, 1);
+      model.reward(row, 0, straight, 0, row, 0, terms, 0);
+      assert.equal(terms[2], 1, 'aim');
+    }
+    assert.ok(model.success(row, 0));
+    // Discrete time and soft contacts leave a few per cent.
+    assert.ok(Math.abs((row[puck]! - before) / way - 1) < 0.04, `${row[puck]! - before} is not ${way}`);
+  }
+});
