@@ -7,6 +7,7 @@
  * their results are the same bits (test/sim/engine/kernel.test.ts).
  */
 
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './renderer.ts';
@@ -200,6 +201,10 @@ export function assemblyScript(): Source {
   return { text: `${head}\n${text}`, arrays, scalars };
 }
 
+/** A fingerprint of the text, so that a stale module is found without compiling. */
+export const hashOf = (source: Source): string =>
+  createHash('sha256').update(source.text).digest('hex').slice(0, 32);
+
 async function compile(): Promise<{ source: Source; bytes: Uint8Array }> {
   const source = assemblyScript();
   const { default: asc } = await import('assemblyscript/asc');
@@ -242,6 +247,8 @@ if (import.meta.main) {
     const { source, bytes } = await compile();
     const text = `/** Made by build/kernel.ts from sim/engine/collide.ts and solver.ts; do not edit. */
 
+/** Of the text that it was compiled from. */
+export const sourceHash = '${hashOf(source)}';
 export const arrays: readonly string[] = ${JSON.stringify(source.arrays)};
 export const scalars: readonly string[] = ${JSON.stringify(source.scalars.map(([name]) => name))};
 export const wasm =

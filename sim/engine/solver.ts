@@ -118,6 +118,7 @@ export class Solver {
   readonly manifoldRow: Int32Array;
   readonly manifoldPoints: Int32Array;
   readonly manifoldLoose: Int32Array; // first dof where a loose body meets what does not move, else -1
+  readonly manifoldHeld: Int32Array; // 1 where a loose body meets a link of a tree
   readonly manifoldFriction: Float64Array;
   readonly manifoldBounce: Float64Array;
   readonly pointId: Float64Array; // [manifolds * 4]
@@ -202,6 +203,7 @@ export class Solver {
     this.manifoldRow = integers(t.pairs);
     this.manifoldPoints = integers(t.pairs);
     this.manifoldLoose = integers(t.pairs);
+    this.manifoldHeld = integers(t.pairs);
     this.manifoldFriction = floats(t.pairs);
     this.manifoldBounce = floats(t.pairs);
     this.pointId = floats(t.pairs * 4);
@@ -1018,6 +1020,7 @@ export class Solver {
     this.manifoldPoints[m] = count;
     const loose = t.tree[bodyA] === -1 ? bodyB : t.tree[bodyB] === -1 ? bodyA : -1;
     this.manifoldLoose[m] = loose >= 0 && t.isLoose[loose] === 1 ? t.treeStart[t.tree[loose]!]! : -1;
+    this.manifoldHeld[m] = loose < 0 && t.isLoose[bodyA]! + t.isLoose[bodyB]! === 1 ? 1 : 0;
     const friction = t.pairFriction[pair]! * (this.scalesAt >= 0 ? state[o + this.scalesAt]! : 1);
     this.manifoldFriction[m] = friction;
     const bounce = t.pairRestitution[pair]!;
@@ -1413,11 +1416,27 @@ export class Solver {
       if (impulse === 0) continue;
       let i = r * this.width;
       const a = this.startA[r]!;
-      const endA = a + this.lenA[r]!;
-      for (let d = a; d < endA; d++) v[d]! += W[i++]! * impulse;
+      const lenA = this.lenA[r]!;
+      if (lenA === 6) {
+        v[a]! += W[i]! * impulse;
+        v[a + 1]! += W[i + 1]! * impulse;
+        v[a + 2]! += W[i + 2]! * impulse;
+        v[a + 3]! += W[i + 3]! * impulse;
+        v[a + 4]! += W[i + 4]! * impulse;
+        v[a + 5]! += W[i + 5]! * impulse;
+        i += 6;
+      } else for (let d = a; d < a + lenA; d++) v[d]! += W[i++]! * impulse;
+      const lenB = this.lenB[r]!;
+      if (lenB === 0) continue;
       const b = this.startB[r]!;
-      const endB = b + this.lenB[r]!;
-      for (let d = b; d < endB; d++) v[d]! += W[i++]! * impulse;
+      if (lenB === 6) {
+        v[b]! += W[i]! * impulse;
+        v[b + 1]! += W[i + 1]! * impulse;
+        v[b + 2]! += W[i + 2]! * impulse;
+        v[b + 3]! += W[i + 3]! * impulse;
+        v[b + 4]! += W[i + 4]! * impulse;
+        v[b + 5]! += W[i + 5]! * impulse;
+      } else for (let d = b; d < b + lenB; d++) v[d]! += W[i++]! * impulse;
     }
   }
 
@@ -1439,11 +1458,30 @@ export class Solver {
       let i = r * this.width;
       let sum: f64 = 0;
       const a = this.startA[r]!;
-      const endA = a + this.lenA[r]!;
-      for (let d = a; d < endA; d++) sum += J[i++]! * v[d]!;
-      const b = this.startB[r]!;
-      const endB = b + this.lenB[r]!;
-      for (let d = b; d < endB; d++) sum += J[i++]! * v[d]!;
+      const lenA = this.lenA[r]!;
+      if (lenA === 6) {
+        sum =
+          J[i]! * v[a]! +
+          J[i + 1]! * v[a + 1]! +
+          J[i + 2]! * v[a + 2]! +
+          J[i + 3]! * v[a + 3]! +
+          J[i + 4]! * v[a + 4]! +
+          J[i + 5]! * v[a + 5]!;
+        i += 6;
+      } else for (let d = a; d < a + lenA; d++) sum += J[i++]! * v[d]!;
+      const lenB = this.lenB[r]!;
+      if (lenB > 0) {
+        const b = this.startB[r]!;
+        if (lenB === 6)
+          sum +=
+            J[i]! * v[b]! +
+            J[i + 1]! * v[b + 1]! +
+            J[i + 2]! * v[b + 2]! +
+            J[i + 3]! * v[b + 3]! +
+            J[i + 4]! * v[b + 4]! +
+            J[i + 5]! * v[b + 5]!;
+        else for (let d = b; d < b + lenB; d++) sum += J[i++]! * v[d]!;
+      }
       this.gap[r]! += h * sum;
     }
   }
@@ -1463,6 +1501,7 @@ export class Solver {
     for (let r = this.limitRow; r < this.dryRow; r++) this.solveLimit(r, mode);
     for (let m = 0; m < this.manifolds; m++) {
       if (this.manifoldLoose[m]! >= 0) this.solveLoose(m, mode);
+      else if (this.manifoldHeld[m] === 1) this.solveHeld(m, mode);
       else this.solveManifold(m, mode);
     }
   }
@@ -1603,6 +1642,112 @@ export class Solver {
       v5 += W[k2 + 5]! * change;
       lambda[r] = now1;
       lambda[r + 1] = now2;
+    }
+    v[d] = v0;
+    v[d + 1] = v1;
+    v[d + 2] = v2;
+    v[d + 3] = v3;
+    v[d + 4] = v4;
+    v[d + 5] = v5;
+  }
+
+  /** A manifold between a loose body and a link of a tree: the loose body's velocity stays in locals. */
+  solveHeld(m: i32, mode: i32): void {
+    const J = this.J;
+    const W = this.W;
+    const v = this.now;
+    const lambda = this.lambda;
+    const mass = this.mass;
+    const soft = this.soft;
+    const perH = soft[0]!;
+    const rate = soft[4 * mode + 1]!;
+    const massScale = soft[4 * mode + 2]!;
+    const impulseScale = soft[4 * mode + 3]!;
+    const width = this.width;
+    const first = this.manifoldRow[m]!;
+    const points = this.manifoldPoints[m]!;
+    // Which of the two blocks is the loose body's. A loose tree has six dofs, but so may another one.
+    const t = this.tables;
+    const isFirst = t.isLoose[t.shapeBody[t.pairA[this.manifoldPair[m]!]!]!] === 1;
+    const lenA = this.lenA[first]!;
+    const d = isFirst ? this.startA[first]! : this.startB[first]!;
+    const start = isFirst ? this.startB[first]! : this.startA[first]!;
+    const n = isFirst ? this.lenB[first]! : lenA;
+    const atLoose = isFirst ? 0 : lenA;
+    const atTree = isFirst ? lenA : 0;
+    let v0 = v[d]!;
+    let v1 = v[d + 1]!;
+    let v2 = v[d + 2]!;
+    let v3 = v[d + 3]!;
+    let v4 = v[d + 4]!;
+    let v5 = v[d + 5]!;
+    const mu = this.manifoldFriction[m]!;
+    const rows = mu === 0 ? points : points > 1 ? points + 3 : points + 2;
+    let pressed: f64 = 0;
+    let lever: f64 = 0;
+    for (let i = 0; i < rows; i++) {
+      // The spin stands last in the rows and is solved before the tangents.
+      const j = points === 1 || i < points ? i : i === points ? i + 2 : i - 1;
+      const r = first + j;
+      const k = r * width + atLoose;
+      const l = r * width + atTree;
+      let speed =
+        J[k]! * v0 + J[k + 1]! * v1 + J[k + 2]! * v2 + J[k + 3]! * v3 + J[k + 4]! * v4 + J[k + 5]! * v5;
+      for (let e = 0; e < n; e++) speed += J[l + e]! * v[start + e]!;
+      const old = lambda[r]!;
+      let now: f64;
+      if (j < points) {
+        const gap = this.gap[r]!;
+        if (gap > 0) now = old - mass[r]! * (speed + gap * perH);
+        else {
+          const bias = rate * gap;
+          now =
+            old -
+            mass[r]! * massScale * (speed + (bias < -maxPushOut ? -maxPushOut : bias)) -
+            impulseScale * old;
+        }
+        if (now < 0) now = 0;
+        pressed += now;
+        lever += now * this.pointReach[4 * m + j]!;
+      } else if (j === points + 2) {
+        const bound = mu * lever;
+        now = old - mass[r]! * speed;
+        if (now > bound) now = bound;
+        else if (now < -bound) now = -bound;
+      } else {
+        now = old - mass[r]! * speed;
+        if (j === points + 1) {
+          const bound = mu * pressed;
+          const one = lambda[r - 1]!;
+          const size = one * one + now * now;
+          if (size > bound * bound) {
+            // Back to the circle.
+            const scale = bound / Math.sqrt(size);
+            now *= scale;
+            const change = (scale - 1) * one;
+            lambda[r - 1] = scale * one;
+            const k1 = k - width;
+            const l1 = l - width;
+            v0 += W[k1]! * change;
+            v1 += W[k1 + 1]! * change;
+            v2 += W[k1 + 2]! * change;
+            v3 += W[k1 + 3]! * change;
+            v4 += W[k1 + 4]! * change;
+            v5 += W[k1 + 5]! * change;
+            for (let e = 0; e < n; e++) v[start + e]! += W[l1 + e]! * change;
+          }
+        }
+      }
+      const change = now - old;
+      if (change === 0) continue;
+      lambda[r] = now;
+      v0 += W[k]! * change;
+      v1 += W[k + 1]! * change;
+      v2 += W[k + 2]! * change;
+      v3 += W[k + 3]! * change;
+      v4 += W[k + 4]! * change;
+      v5 += W[k + 5]! * change;
+      for (let e = 0; e < n; e++) v[start + e]! += W[l + e]! * change;
     }
     v[d] = v0;
     v[d + 1] = v1;
