@@ -9,7 +9,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { stringify } from 'yaml';
+import type { Catalog } from '../../lab/api.ts';
 import { Lab } from '../../lab/lab.ts';
+import { tasks as registered } from '../../sim/tasks/index.ts';
 import { openStore } from '../../store/index.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
@@ -72,18 +74,20 @@ test('the whole chain works from the command line, with one JSON object on stdou
 
 test('tasks, rewards, algorithms and recipes list every field with default, range and unit', () => {
   const { tasks } = json(lab('tasks', '--json')) as {
-    tasks: { id: string; fields: Record<string, { help: string }> }[];
+    tasks: Catalog['tasks'];
   };
-  assert.deepEqual(tasks.map((task) => task.id).sort(), [
-    'acrobot',
-    'cartpole',
-    'mountain-car',
-    'mountain-car-continuous',
-    'pendulum',
-    'pick-place',
-    'push',
-    'reach',
-  ]);
+  assert.deepEqual(
+    tasks.map((task) => task.id),
+    Object.keys(registered),
+  );
+  for (const task of tasks) {
+    assert.equal(task.stateBytes, 8 * task.stateDim);
+    assert.ok(Math.abs(task.physicsDt * task.substeps - task.controlDt) < 1e-12);
+    assert.ok(task.views.includes('front'));
+  }
+  const reach = tasks.find(({ id }) => id === 'reach')!;
+  assert.equal(reach.goals?.length, 3);
+  assert.equal(tasks.find(({ id }) => id === 'cartpole')?.gymnasium, 'CartPole-v1');
   for (const task of tasks) for (const field of Object.values(task.fields)) assert.ok(field.help.length > 0);
   assert.match(lab('algorithms').out, /learningRate\s+[\d.e-]+\s+.*\.\./);
   assert.match(lab('rewards').out, /sarm - /);

@@ -17,6 +17,7 @@ import { openLab } from '../../lab/host.ts';
 import { Lab } from '../../lab/lab.ts';
 import { unpack } from '../../lab/pack.ts';
 import { type Served, serve } from '../../lab/serve.ts';
+import { tasks } from '../../sim/tasks/index.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 type Client = ContractRouterClient<LabContract>;
@@ -67,16 +68,10 @@ for (const [name, connect] of Object.entries(transports)) {
     const info = await client.app.info();
     assert.equal(info.device.name, 'wasm');
     const catalog = await client.catalog();
-    assert.deepEqual(catalog.tasks.map((task) => task.id).sort(), [
-      'acrobot',
-      'cartpole',
-      'mountain-car',
-      'mountain-car-continuous',
-      'pendulum',
-      'pick-place',
-      'push',
-      'reach',
-    ]);
+    assert.deepEqual(
+      catalog.tasks.map((task) => task.id),
+      Object.keys(tasks),
+    );
 
     const { id } = await client.runs.start({
       recipe: tinyRecipe({ reward: [{ reward: 'sparse' }] }),
