@@ -413,8 +413,9 @@ function slope(t: f64, c: f64, d: f64, h: f64): f64 {
 }
 
 /**
- * The nearest point of the capsule's core to the box (bisection on the derivative of a convex function) and the core's
- * ends where they touch as well.
+ * The point of the capsule's core that is nearest to the box, by bisection on the derivative of a convex function. Over a face
+ * the manifold is both ends of the stretch of the core that lies over it; elsewhere that point, and the core's ends where they
+ * touch as well.
  */
 export function boxCapsule(
   pos: Float64Array,
@@ -457,11 +458,69 @@ export function boxCapsule(
     }
   }
   const t = 0.5 * (low + high);
-  // The deepest first, so that its normal is the manifold's.
-  boxBall(pos, rot, size, a, px + t * ux, py + t * uy, pz + t * uz, radius, margin, 0);
-  if (hit.count === 0) return;
-  if (t > -0.999) boxBall(pos, rot, size, a, px - ux, py - uy, pz - uz, radius, margin, 1);
-  if (t < 0.999) boxBall(pos, rot, size, a, px + ux, py + uy, pz + uz, radius, margin, 2);
+  // How far that point lies outside each pair of faces.
+  const ox = Math.abs(cx + t * dx) - hx;
+  const oy = Math.abs(cy + t * dy) - hy;
+  const oz = Math.abs(cz + t * dz) - hz;
+  const far = ox > oy ? (ox > oz ? ox : oz) : oy > oz ? oy : oz;
+  const slack = far > 0 ? 0.01 * far + 1e-6 : 0;
+  const overX = ox === far || ox <= slack;
+  const overY = oy === far || oy <= slack;
+  const overZ = oz === far || oz <= slack;
+  if (!overX || !overY || !overZ) {
+    // Over an edge or a corner. The deepest first, so that its normal is the manifold's.
+    boxBall(pos, rot, size, a, px + t * ux, py + t * uy, pz + t * uz, radius, margin, 0);
+    if (hit.count === 0) return;
+    if (t > -0.999) boxBall(pos, rot, size, a, px - ux, py - uy, pz - uz, radius, margin, 1);
+    if (t < 0.999) boxBall(pos, rot, size, a, px + ux, py + uy, pz + uz, radius, margin, 2);
+    return;
+  }
+  // Over a face: both ends of the stretch that lies over it, the nearer one first.
+  low = -1;
+  high = 1;
+  if (ox !== far && Math.abs(dx) > 1e-12) {
+    low = Math.max(low, (dx > 0 ? -hx - cx : hx - cx) / dx);
+    high = Math.min(high, (dx > 0 ? hx - cx : -hx - cx) / dx);
+  }
+  if (oy !== far && Math.abs(dy) > 1e-12) {
+    low = Math.max(low, (dy > 0 ? -hy - cy : hy - cy) / dy);
+    high = Math.min(high, (dy > 0 ? hy - cy : -hy - cy) / dy);
+  }
+  if (oz !== far && Math.abs(dz) > 1e-12) {
+    low = Math.max(low, (dz > 0 ? -hz - cz : hz - cz) / dz);
+    high = Math.min(high, (dz > 0 ? hz - cz : -hz - cz) / dz);
+  }
+  if (low + 1e-6 >= high) {
+    boxBall(pos, rot, size, a, px + t * ux, py + t * uy, pz + t * uz, radius, margin, 0);
+    return;
+  }
+  const lowIsNear = t - low < high - t;
+  const near = lowIsNear ? low : high;
+  const away = lowIsNear ? high : low;
+  boxBall(
+    pos,
+    rot,
+    size,
+    a,
+    px + near * ux,
+    py + near * uy,
+    pz + near * uz,
+    radius,
+    margin,
+    lowIsNear ? 1 : 2,
+  );
+  boxBall(
+    pos,
+    rot,
+    size,
+    a,
+    px + away * ux,
+    py + away * uy,
+    pz + away * uz,
+    radius,
+    margin,
+    lowIsNear ? 2 : 1,
+  );
 }
 
 // Box against box. The product of the two rotations and its absolute values, A's axes by B's. [9]
