@@ -19,7 +19,7 @@ export interface Scenery {
 /** Frames that are looked at: where things go, not only where they begin. */
 const samples = 7;
 /** Bodies larger than this (lanes, endless floors) say nothing about where to look. */
-const largest = 8;
+const largest = 5;
 /** Whoever runs farther than this leaves a picture that shows the runner well; cars and robots are given more. */
 const farRunning = 2.5;
 const farDriving = 14;
@@ -115,9 +115,9 @@ export function sceneryOf(episode: LoadedEpisode): Scenery | null {
     const [fromX, fromY] = path ? [path[t * 3]!, path[t * 3 + 1]!] : [0, 0];
     bodies.forEach((body, i) => {
       const at = (t * bodies.length + i) * 7;
-      const { role, colour } = body;
-      const isPlain = role === 'floor' && colour === undefined;
-      if (isPlain || radiusOf(body) > largest) return;
+      const { role } = body;
+      // Lawns and strips reach on; what is on them is what people look at.
+      if (role === 'floor' || radiusOf(body) > largest) return;
       const stands = t > 0 && [0, 1, 2, 3, 4, 5, 6].every((k) => poses[at + k] === poses[i * 7 + k]);
       if (stands && !path) return;
       corners(body, poses, at, (x, y, z) => {

@@ -33,7 +33,9 @@ const stride = 5;
 /** Bodies larger than this (endless floors, lane marks) say nothing about where to look. */
 const largest = 6;
 
-const scenery: readonly BodyRole[] = ['floor', 'table', 'marker', 'goal'];
+const scenery: readonly BodyRole[] = ['floor', 'table', 'marker'];
+/** Larger goals are areas or lines. */
+const largestGoal = 0.3;
 const robotParts: readonly BodyRole[] = ['link', 'joint', 'wheel'];
 
 /** From the scene towards the camera. */
@@ -47,7 +49,8 @@ const directions = {
 function focusOf(bodies: readonly Body[]): number[] {
   const hasGripper = bodies.some((body) => body.role === 'gripper');
   const picked = bodies.flatMap((body, i) => {
-    if (radiusOf(body) > largest || scenery.includes(body.role)) return [];
+    const limit = body.role === 'goal' ? largestGoal : largest;
+    if (radiusOf(body) > limit || scenery.includes(body.role)) return [];
     if (hasGripper && (robotParts.includes(body.role) || body.role === 'wall')) return [];
     return [i];
   });
