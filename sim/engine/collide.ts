@@ -538,6 +538,8 @@ const clippedTag = new Float64Array(16);
 
 /** Ids of one reference face begin here; room for corners (8) and clipped points (from 8 on). */
 const codeSize: i32 = 20;
+/** Cosine of 1.5 degrees. */
+const nearlyOne = 0.99966;
 /** Edge contacts must beat faces by this much, metres: faces make calmer manifolds. */
 const edgeBias = 2e-4;
 
@@ -674,7 +676,10 @@ export function boxBox(
   let edgeX: f64 = 0;
   let edgeY: f64 = 0;
   let edgeZ: f64 = 0;
-  for (let i = 0; i < 3; i++) {
+  // Where the axes of both boxes nearly agree, a pair of edges tells nothing that a face does not.
+  let aligned = 0;
+  for (let i = 0; i < 9; i++) if (absolute[i]! > nearlyOne) aligned++;
+  for (let i = 0; i < 3 && aligned < 3; i++) {
     for (let j = 0; j < 3; j++) {
       const c = product[3 * i + j]!;
       const sine2 = 1 - c * c;

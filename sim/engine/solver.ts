@@ -56,6 +56,7 @@ const contactDamping = 10;
 const maxPushOut = 1;
 /** Slower approaches do not bounce, m/s. */
 const bounceSpeed = 0.05;
+const bounceSweeps = 8;
 /** Points this much higher than the lowest of a manifold do not carry friction, metres. */
 const touchBand = 0.001;
 /** See above: an evenly loaded square by its corners. */
@@ -1552,9 +1553,10 @@ export class Solver {
     let v5 = v[d + 5]!;
     let pressed: f64 = 0;
     let lever: f64 = 0;
-    let r = first;
-    let k = first * width;
-    for (let i = 0; i < points; i++, r++, k += width) {
+    for (let n = 0; n < points; n++) {
+      const i = mode === 1 ? n : points - 1 - n;
+      const r = first + i;
+      const k = r * width;
       const speed =
         J[k]! * v0 + J[k + 1]! * v1 + J[k + 2]! * v2 + J[k + 3]! * v3 + J[k + 4]! * v4 + J[k + 5]! * v5;
       const gap = gaps[r]!;
@@ -1581,6 +1583,8 @@ export class Solver {
     }
     const mu = this.manifoldFriction[m]!;
     if (mu > 0) {
+      const r = first + points;
+      const k = r * width;
       if (points > 1) {
         // Spin: the third row after the points, without a linear part.
         const r3 = r + 2;
@@ -1651,7 +1655,7 @@ export class Solver {
     v[d + 5] = v5;
   }
 
-  /** A manifold between a loose body and a link of a tree: the loose body's velocity stays in locals. */
+  /** A manifold between a loose body and a link of a tree: the loose body's velocity stays in locals, and a hand's. */
   solveHeld(m: i32, mode: i32): void {
     const J = this.J;
     const W = this.W;
@@ -1681,19 +1685,27 @@ export class Solver {
     let v3 = v[d + 3]!;
     let v4 = v[d + 4]!;
     let v5 = v[d + 5]!;
+    // A hand with fingers has four degrees of freedom.
+    const four = n === 4;
+    let u0 = four ? v[start]! : 0;
+    let u1 = four ? v[start + 1]! : 0;
+    let u2 = four ? v[start + 2]! : 0;
+    let u3 = four ? v[start + 3]! : 0;
     const mu = this.manifoldFriction[m]!;
     const rows = mu === 0 ? points : points > 1 ? points + 3 : points + 2;
     let pressed: f64 = 0;
     let lever: f64 = 0;
     for (let i = 0; i < rows; i++) {
-      // The spin stands last in the rows and is solved before the tangents.
-      const j = points === 1 || i < points ? i : i === points ? i + 2 : i - 1;
+      // Points, there and back; the spin stands last in the rows and is solved before the tangents.
+      const point = mode === 1 ? i : points - 1 - i;
+      const j = i < points ? point : points === 1 ? i : i === points ? i + 2 : i - 1;
       const r = first + j;
       const k = r * width + atLoose;
       const l = r * width + atTree;
       let speed =
         J[k]! * v0 + J[k + 1]! * v1 + J[k + 2]! * v2 + J[k + 3]! * v3 + J[k + 4]! * v4 + J[k + 5]! * v5;
-      for (let e = 0; e < n; e++) speed += J[l + e]! * v[start + e]!;
+      if (four) speed += J[l]! * u0 + J[l + 1]! * u1 + J[l + 2]! * u2 + J[l + 3]! * u3;
+      else for (let e = 0; e < n; e++) speed += J[l + e]! * v[start + e]!;
       const old = lambda[r]!;
       let now: f64;
       if (j < points) {
@@ -1734,7 +1746,12 @@ export class Solver {
             v3 += W[k1 + 3]! * change;
             v4 += W[k1 + 4]! * change;
             v5 += W[k1 + 5]! * change;
-            for (let e = 0; e < n; e++) v[start + e]! += W[l1 + e]! * change;
+            if (four) {
+              u0 += W[l1]! * change;
+              u1 += W[l1 + 1]! * change;
+              u2 += W[l1 + 2]! * change;
+              u3 += W[l1 + 3]! * change;
+            } else for (let e = 0; e < n; e++) v[start + e]! += W[l1 + e]! * change;
           }
         }
       }
@@ -1747,7 +1764,18 @@ export class Solver {
       v3 += W[k + 3]! * change;
       v4 += W[k + 4]! * change;
       v5 += W[k + 5]! * change;
-      for (let e = 0; e < n; e++) v[start + e]! += W[l + e]! * change;
+      if (four) {
+        u0 += W[l]! * change;
+        u1 += W[l + 1]! * change;
+        u2 += W[l + 2]! * change;
+        u3 += W[l + 3]! * change;
+      } else for (let e = 0; e < n; e++) v[start + e]! += W[l + e]! * change;
+    }
+    if (four) {
+      v[start] = u0;
+      v[start + 1] = u1;
+      v[start + 2] = u2;
+      v[start + 3] = u3;
     }
     v[d] = v0;
     v[d + 1] = v1;
@@ -1781,8 +1809,9 @@ export class Solver {
     let pressed: f64 = 0;
     let lever: f64 = 0;
     for (let i = 0; i < rows; i++) {
-      // The spin stands last in the rows and is solved before the tangents.
-      const j = points === 1 || i < points ? i : i === points ? i + 2 : i - 1;
+      // Points, there and back; the spin stands last in the rows and is solved before the tangents.
+      const point = mode === 1 ? i : points - 1 - i;
+      const j = i < points ? point : points === 1 ? i : i === points ? i + 2 : i - 1;
       const r = first + j;
       let k = r * width;
       let speed: f64 = 0;
@@ -1845,20 +1874,28 @@ export class Solver {
     }
   }
 
-  /** Newton's law of impact for the points that were stopped in this step. */
+  /** Newton's law of impact for the points that were stopped in this step. Those of one manifold settle in a few sweeps. */
   bounce(): void {
     for (let m = 0; m < this.manifolds; m++) {
       const e = this.manifoldBounce[m]!;
       if (e === 0) continue;
       const first = this.manifoldRow[m]!;
-      for (let r = first; r < first + this.manifoldPoints[m]!; r++) {
-        const approach = this.approach[r]!;
-        if (approach > -bounceSpeed || this.lambda[r] === 0) continue;
-        const old = this.lambda[r]!;
-        const now = maxOf(0, old - this.mass[r]! * (this.rateOf(r) + e * approach));
-        this.lambda[r] = now;
-        this.push(r, now - old);
+      const points = this.manifoldPoints[m]!;
+      let stopped = 0;
+      for (let r = first; r < first + points; r++) {
+        if (this.lambda[r] === 0 || this.approach[r]! > -bounceSpeed) this.approach[r] = 0;
+        else stopped++;
       }
+      const sweeps = stopped > 1 ? bounceSweeps : stopped;
+      for (let n = 0; n < sweeps; n++)
+        for (let r = first; r < first + points; r++) {
+          const approach = this.approach[r]!;
+          if (approach === 0) continue;
+          const old = this.lambda[r]!;
+          const now = maxOf(0, old - this.mass[r]! * (this.rateOf(r) + e * approach));
+          this.lambda[r] = now;
+          this.push(r, now - old);
+        }
     }
   }
 
