@@ -36,10 +36,11 @@ export interface PlanarShared {
   readonly gapSpeed: Float64Array;
   readonly bias: Float64Array;
   readonly softness: Float64Array;
+  readonly stiff: Float64Array;
   readonly pivot: Float64Array;
   readonly mostRows: number;
   readonly pushSpeed: number;
-  cosSin(x: number, out: Float64Array, at: number): void;
+  turnAll(model: PlanarModel, state: Float64Array, o: number): void;
   groundHeight(ground: PlanarGround, x: number): number;
   constrain(
     model: PlanarModel,
@@ -51,6 +52,12 @@ export interface PlanarShared {
     finishers: readonly ((r: number) => void)[] | null,
   ): void;
 }
+
+/** The sums of `cosSin` in `planar.ts`. */
+const sineSum = (r2: string): string =>
+  `1 + ${r2} * (-0.16666666666666666 + ${r2} * (0.008333333333333333 + ${r2} * (-0.0001984126984126984 + ${r2} * (2.7557319223985893e-6 + ${r2} * (-2.505210838544172e-8 + ${r2} * (1.6059043836821613e-10 + ${r2} * -7.647163731819816e-13))))))`;
+const cosineSum = (r2: string): string =>
+  `1 + ${r2} * (-0.5 + ${r2} * (0.041666666666666664 + ${r2} * (-0.001388888888888889 + ${r2} * (2.48015873015873e-5 + ${r2} * (-2.7557319223985888e-7 + ${r2} * (2.08767569878681e-9 + ${r2} * (-1.1470745597729725e-11 + ${r2} * 4.779477332387385e-14)))))))`;
 
 /** Below this size of an angle no quarter turn is taken off; just below pi/4. */
 const noReduction = 0.785;
@@ -75,9 +82,9 @@ function writeStep(model: PlanarModel, shared: PlanarShared): string {
   const downFrom = [...upTo].reverse();
 
   put(
-    'const { turn, originX, originZ, armX, armZ, mass, inverse, rhs, cosSin, groundHeight, constrain } = shared;',
+    'const { turn, originX, originZ, armX, armZ, mass, inverse, rhs, turnAll, groundHeight, constrain } = shared;',
   );
-  put('const { rows, deepest, system, gapSpeed, bias, softness, pivot } = shared;');
+  put('const { rows, deepest, system, gapSpeed, bias, softness, stiff, pivot } = shared;');
   // `finishRow`, one for every coordinate that a chain can end in.
   put('const finishers = [');
   for (const deep of upTo) {
@@ -100,7 +107,7 @@ function writeStep(model: PlanarModel, shared: PlanarShared): string {
       `else { const push = ${model.contactRate} * gap; bias[r] = push < ${-pushSpeed} ? ${-pushSpeed} : push;`,
     );
     put(`soft = ${model.contactSoftness} * entry; }`);
-    put('softness[r] = soft; pivot[r] = 1 / (entry + soft); },');
+    put('softness[r] = soft; stiff[r] = entry + soft; pivot[r] = 1 / (entry + soft); },');
   }
   put('];');
   put('return function step(model, state, o, drive, ground, steps) {');
@@ -113,18 +120,22 @@ function writeStep(model: PlanarModel, shared: PlanarShared): string {
     put(`let v${i} = state[o + ${n + i}]; let q${i} = state[o + ${i}] + ${h / 2} * v${i};`);
   put('for (let step = 0; step < steps; step++) {');
 
-  // Turns, ways, origins.
-  for (let i = 0; i < L; i++) {
+  // Turns, ways, origins. (Branches whose sides do the same kinds of things: one that is seldom taken would make the
+  // compiler throw its work away when it is taken for the first time.)
+  const links = Array.from({ length: L }, (_, i) => i);
+  put(`let ${links.map((i) => `c${i}, s${i}`).join(', ')};`);
+  put(`if (${links.map((i) => `q${f + i} < ${noReduction} && q${f + i} > ${-noReduction}`).join(' && ')}) {`);
+  for (const i of links) {
     const p = `q${f + i}`;
-    put(`let c${i}, s${i};`);
-    put(`if (${p} < ${noReduction} && ${p} > ${-noReduction}) { const r2 = ${p} * ${p};`);
-    put(
-      `s${i} = ${p} * (1 + r2 * (-0.16666666666666666 + r2 * (0.008333333333333333 + r2 * (-0.0001984126984126984 + r2 * (2.7557319223985893e-6 + r2 * (-2.505210838544172e-8 + r2 * (1.6059043836821613e-10 + r2 * -7.647163731819816e-13)))))));`,
-    );
-    put(
-      `c${i} = 1 + r2 * (-0.5 + r2 * (0.041666666666666664 + r2 * (-0.001388888888888889 + r2 * (2.48015873015873e-5 + r2 * (-2.7557319223985888e-7 + r2 * (2.08767569878681e-9 + r2 * (-1.1470745597729725e-11 + r2 * 4.779477332387385e-14)))))));`,
-    );
-    put(`} else { cosSin(${p}, turn, ${2 * i}); c${i} = turn[${2 * i}]; s${i} = turn[${2 * i + 1}]; }`);
+    put(`const r${i} = ${p} * ${p};`);
+    put(`s${i} = ${p} * (${sineSum(`r${i}`)}); c${i} = ${cosineSum(`r${i}`)};`);
+  }
+  put('} else {');
+  for (const i of links) put(`state[o + ${f + i}] = q${f + i};`);
+  put('turnAll(model, state, o);');
+  for (const i of links) put(`c${i} = turn[${2 * i}]; s${i} = turn[${2 * i + 1}];`);
+  put('}');
+  for (const i of links) {
     if (i === 0) {
       put(`const ox0 = ${isFree ? 'q0' : '0'}; const oz0 = ${isFree ? 'q1' : '0'};`);
     } else {
@@ -174,8 +185,9 @@ function writeStep(model: PlanarModel, shared: PlanarShared): string {
     if (p >= 0) put(`m${d}_${d} += implicit; m${c}_${d} -= implicit; e${d} -= push;`);
     if (joint.low > Number.NEGATIVE_INFINITY || joint.high < Number.POSITIVE_INFINITY) {
       put(`const side = 2 * angle < ${joint.low + joint.high} ? 1 : -1;`);
-      put(`const gap = side > 0 ? angle - ${joint.low} : ${joint.high} - angle;`);
-      put(`if (gap + ${h} * side * turning < ${2 * clear}) limits |= ${1 << i};`);
+      put(`const above = angle - ${joint.low}; const below = ${joint.high} - angle;`);
+      put(`const gap = side > 0 ? above : below;`);
+      put(`limits |= gap + ${h} * side * turning < ${2 * clear} ? ${1 << i} : 0;`);
     }
     put('}');
   }
@@ -230,7 +242,7 @@ function writeStep(model: PlanarModel, shared: PlanarShared): string {
     put(`{ const x = ox${i} + c${i} * pointX[${k}] + s${i} * pointZ[${k}];`);
     put(`const z = oz${i} + c${i} * pointZ[${k}] - s${i} * pointX[${k}];`);
     put(
-      `if (!(z - pointRadius[${k}] - (isFlat ? slope * x : groundHeight(ground, x)) > ${near})) points |= ${1 << k}; }`,
+      `points |= z - pointRadius[${k}] - (isFlat ? slope * x : groundHeight(ground, x)) > ${near} ? 0 : ${1 << k}; }`,
     );
   }
   put('if (limits !== 0 || points !== 0) {');

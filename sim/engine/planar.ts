@@ -197,6 +197,8 @@ const system = new Float64Array(mostRows * mostRows);
 const gapSpeed = new Float64Array(mostRows);
 const bias = new Float64Array(mostRows);
 const softness = new Float64Array(mostRows);
+/** Entry of the row's own, softness included, and its inverse. */
+const stiff = new Float64Array(mostRows);
 const pivot = new Float64Array(mostRows);
 const impulse = new Float64Array(mostRows);
 /** Where the impulse of the row is kept; for a tangent row the normal row is the one before. */
@@ -222,10 +224,11 @@ const shared: PlanarShared = {
   gapSpeed,
   bias,
   softness,
+  stiff,
   pivot,
   mostRows,
   pushSpeed,
-  cosSin,
+  turnAll,
   groundHeight,
   constrain,
 };
@@ -363,14 +366,18 @@ function cosSin(x: number, out: Float64Array, at: number): void {
   out[at + 1] = (quadrant >= 2 ? -1 : 1) * (isOdd ? c : s);
 }
 
+/** Turns of all links into `turn`. */
+function turnAll(model: PlanarModel, state: Float64Array, o: number): void {
+  for (let i = 0; i < model.linkCount; i++) cosSin(state[o + model.firstAngle + i]!, turn, 2 * i);
+}
+
 /** Turns and origins of all links into `turn`, `originX`, `originZ`, `armX`, `armZ`. */
 function place(model: PlanarModel, state: Float64Array, o: number): void {
   const { linkCount, firstAngle, parent, anchorX, anchorZ } = model;
-  cosSin(state[o + firstAngle]!, turn, 0);
+  turnAll(model, state, o);
   originX[0] = firstAngle > 0 ? state[o]! : 0;
   originZ[0] = firstAngle > 0 ? state[o + 1]! : 0;
   for (let i = 1; i < linkCount; i++) {
-    cosSin(state[o + firstAngle + i]!, turn, 2 * i);
     const p = parent[i]!;
     const c = turn[2 * p]!;
     const s = turn[2 * p + 1]!;
@@ -461,7 +468,65 @@ function finishRow(model: PlanarModel, r: number, deep: number): void {
     soft = model.contactSoftness * entry;
   }
   softness[r] = soft;
+  stiff[r] = entry + soft;
   pivot[r] = 1 / (entry + soft);
+}
+
+/** Projected Gauss-Seidel over the first `count` rows. */
+function solveRows(count: number, mu: number, iterations: number): void {
+  for (let pass = 0; pass < iterations; pass++) {
+    let worst = 0;
+    for (let r = 0; r < count; r++) {
+      const old = impulse[r]!;
+      const soft = softness[r]!;
+      let l = old - (gapSpeed[r]! + bias[r]! + soft * old) * pivot[r]!;
+      if (isTangent[r] === 1) {
+        const most = mu * impulse[r - 1]!;
+        l = l > most ? most : l < -most ? -most : l;
+      } else if (l < 0) l = 0;
+      const change = l - old;
+      if (change === 0) continue;
+      const error = (change < 0 ? -change : change) * stiff[r]!;
+      if (error > worst) worst = error;
+      impulse[r] = l;
+      for (let s = 0; s < count; s++) gapSpeed[s]! += system[r * mostRows + s]! * change;
+    }
+    if (worst < settled) break;
+  }
+}
+
+/** The same for the two rows of a single contact, which is most of what a runner meets. */
+function solveOne(mu: number, iterations: number): void {
+  const nn = system[0]!;
+  const nt = system[1]!;
+  const tt = system[mostRows + 1]!;
+  const soft = softness[0]!;
+  const push = bias[0]!;
+  const [normalPivot, tangentPivot] = [pivot[0]!, pivot[1]!];
+  const [normalStiff, tangentStiff] = [stiff[0]!, stiff[1]!];
+  let normal = impulse[0]!;
+  let tangent = impulse[1]!;
+  let vn = gapSpeed[0]!;
+  let vt = gapSpeed[1]!;
+  for (let pass = 0; pass < iterations; pass++) {
+    let l = normal - (vn + push + soft * normal) * normalPivot;
+    if (l < 0) l = 0;
+    let change = l - normal;
+    const first = Math.abs(change) * normalStiff;
+    normal = l;
+    vn += nn * change;
+    vt += nt * change;
+    const most = mu * normal;
+    l = tangent - vt * tangentPivot;
+    l = l > most ? most : l < -most ? -most : l;
+    change = l - tangent;
+    tangent = l;
+    vn += nt * change;
+    vt += tt * change;
+    if (first < settled && Math.abs(change) * tangentStiff < settled) break;
+  }
+  impulse[0] = normal;
+  impulse[1] = tangent;
 }
 
 /**
@@ -609,25 +674,8 @@ export function constrain(
       const l = impulse[r]!;
       if (l !== 0) for (let s = 0; s < count; s++) gapSpeed[s]! += system[r * mostRows + s]! * l;
     }
-    for (let pass = 0; pass < iterations; pass++) {
-      let worst = 0;
-      for (let r = 0; r < count; r++) {
-        const old = impulse[r]!;
-        const soft = softness[r]!;
-        let l = old - (gapSpeed[r]! + bias[r]! + soft * old) * pivot[r]!;
-        if (isTangent[r] === 1) {
-          const most = mu * impulse[r - 1]!;
-          l = l > most ? most : l < -most ? -most : l;
-        } else if (l < 0) l = 0;
-        const change = l - old;
-        if (change === 0) continue;
-        const error = change < 0 ? -change / pivot[r]! : change / pivot[r]!;
-        if (error > worst) worst = error;
-        impulse[r] = l;
-        for (let s = 0; s < count; s++) gapSpeed[s]! += system[r * mostRows + s]! * change;
-      }
-      if (worst < settled) break;
-    }
+    if (count === 2 && isTangent[1] === 1) solveOne(mu, iterations);
+    else solveRows(count, mu, iterations);
     for (let r = 0; r < count; r++) {
       const l = impulse[r]!;
       state[kept[r]!] = sign[r]! * l;

@@ -9,8 +9,6 @@ import { clamp } from '../engine/math.ts';
 import {
   createDrive,
   groundHeight,
-  jointAngle,
-  jointRate,
   type PlanarGround,
   type PlanarModel,
   specialise,
@@ -314,7 +312,7 @@ export function runnerTask(spec: RunnerSpec): Task {
   const observationSpace = observationOf(robot.names, spec.feet);
   const actionSpace = boxSpace(robot.names.slice(1).map((name) => [`${name}Torque`, 1] as const));
   const nominal = robot.compile();
-  const { velocityAt, impulseAt } = nominal;
+  const { velocityAt, impulseAt, parent: parents } = nominal;
   const footAt = spec.feet.map(
     (name) => impulseAt + 2 * nominal.spec.points.findIndex((point) => point.name === name),
   );
@@ -378,7 +376,6 @@ export function runnerTask(spec: RunnerSpec): Task {
 
     /** The whole observation, nothing hidden. */
     const see = (state: Float64Array, o: number, out: Float64Array, at: number): void => {
-      const model = modelOf(state, o);
       const r = o + robotAt;
       readGround(state, o);
       const x = state[r]!;
@@ -386,9 +383,12 @@ export function runnerTask(spec: RunnerSpec): Task {
       out[at] = state[r + 1]! - here;
       out[at + 1] = state[r + 2]!;
       const rates = at + 5 + jointCount;
+      // Angles of links are in the world's frame, those of joints between links.
       for (let j = 1; j <= jointCount; j++) {
-        out[at + 1 + j] = jointAngle(model, state, r, j);
-        out[rates - 1 + j] = jointRate(model, state, r, j);
+        const link = r + 2 + j;
+        const parent = r + 2 + parents[j]!;
+        out[at + 1 + j] = state[link]! - state[parent]!;
+        out[rates - 1 + j] = state[link + velocityAt]! - state[parent + velocityAt]!;
       }
       out[rates - 3] = state[r + velocityAt]!;
       out[rates - 2] = state[r + velocityAt + 1]!;
