@@ -2,9 +2,12 @@
 
 import type { Task } from '../env.ts';
 import { acrobot } from './acrobot.ts';
+import { buttonSequence } from './button-sequence.ts';
 import { cartpole } from './cartpole.ts';
 import { cheetah } from './cheetah.ts';
 import { coverage } from './coverage.ts';
+import { door } from './door.ts';
+import { drawer } from './drawer.ts';
 import { drillLoop } from './drill-loop.ts';
 import { drillProxy } from './drill-proxy.ts';
 import { drillSwitch } from './drill-switch.ts';
@@ -17,6 +20,7 @@ import { hopper } from './hopper.ts';
 import { maze } from './maze.ts';
 import { mountainCar } from './mountain-car.ts';
 import { mountainCarContinuous } from './mountain-car-continuous.ts';
+import { pegTask } from './peg.ts';
 import { pendulum } from './pendulum.ts';
 import { pickPlace } from './pick-place.ts';
 import { push } from './push.ts';
@@ -27,11 +31,17 @@ import { slide } from './slide.ts';
 import { soccer } from './soccer.ts';
 import { sort } from './sort.ts';
 import { tag } from './tag.ts';
+import { tool } from './tool.ts';
 
 export const tasks = {
   reach,
   push,
   'pick-place': pickPlace,
+  drawer,
+  door,
+  'button-sequence': buttonSequence,
+  peg: pegTask,
+  tool,
   slide,
   sort,
   cartpole,

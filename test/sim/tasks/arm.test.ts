@@ -27,3 +27,8 @@ checkTask('slide', {
     [{ randomisation: 1 }, /goalDistanceMax is 0.34, wanted at most 0.237/],
   ],
 });
+checkTask('drawer', { golden: '2bd647d6f04a08f3' });
+checkTask('door', { golden: '6d27da1aae61e560' });
+checkTask('button-sequence', { golden: 'e24ff2b5d88aa073' });
+checkTask('peg', { golden: 'dc4520ef0ed4b46a', recovers: 0.5, skipped: ['grasp'] });
+checkTask('tool', { golden: 'cf3c0cf1d04a237c' });
