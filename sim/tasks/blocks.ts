@@ -271,7 +271,8 @@ export function reachAlongY(state: Float64Array, quat: number): number {
 
 /**
  * The expert's command on the way to a grasp: over the block with open fingers, down, close. Closing turns a block that is
- * not square to the fingers. Writes four numbers. `above`: how much higher than the block it travels.
+ * not square to the fingers. Writes four numbers. `travel`: height of the fingertips at which nothing else is in the way; with
+ * it the hand rises there before it goes anywhere.
  */
 export function commandGrasp(
   state: Float64Array,
@@ -280,7 +281,7 @@ export function commandGrasp(
   body: BodyRow,
   out: Float64Array,
   at: number,
-  above = 0.02,
+  travel = 0,
 ): void {
   const x = state[o + body.pos]!;
   const y = state[o + body.pos + 1]!;
@@ -298,8 +299,8 @@ export function commandGrasp(
     return;
   }
   const isOpen = state[o + row.opening]! > hand.openingMax - 0.004;
-  const high = z + block.half + above;
-  const isClose = Math.abs(dx) < 0.06 && Math.abs(dy) < 0.09;
+  const high = Math.max(z + block.half + 0.02, travel);
+  const isClose = travel > 0 || (Math.abs(dx) < 0.06 && Math.abs(dy) < 0.09);
   if (centred && isOpen) moveTowards(state, o + row.pos, x, y, z - block.half + graspHeight, out, at);
   else if (isClose && state[o + row.pos + 2]! < high - 0.012)
     moveTowards(state, o + row.pos, x - dx, y - dy, high, out, at);

@@ -30,6 +30,7 @@ import { rooms } from './rooms.ts';
 import { slide } from './slide.ts';
 import { soccer } from './soccer.ts';
 import { sort } from './sort.ts';
+import { stack } from './stack.ts';
 import { tag } from './tag.ts';
 import { tool } from './tool.ts';
 
@@ -37,12 +38,13 @@ export const tasks = {
   reach,
   push,
   'pick-place': pickPlace,
+  slide,
+  stack,
   drawer,
   door,
   'button-sequence': buttonSequence,
   peg: pegTask,
   tool,
-  slide,
   sort,
   cartpole,
   pendulum,

@@ -11,13 +11,18 @@ const goalAway: TaskPromise['impossible'] = [
 ];
 
 checkTask('reach', { golden: '8adfbf6c23e6f9e8', impossible: goalAway });
-checkTask('push', { golden: 'cdedd4ac918525e6', impossible: goalAway });
-checkTask('pick-place', { golden: 'f268e16e9c194af3', impossible: goalAway });
+checkTask('push', { golden: '7387ad3d5d3abee4', impossible: goalAway });
+checkTask('pick-place', { golden: '00e26f092012ea28', impossible: goalAway });
+checkTask('drawer', { golden: '2bd647d6f04a08f3' });
+checkTask('door', { golden: '6d27da1aae61e560' });
+checkTask('button-sequence', { golden: 'e24ff2b5d88aa073' });
+checkTask('peg', { golden: 'dc4520ef0ed4b46a', recovers: 0.5, skipped: ['grasp'] });
+checkTask('tool', { golden: 'cf3c0cf1d04a237c' });
 checkTask('sort', { golden: 'acb63dd53da4a8e9' });
 checkTask('slide', {
-  golden: '5afef6cff8c482b8',
-  noisy: 0.5,
-  recovers: 0.5,
+  golden: '711e35a49d9d39d1',
+  // One shot, and the tremble of the hand goes with it.
+  noisy: 0.55,
   impossible: [
     [
       { goalDistanceMin: 0.34, goalDistanceMax: 0.3 },
@@ -27,8 +32,4 @@ checkTask('slide', {
     [{ randomisation: 1 }, /goalDistanceMax is 0.34, wanted at most 0.237/],
   ],
 });
-checkTask('drawer', { golden: '2bd647d6f04a08f3' });
-checkTask('door', { golden: '6d27da1aae61e560' });
-checkTask('button-sequence', { golden: 'e24ff2b5d88aa073' });
-checkTask('peg', { golden: 'dc4520ef0ed4b46a', recovers: 0.5, skipped: ['grasp'] });
-checkTask('tool', { golden: 'cf3c0cf1d04a237c' });
+checkTask('stack', { golden: '8f4b9b671a71a7b9' });

@@ -233,3 +233,59 @@ test('slide: the goal is beyond the hand, and a puck slides v^2 / (2 mu g), as t
     assert.ok(Math.abs((row[puck]! - before) / way - 1) < 0.04, `${row[puck]! - before} is not ${way}`);
   }
 });
+
+/** A row of `stack` with the blocks of this order, from the bottom, piled up at the goal, and the hand far above. */
+function tower(model: TaskModel, order: readonly number[]): Float64Array {
+  const row = started(model, 8);
+  const [hand, goal] = [at(model, 'tool.x'), at(model, 'goal')];
+  row.set([row[goal]!, row[goal + 1]!, 0.29], hand);
+  order.forEach((name, i) => {
+    const block = at(model, `block${name}.pos`);
+    row.set([row[goal]!, row[goal + 1]!, 0.025 + 0.05 * i, 0, 0, 0, 1], block);
+  });
+  return row;
+}
+
+test('stack: a tower of four stands, and only the right order is a success', () => {
+  const model = modelOf(tasks.stack, { blocks: 4 });
+  assert.equal(model.stages.length, 9);
+  for (const [order, wanted, stage] of [
+    [[1, 2, 3, 4], true, 8],
+    [[1, 2, 4, 3], false, 4],
+    [[2, 1, 3, 4], false, 0],
+  ] as const) {
+    const row = tower(model, order);
+    const start = row.slice();
+    for (let t = 0; t < 100; t++) {
+      model.advance(row, new Float64Array(4), 0, 1);
+      assert.equal(model.success(row, 0), wanted, `${order} step ${t}`);
+    }
+    assert.equal(model.stage(row, 0), stage);
+    for (const name of order) {
+      const block = at(model, `block${name}.pos`);
+      for (let k = 0; k < 3; k++) assert.ok(Math.abs(row[block + k]! - start[block + k]!) < 0.002);
+    }
+  }
+});
+
+test('stack: a tower that the fingers still touch, that moves or stands elsewhere is no success', () => {
+  const model = modelOf(tasks.stack);
+  const row = tower(model, [1, 2]);
+  assert.ok(model.success(row, 0));
+  const moving = row.slice();
+  moving[at(model, 'block2.vel')] = 0.1;
+  assert.ok(!model.success(moving, 0));
+  const elsewhere = row.slice();
+  for (const name of ['block1.pos', 'block2.pos']) elsewhere[at(model, name)]! += 0.04;
+  assert.ok(!model.success(elsewhere, 0));
+  const leaning = row.slice();
+  leaning[at(model, 'block2.pos')]! += 0.02;
+  assert.ok(!model.success(leaning, 0));
+  // Down over the upper block with open fingers, then closed.
+  row[at(model, 'tool.x') + 2] = 0.066;
+  model.advance(row, Float64Array.of(0, 0, 0, -1), 0, 1);
+  assert.ok(model.success(row, 0), 'beside it is not touching it');
+  for (let t = 0; t < 10; t++) model.advance(row, Float64Array.of(0, 0, 0, 1), 0, 1);
+  assert.ok(!model.success(row, 0));
+  assert.equal(model.stages[model.stage(row, 0)]!.id, 'place2');
+});
