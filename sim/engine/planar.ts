@@ -41,6 +41,8 @@
 import { cos, sin } from './math.ts';
 import { makeStep, type PlanarShared, type PlanarStep } from './planar-code.ts';
 
+export type { PlanarStep } from './planar-code.ts';
+
 export type Planar2 = readonly [x: number, z: number];
 
 export interface PlanarJoint {

@@ -11,6 +11,7 @@ import {
   groundHeight,
   type PlanarGround,
   type PlanarModel,
+  type PlanarStep,
   specialise,
 } from '../engine/planar.ts';
 import { createRandom, type Random } from '../engine/random.ts';
@@ -328,6 +329,8 @@ export function runnerTask(spec: RunnerSpec): Task {
   const stateDim = robotAt + nominal.size;
   const { gears, mostPitch, leastHeight, controlDt, substeps } = spec;
   const blend = controlDt / paceTime;
+  /** Made once, with the first model, so that the compiler need not learn it again for the next. */
+  let writtenOut: PlanarStep | undefined;
 
   function create(anySettings: AnySettings): TaskModel {
     const settings = Object.freeze({ ...anySettings }) as RunningSettings;
@@ -341,7 +344,8 @@ export function runnerTask(spec: RunnerSpec): Task {
             robot.compile(drawFactors(drawing, robot.names.length, randomisation)),
           );
     const drive = createDrive(nominal);
-    const step = specialise(nominal);
+    writtenOut ??= specialise(nominal);
+    const step = writtenOut;
     const ground: PlanarGround = { slope: 0, amplitude: 0, phaseA: 0, phaseB: 0, friction: 0 };
     const seen = new Float64Array(observationSpace.dim);
 
