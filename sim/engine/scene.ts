@@ -143,6 +143,76 @@ function fail(what: string): never {
   throw new RangeError(`Scene: ${what}`);
 }
 
+/** Half sizes; or radius and half length. */
+function sizesOf(shape: ShapeDef): readonly number[] {
+  switch (shape.type) {
+    case 'plane':
+      return [];
+    case 'box':
+      return shape.half;
+    case 'sphere':
+      return [shape.radius];
+    case 'capsule':
+      return [shape.radius, shape.length / 2];
+  }
+}
+
+/** What a solver would answer with NaN, or with nonsense. @throws RangeError */
+function checkNumbers(scene: SceneDef): void {
+  const { physicsDt, substeps = 1, iterations = 1, relaxations = 1, gravity = [] } = scene;
+  if (!(physicsDt > 0 && physicsDt < Infinity)) fail(`physicsDt is ${physicsDt}, wanted more than 0`);
+  for (const [what, n, least] of [
+    ['substeps', substeps, 1],
+    ['iterations', iterations, 1],
+    ['relaxations', relaxations, 0],
+  ] as const)
+    if (!Number.isInteger(n) || n < least) fail(`${what} is ${n}, wanted a whole number from ${least}`);
+  const finite = (who: string, what: string, v: readonly number[] = []): void => {
+    if (!v.every(Number.isFinite)) fail(`${who}: ${what} is ${v.join(' ')}, wanted finite numbers`);
+  };
+  const unit = (who: string, q: Quat = [0, 0, 0, 1]): void => {
+    const length = Math.sqrt(q.reduce((sum, x) => sum + x * x, 0));
+    if (!(Math.abs(length - 1) < 1e-6)) fail(`${who}: rotation of length ${length}, wanted 1`);
+  };
+  const within = (who: string, what: string, x: number | undefined, low: number, high: number): void => {
+    if (x !== undefined && !(x >= low && x <= high))
+      fail(`${who}: ${what} is ${x}, wanted ${high === Infinity ? `${low} or more` : `${low} to ${high}`}`);
+  };
+  finite('gravity', 'it', gravity);
+  for (const body of scene.bodies) {
+    const who = `body ${body.name}`;
+    finite(who, 'position', body.position);
+    finite(who, 'centre', body.centre);
+    unit(who, body.rotation);
+    for (const moment of body.inertia ?? []) within(who, 'inertia', moment, 0, Number.MAX_VALUE);
+    within(who, 'gravity', body.gravity, -Number.MAX_VALUE, Number.MAX_VALUE);
+    for (const shape of body.shapes ?? []) {
+      for (const x of sizesOf(shape))
+        if (!(x > 0 && x < Infinity)) fail(`${who}: a ${shape.type} of size ${x}, wanted more than 0`);
+      finite(who, 'position of a shape', shape.position);
+      unit(`${who}, a shape`, shape.rotation);
+      within(who, 'friction', shape.friction, 0, Infinity);
+      within(who, 'restitution', shape.restitution, 0, 1);
+    }
+    for (const joint of body.joints ?? []) {
+      if (joint.type === 'free' || joint.type === 'placed') continue;
+      const name = `joint ${joint.name}`;
+      finite(name, 'anchor', joint.anchor);
+      within(name, 'damping', joint.damping, 0, Infinity);
+      if (joint.type === 'ball') {
+        if (joint.cone !== undefined && !(joint.cone > 0 && joint.cone < Math.PI))
+          fail(`${name}: cone is ${joint.cone}, wanted more than 0 and less than pi`);
+        continue;
+      }
+      finite(name, 'axis', joint.axis);
+      for (const what of ['stiffness', 'armature', 'friction'] as const)
+        within(name, what, joint[what], 0, Infinity);
+      for (const what of ['stiffness', 'damping', 'limit'] as const)
+        within(name, `${what} of the motor`, joint.motor?.[what], 0, Infinity);
+    }
+  }
+}
+
 export function multiplyQuat(a: Quat, b: Quat): Quat {
   return [
     a[3] * b[0] + a[0] * b[3] + a[1] * b[2] - a[2] * b[1],
@@ -400,7 +470,7 @@ export function buildTables(scene: SceneDef): Tables {
     return p;
   });
   const hasChildren = defs.map((_, b) => parent.includes(b));
-  if (!(scene.physicsDt > 0)) fail(`physicsDt is ${scene.physicsDt}, wanted more than 0`);
+  checkNumbers(scene);
 
   // 1. Trees: a body that moves belongs to its parent's tree, or begins one.
   const tree = new Int32Array(n).fill(-1);
@@ -595,23 +665,21 @@ export function buildTables(scene: SceneDef): Tables {
     return chain;
   });
 
+  const outer = new Float64Array(dofs.length);
+  chains.forEach((chain, b) => {
+    for (const slot of chain) outer[slots[slot]!.dof]! += mass[b]!;
+  });
+  slots.forEach(({ dof, body }) => {
+    if (outer[dof] === 0 && !((dofs[dof]!.joint?.armature ?? 0) > 0))
+      fail(`body ${defs[body]!.name}: a joint moves no mass`);
+  });
+
   // 4. Shapes and the pairs of them that can meet.
   const shapes = defs.flatMap((def, b) => (def.shapes ?? []).map((shape) => ({ shape, body: b })));
   const size = new Float64Array(shapes.length * 3);
   const reach = new Float64Array(shapes.length);
   shapes.forEach(({ shape, body }, s) => {
-    const sizes =
-      shape.type === 'box'
-        ? shape.half
-        : shape.type === 'sphere'
-          ? [shape.radius]
-          : shape.type === 'capsule'
-            ? [shape.radius, shape.length / 2]
-            : [];
-    for (const x of sizes)
-      if (!(x > 0) || !Number.isFinite(x))
-        fail(`body ${defs[body]!.name}: a ${shape.type} of size ${x}, wanted more than 0`);
-    size.set(sizes, s * 3);
+    size.set(sizesOf(shape), s * 3);
     reach[s] =
       shape.type === 'box'
         ? Math.sqrt(shape.half.reduce((sum, x) => sum + x * x, 0))
