@@ -16,8 +16,9 @@ checkTask('pick-place', { golden: '00e26f092012ea28', impossible: goalAway });
 checkTask('drawer', { golden: '2bd647d6f04a08f3' });
 checkTask('door', { golden: '6d27da1aae61e560' });
 checkTask('button-sequence', { golden: 'e24ff2b5d88aa073' });
-checkTask('peg', { golden: 'dc4520ef0ed4b46a', recovers: 0.5, skipped: ['grasp'] });
-checkTask('tool', { golden: 'cf3c0cf1d04a237c' });
+// A peg that was dropped and lies cannot be put up again by a hand without a wrist.
+checkTask('peg', { golden: '36f50f71faa30aee', recovers: 0.6, skipped: ['grasp'] });
+checkTask('tool', { golden: '9ed6e1d7a3228ed8' });
 checkTask('sort', { golden: 'acb63dd53da4a8e9' });
 checkTask('slide', {
   golden: '711e35a49d9d39d1',
