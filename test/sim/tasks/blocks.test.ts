@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createBatch } from '../../../sim/batch.ts';
 import { createRandom } from '../../../sim/engine/random.ts';
 import { multiplyQuat, type Quat } from '../../../sim/engine/scene.ts';
 import type { TaskModel } from '../../../sim/env.ts';
+import type { AnySettings } from '../../../sim/fields.ts';
 import { reachAlongY, writeTurn } from '../../../sim/tasks/blocks.ts';
 import { tasks } from '../../../sim/tasks/index.ts';
-import { modelOf } from './worlds.ts';
+import { expertActions, modelOf } from './worlds.ts';
 
 const at = (model: TaskModel, name: string): number => {
   const field = model.stateLayout.find((one) => one.name === name);
@@ -289,3 +291,70 @@ test('stack: a tower that the fingers still touch, that moves or stands elsewher
   assert.ok(!model.success(row, 0));
   assert.equal(model.stages[model.stage(row, 0)]!.id, 'place2');
 });
+
+/** Largest distance from goal to block (hand in `reach`), turn of the block and height of the goal over 200 starts. */
+function extent(id: 'reach' | 'slide' | 'pick-place' | 'stack', settings: AnySettings) {
+  const model = modelOf(tasks[id], settings);
+  const thing = { reach: 'tool.x', slide: 'puck.pos', 'pick-place': 'block.pos', stack: 'block2.pos' }[id];
+  const [goal, body] = [at(model, 'goal'), at(model, thing)];
+  const most = { distance: 0, least: 1, angle: 0, yaw: 0, height: 0 };
+  for (let seed = 0; seed < 200; seed++) {
+    const row = started(model, seed);
+    const [x, y, z] = [0, 1, 2].map((k) => row[goal + k]! - row[body + k]!) as [number, number, number];
+    const distance = id === 'reach' ? Math.hypot(x, y, z) : Math.hypot(x, y);
+    most.distance = Math.max(most.distance, distance);
+    most.least = Math.min(most.least, distance);
+    most.angle = Math.max(most.angle, Math.abs(Math.atan2(y, x)));
+    if (id !== 'reach') most.yaw = Math.max(most.yaw, 2 * Math.abs(Math.asin(row[body + 5]!)));
+    most.height = Math.max(most.height, row[goal + 2]!);
+  }
+  return most;
+}
+
+test('difficulty of the other tasks: distances, turns, heights and angles as their help says', () => {
+  const close = (value: number, wanted: number, slack: number): void =>
+    assert.ok(Math.abs(value - wanted) <= slack, `${value} is not ${wanted}`);
+  close(extent('reach', { difficulty: 0 }).distance, 0.12, 1e-9);
+  close(extent('reach', { difficulty: 0.25 }).distance, 0.185, 0.002);
+  close(extent('reach', {}).distance, 0.25, 0.003);
+  const easyPick = extent('pick-place', { difficulty: 0 });
+  close(easyPick.distance, 0.1, 1e-9);
+  close(easyPick.yaw, 0, 1e-9);
+  close(easyPick.height, 0.025, 1e-9);
+  close(extent('pick-place', {}).yaw, 0.2, 0.005);
+  close(extent('pick-place', {}).height, 0.175, 0.005);
+  close(extent('pick-place', { difficulty: 1 }).yaw, 0.78, 0.02);
+  close(extent('stack', { difficulty: 0 }).distance, 0.11, 1e-9);
+  close(extent('stack', {}).distance, 0.22, 0.005);
+  close(extent('stack', {}).least, 0.11, 0.005);
+  close(extent('stack', { difficulty: 1 }).yaw, 0.78, 0.02);
+  close(extent('slide', { difficulty: 0 }).angle, 0, 1e-9);
+  close(extent('slide', { difficulty: 0 }).distance, 0.24, 1e-9);
+  close(extent('slide', {}).angle, 0.25, 0.005);
+  close(extent('slide', { difficulty: 1 }).angle, 0.5, 0.01);
+});
+
+const options: readonly (readonly ['reach' | 'push' | 'slide' | 'pick-place' | 'stack', AnySettings])[] = [
+  ['reach', { difficulty: 1, distractors: 3 }],
+  ['push', { difficulty: 0, distractors: 3 }],
+  ['push', { difficulty: 1, randomisation: 1 }],
+  ['slide', { difficulty: 1 }],
+  ['slide', { friction: 0.01, randomisation: 0.3, distractors: 3 }],
+  ['pick-place', { difficulty: 1, distractors: 3, randomisation: 1 }],
+  ['stack', { difficulty: 1, distractors: 2, randomisation: 0.5 }],
+  ['stack', { blocks: 3, horizon: 210 }],
+];
+for (const [id, settings] of options) {
+  test(`${id}: the expert copes with ${JSON.stringify(settings)}`, () => {
+    const model = modelOf(tasks[id], settings);
+    const batch = createBatch(model, 40);
+    const actions = new Float64Array(40 * model.actionSpace.dim);
+    for (let w = 0; w < 40; w++) batch.reset(w, 600 + w);
+    for (let t = 0; t < model.horizon; t++) {
+      expertActions(batch, actions, 0, () => 0);
+      batch.step(actions);
+    }
+    const good = Array.from({ length: 40 }, (_, w) => model.success(batch.states, w * model.stateDim));
+    assert.ok(good.filter(Boolean).length >= 36, `${good.filter(Boolean).length} of 40`);
+  });
+}
