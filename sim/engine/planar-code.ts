@@ -1,6 +1,6 @@
 /**
  * The step of `planar.ts` written out for one robot: the same operations in the same order, but every loop over links,
- * pairs and chains unrolled into straight lines of JavaScript whose numbers stay in registers, three times as fast. The
+ * pairs and chains unrolled into straight lines of JavaScript whose numbers stay in registers, twice as fast. The
  * loops remain the reference and the way out where code may not be made at run time; both give the same bits
  * (`test/sim/engine/planar.test.ts`). What differs from body to body of one robot (masses, lengths) is read from tables.
  */

@@ -211,10 +211,11 @@ export function setDown(
 // ---------------------------------------------------------------------------------------------------------------------
 // Inverse kinematics of a leg of two equal bones
 
-/** For |x| up to 0.8, to about 1e-9: a Taylor sum, then one step of Newton's. */
+/** For |x| up to 0.8, to 1e-9: a Taylor sum, then two steps of Newton's. */
 export function arcsin(x: number): number {
   const x2 = x * x;
-  const y = x * (1 + x2 * (1 / 6 + x2 * (3 / 40 + x2 * (15 / 336 + x2 * (105 / 3456)))));
+  let y = x * (1 + x2 * (1 / 6 + x2 * (3 / 40 + x2 * (15 / 336 + x2 * (105 / 3456)))));
+  y += (x - sin(y)) / cos(y);
   return y + (x - sin(y)) / cos(y);
 }
 

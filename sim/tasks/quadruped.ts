@@ -35,6 +35,7 @@ const base = runningFields(100, 0.5, 1.2);
 
 const fields = {
   ...base,
+  speedBand: { ...base.speedBand, default: 0.25 },
   difficulty: {
     ...base.difficulty,
     help: 'Six low kerbs across the track, up to this times 3 cm high',
