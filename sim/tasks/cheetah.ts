@@ -8,7 +8,7 @@ import { runnerTask, runningFields } from './running.ts';
  * The expert's torques are linear in what it observes and then cut off at 1: no clock, no pattern generator; the gait is
  * the limit cycle of legs, springs and these gains. One row a joint: the constant, then one gain for each number of the
  * observation up to `command`. Found by augmented random search (Mania, Guy, Recht 2018, arXiv:1803.07055) over commands
- * of 1.6 to 2.4 m/s, every other round with noise of 0.25 on the torques; see docs/tasks/cheetah.md.
+ * of 1.6 to 2.4 m/s, part of the rounds with noise on the torques; see docs/tasks/cheetah.md.
  */
 // biome-ignore format: a table
 const gait: readonly (readonly number[])[] = [
