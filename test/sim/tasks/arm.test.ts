@@ -21,7 +21,7 @@ checkTask('peg', { golden: '36f50f71faa30aee', recovers: 0.6, skipped: ['grasp']
 checkTask('tool', { golden: '9ed6e1d7a3228ed8' });
 checkTask('sort', { golden: 'acb63dd53da4a8e9' });
 checkTask('slide', {
-  golden: '711e35a49d9d39d1',
+  golden: 'f0101bf572939424',
   // One shot, and the tremble of the hand goes with it.
   noisy: 0.55,
   impossible: [
