@@ -613,6 +613,8 @@ export function buildTables(scene: SceneDef): Tables {
               const other = named.get(joint.mirror);
               if (other === undefined || dofs[other.v]?.joint === null)
                 fail(`joint ${joint.name}: mirrors ${joint.mirror}, which is no earlier hinge or slider`);
+              if (other.v < treeStart[t]!)
+                fail(`joint ${joint.name}: mirrors ${joint.mirror}, which hangs from another moving body`);
               slots.push({ ...common, dof: other.v, sign: -1, q: other.q });
               name(joint.name, { q: other.q, v: other.v, target: other.target });
               break;

@@ -96,6 +96,11 @@ const bad: readonly (readonly [title: string, scene: SceneDef, says: RegExp])[] 
   ],
   ['a mirror of nothing', scene(hinged({ mirror: 'nothing' })), /joint elbow: mirrors nothing/],
   [
+    'a mirror on another tree',
+    scene(hinged({}), { ...hinged({ name: 'wrist', mirror: 'elbow' }), name: 'other' }),
+    /joint wrist: mirrors elbow, which hangs from another/,
+  ],
+  [
     'a cone of half a turn',
     scene(free({ joints: [{ type: 'ball', name: 'neck', cone: 4 } satisfies JointDef] })),
     /joint neck: cone is 4/,
