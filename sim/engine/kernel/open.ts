@@ -11,7 +11,7 @@ import { arrays, scalars, wasm } from './module.ts';
 interface Platform {
   readonly WebAssembly?: {
     readonly Module: new (bytes: Uint8Array) => object;
-    readonly Instance: new (module: object, imports: object) => { readonly exports: object };
+    readonly Instance: new (code: object, imports: object) => { readonly exports: object };
     readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
   };
 }
