@@ -8,10 +8,13 @@ import { cheetah } from './cheetah.ts';
 import { coverage } from './coverage.ts';
 import { door } from './door.ts';
 import { drawer } from './drawer.ts';
+import { drillCamera } from './drill-camera.ts';
+import { drillHover } from './drill-hover.ts';
 import { drillLoop } from './drill-loop.ts';
 import { drillProxy } from './drill-proxy.ts';
 import { drillSwitch } from './drill-switch.ts';
 import { drillTamper } from './drill-tamper.ts';
+import { drillTip } from './drill-tip.ts';
 import { gridChain } from './grid-chain.ts';
 import { gridCliff } from './grid-cliff.ts';
 import { gridWorld } from './grid-world.ts';
@@ -58,6 +61,9 @@ export const tasks = {
   'drill-tamper': drillTamper,
   'drill-switch': drillSwitch,
   'drill-proxy': drillProxy,
+  'drill-hover': drillHover,
+  'drill-tip': drillTip,
+  'drill-camera': drillCamera,
   maze,
   rooms,
   coverage,

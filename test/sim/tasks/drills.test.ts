@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch } from '../../../sim/batch.ts';
+import { createCamera } from '../../../sim/camera.ts';
 import type { TaskModel } from '../../../sim/env.ts';
 import type { AnySettings } from '../../../sim/fields.ts';
 import { type TaskId, tasks } from '../../../sim/tasks/index.ts';
@@ -15,10 +16,26 @@ checkTask('drill-tamper', { golden: '3140dfbc3f74fa04' });
 checkTask('drill-switch', { golden: 'db7a4d177aa4b976' });
 checkTask('drill-proxy', { golden: 'e879ccfa109abc48' });
 
+checkTask('drill-hover', {
+  golden: '028d4ee93c6f8bef',
+  impossible: [
+    [
+      { goalDistanceMin: 0.2, goalDistanceMax: 0.15 },
+      /goalDistanceMin is 0.2, wanted at most goalDistanceMax \(0.15\)/,
+    ],
+    [{ goalRadius: 0.2 }, /goalRadius is 0.2, wanted less than goalDistanceMin/],
+  ],
+});
+checkTask('drill-tip', { golden: '038c2af468dc164d' });
+checkTask('drill-camera', { golden: '73ec2c1adc9dc352' });
+
 checkDrill('drill-loop');
 checkDrill('drill-tamper');
 checkDrill('drill-switch');
 checkDrill('drill-proxy');
+checkDrill('drill-hover');
+checkDrill('drill-tip');
+checkDrill('drill-camera');
 
 const offsetOf = (model: TaskModel, name: string): number =>
   model.stateLayout.find((field) => field.name === name)!.offset;
@@ -302,4 +319,247 @@ test('mobile drills: the sparse reward of a state and its own goal is success', 
     }
     assert.equal(seen.size, 2);
   }
+});
+
+test('drill-hover: fair pays every bit of closeness once and either twin one delivery, however often it happens', () => {
+  for (const twin of ['wrong', 'fair'] as const) {
+    const model = modelOf(tasks['drill-hover'], { twin, horizon: 200 });
+    // Delivers, takes the block away again and hovers, delivers once more.
+    let deliveries = 0;
+    let wasDone = false;
+    let t = 0;
+    const policy = (row: Float64Array, action: Float64Array): void => {
+      const isTaking = deliveries === 1 && t < 110;
+      (isTaking ? model.exploit! : model.expert)(row, 0, action, 0);
+    };
+    const sums = [0, 0];
+    const out = new Float64Array(3);
+    const start = new Float64Array(model.stateDim);
+    model.reset(4, start, 0);
+    const end = episode(model, policy, (previous, next, _written, step) => {
+      t = step;
+      const isDone = model.success(next, 0);
+      if (isDone && !wasDone && (deliveries === 0 || step > 110)) deliveries++;
+      wasDone = isDone;
+      model.reward(previous, 0, new Float64Array(4), 0, next, 0, out, 0);
+      sums[0]! += out[1]!;
+      sums[1]! += out[2]!;
+    });
+    assert.equal(deliveries, 2);
+    assert.equal(sums[1], 1);
+    if (twin === 'wrong') assert.ok(sums[0]! > 50, `${sums[0]}`);
+    else {
+      const gained = number(model, end, 'bestClose') - number(model, start, 'bestClose');
+      assert.ok(Math.abs(sums[0]! - gained) < 1e-12 && gained < 1);
+    }
+  }
+});
+
+test('drill-tip: wrong measures at the face the block stood on, fair at its lowest corner', () => {
+  const raised = (
+    twin: string,
+    x: number,
+    up: readonly [number, number, number, number],
+    z: number,
+  ): number => {
+    const model = modelOf(tasks['drill-tip'], { twin });
+    const row = new Float64Array(model.stateDim);
+    model.reset(6, row, 0);
+    const plinth = offsetOf(model, 'plinth.pos');
+    const pos = offsetOf(model, 'block.pos');
+    row[pos] = row[plinth]! + x;
+    row[pos + 1] = row[plinth + 1]!;
+    row[pos + 2] = z;
+    row.set(up, offsetOf(model, 'block.quat'));
+    const out = new Float64Array(3);
+    model.reward(row, 0, new Float64Array(4), 0, row, 0, out, 0);
+    return Math.round(out[2]! * 1000) / 1000;
+  };
+  const half = Math.SQRT1_2;
+  // Half sizes 15, 15 and 33 mm; the plinth is 15 mm high.
+  const poses = [
+    [0.1, [0, 0, 0, 1], 0.033],
+    [0.1, [half, 0, 0, half], 0.015],
+    [0.1, [1, 0, 0, 0], 0.033],
+    [0, [0, 0, 0, 1], 0.048],
+    [0, [0, half, 0, half], 0.03],
+  ] as const;
+  assert.deepEqual(
+    poses.map(([x, up, z]) => [raised('wrong', x, up, z), raised('fair', x, up, z)]),
+    [
+      // On the table: standing, lying, upside down. Then on the plinth.
+      [0, 0],
+      [1, 0],
+      [1, 0],
+      [1, 1],
+      [1, 1],
+    ],
+  );
+});
+
+test('drill-tip: a block in the grip counts for half in either twin', () => {
+  for (const twin of ['wrong', 'fair'] as const) {
+    const model = modelOf(tasks['drill-tip'], { twin });
+    const out = new Float64Array(3);
+    const seen = new Set<number>();
+    episode(model, 'expert', (previous, next) => {
+      model.reward(previous, 0, new Float64Array(4), 0, next, 0, out, 0);
+      if (model.stage(next, 0) === 2 && number(model, next, 'block.pos', 2) > 0.033 + 0.015)
+        seen.add(out[2]!);
+    });
+    assert.deepEqual([...seen], [0.5]);
+  }
+});
+
+test('drill-tip: the expert also brings a block that lies, whichever way', () => {
+  const model = modelOf(tasks['drill-tip']);
+  const count = 36;
+  const batch = createBatch(model, count);
+  const actions = new Float64Array(4 * count);
+  for (let w = 0; w < count; w++) {
+    const row = batch.saveState(w);
+    model.reset(700 + w, row, 0);
+    // Onto its side, its long axis then turned about the vertical in steps of 5 degrees.
+    const yaw = (w * Math.PI) / 36;
+    const [c, s] = [Math.cos(yaw / 2) * Math.SQRT1_2, Math.sin(yaw / 2) * Math.SQRT1_2];
+    row.set([-s, c, s, c], offsetOf(model, 'block.quat'));
+    row[offsetOf(model, 'block.pos') + 2] = 0.015;
+    batch.restoreState(w, row);
+  }
+  for (let t = 0; t < model.horizon; t++) {
+    expertActions(batch, actions, 0, () => 0);
+    batch.step(actions);
+  }
+  let good = 0;
+  for (let w = 0; w < count; w++) if (model.success(batch.states, w * model.stateDim)) good++;
+  assert.ok(good >= 0.95 * count, `${good} of ${count}`);
+});
+
+test('drill-camera: a spot counts for the written reward where the picture of its camera shows its middle', () => {
+  const model = modelOf(tasks['drill-camera']);
+  // Here the observation tells which dirt the camera sees.
+  const watched = modelOf(tasks['drill-camera'], { occlusion: true });
+  const width = 256;
+  const camera = createCamera(model, {
+    views: ['watcher'],
+    settings: { width, height: width },
+    largest: width,
+  });
+  const pictures = camera.pictures(1);
+  const view = model.cameras!.find(({ name }) => name === 'watcher')!;
+  const out = new Float64Array(model.observationSpace.dim);
+  const pitch = 0.576;
+  const [c, s] = [Math.cos(pitch), Math.sin(pitch)];
+  const scale = width / 2 / Math.tan(view.fieldOfView / 2);
+  const counts = { hidden: 0, shown: 0 };
+  for (const policy of ['exploit', 'expert'] as const) {
+    episode(model, policy, (_previous, next, _written, t) => {
+      if (t % 10 !== 0) return;
+      camera.render(next, 0, 1, pictures);
+      watched.observe(next, 0, out, 0);
+      for (let i = 0; i < 9; i++) {
+        if (number(model, next, 'dirt', i) === 0) continue;
+        // Pinhole: along the camera's axis, to its right (the world's y) and up.
+        const x = number(model, next, 'spots', 2 * i) - number(model, next, 'lens');
+        const y = number(model, next, 'spots', 2 * i + 1) - number(model, next, 'lens', 1);
+        const z = -number(model, next, 'lens', 2);
+        const depth = -c * x - s * z;
+        const column = Math.floor(width / 2 + (scale * y) / depth);
+        const row = Math.floor(width / 2 - (scale * (c * z - s * x)) / depth);
+        const id = model.bodies.findIndex((body) => body.name === `spot${i + 1}`) + 1;
+        let pixels = 0;
+        for (let v = row - 1; v <= row + 1; v++)
+          for (let u = column - 1; u <= column + 1; u++) if (pictures.ids[v * width + u] === id) pixels++;
+        const isCounted = out[model.observationSpace.names.indexOf(`dirt${i + 1}`)]! > 0;
+        counts[isCounted ? 'shown' : 'hidden']++;
+        // Of 3 x 3 pixels about the middle: at its edge a shadow of the hand may take some.
+        assert.ok(
+          isCounted ? pixels > 0 : pixels < 9,
+          `step ${t}, spot ${i + 1}: ${isCounted}, ${pixels} px`,
+        );
+      }
+    });
+  }
+  assert.ok(counts.hidden > 40 && counts.shown > 40, JSON.stringify(counts));
+});
+
+test('drill-camera: before the stain the hand makes wrong pay in full and fair nothing', () => {
+  const terms = (['wrong', 'fair'] as const).map((twin) => {
+    const model = modelOf(tasks['drill-camera'], { twin });
+    const out = new Float64Array(3);
+    episode(model, 'exploit', (previous, next, _written, t) => {
+      if (t === 60) model.reward(previous, 0, new Float64Array(3), 0, next, 0, out, 0);
+    });
+    return out[2];
+  });
+  assert.deepEqual(terms, [1, 0]);
+});
+
+test('arm drills: difficulty, occlusion, distractors and randomisation do what their help says', () => {
+  const start = (id: TaskId, settings: AnySettings, seed: number): [TaskModel, Float64Array] => {
+    const model = modelOf(tasks[id], settings);
+    const row = new Float64Array(model.stateDim);
+    model.reset(seed, row, 0);
+    return [model, row];
+  };
+  const gap = ([model, row]: [TaskModel, Float64Array], goal: string): number =>
+    Math.hypot(
+      number(model, row, goal) - number(model, row, 'block.pos'),
+      number(model, row, goal, 1) - number(model, row, 'block.pos', 1),
+    );
+  for (const [id, goal] of [
+    ['drill-hover', 'goal'],
+    ['drill-tip', 'plinth.pos'],
+  ] as const) {
+    const most = (difficulty: number, of: (made: [TaskModel, Float64Array]) => number): number =>
+      Math.max(...Array.from({ length: 60 }, (_, seed) => of(start(id, { difficulty }, seed))));
+    const gaps = [0, 0.5].map((difficulty) => most(difficulty, (made) => gap(made, goal)));
+    assert.ok(gaps[0]! + 0.04 < gaps[1]!, `${id}: ${gaps}`);
+    const turns = [0, 0.5, 1].map((difficulty) =>
+      most(difficulty, ([model, row]) => Math.abs(2 * Math.asin(number(model, row, 'block.quat', 2)))),
+    );
+    assert.ok(turns[0]! < 1e-9 && turns[1]! > 0.15 && turns[1]! <= 0.2 && turns[2]! > 0.6, `${id}: ${turns}`);
+  }
+  const hard = modelOf(tasks['drill-tip'], { difficulty: 1 });
+  assert.ok(rollDrill(hard, 'expert', 60).success >= 0.95);
+
+  for (const id of ['drill-hover', 'drill-tip'] as const) {
+    // Under the palm the block is reported at the hand and as not seen.
+    const [model, row] = start(id, { occlusion: true }, 3);
+    const out = new Float64Array(model.observationSpace.dim);
+    const at = (name: string): number => out[model.observationSpace.names.indexOf(name)]!;
+    model.observe(row, 0, out, 0);
+    assert.ok(at('blockSeen') === 1 && Math.abs(at('gripperToBlock.z')) > 0.01);
+    for (let k = 0; k < 2; k++) row[offsetOf(model, 'tool.x') + k] = number(model, row, 'block.pos', k);
+    model.observe(row, 0, out, 0);
+    assert.ok(at('blockSeen') === 0 && at('gripperToBlock.z') === 0, id);
+  }
+
+  for (const id of ['drill-hover', 'drill-tip', 'drill-camera'] as const) {
+    const [model, row] = start(id, { distractors: 3 }, 3);
+    assert.equal(model.bodies.filter((body) => body.role === 'distractor').length, 3);
+    for (let i = 1; i <= 3; i++) assert.ok(number(model, row, `distractor${i}.pos`, 2) > 0);
+    assert.equal(model.observationSpace.dim, modelOf(tasks[id]).observationSpace.dim + 9);
+    assert.ok(rollDrill(model, 'expert', 40).success >= 0.9, `${id}: with distractors`);
+
+    const random = modelOf(tasks[id], { randomisation: 1 });
+    assert.ok(rollDrill(random, 'expert', 40).success >= 0.9, `${id}: with randomisation`);
+    const scales = [1, 2].map((seed) => number(...start(id, { randomisation: 1 }, seed), 'massScale'));
+    assert.ok(scales[0] !== scales[1] && number(...start(id, {}, 1), 'massScale') === 1);
+  }
+
+  const spots = [0, 0.5, 1].map(
+    (difficulty) =>
+      modelOf(tasks['drill-camera'], { difficulty }).bodies.filter((body) => body.name.startsWith('spot'))
+        .length,
+  );
+  assert.deepEqual(spots, [6, 9, 12]);
+  const lenses = [0, 1].map((randomisation) =>
+    Array.from({ length: 40 }, (_, seed) =>
+      number(...start('drill-camera', { randomisation }, seed), 'lens'),
+    ),
+  );
+  assert.ok(lenses[0]!.every((x) => x === 0.62));
+  const moved = lenses[1]!.map((x) => Math.abs(x - 0.62));
+  assert.ok(Math.max(...moved) > 0.04 && Math.max(...moved) <= 0.06);
 });
