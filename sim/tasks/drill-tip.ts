@@ -92,7 +92,7 @@ function create(anySettings: AnySettings): TaskModel {
       },
       looseBox('block', tall, mass),
     ],
-    looks: { plinth: { role: 'goal' }, block: { role: 'object' } },
+    looks: { plinth: { role: 'fixture', colour: [0.48, 0.72, 0.61] }, block: { role: 'object' } },
     own: [
       ['startDistance', 1, 'm'],
       ['startReach', 1, 'm'],
