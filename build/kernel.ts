@@ -82,8 +82,12 @@ function addresses(text: string, types: ReadonlyMap<string, Cell>): string {
     const type = types.get(name) ?? 'f64';
     const open = match.index + name.length;
     const close = closing(text, open);
-    const index = addresses(text.slice(open + 1, close - 1), types);
+    // `[expression + constant]`: the constant becomes the instruction's own offset, so that neighbours share an address.
+    const inside = text.slice(open + 1, close - 1);
+    const split = /^([^?&|<>]*[^?&|<>\s]) \+ (\d+)$/.exec(inside);
+    const index = addresses(split ? split[1]! : inside, types);
     const place = `${name} + ((<usize>(${index})) << ${type === 'f64' ? 3 : 2})`;
+    const offset = split ? `, ${Number(split[2]) * (type === 'f64' ? 8 : 4)}` : '';
     let rest = close;
     if (text[rest] === '!') rest++;
     out += text.slice(at, match.index);
@@ -92,11 +96,12 @@ function addresses(text: string, types: ReadonlyMap<string, Cell>): string {
       const valueAt = rest + assign[0].length;
       const end = statementEnd(text, valueAt);
       const value = addresses(text.slice(valueAt, end), types).trim();
-      const whole = assign[1] === '=' ? value : `load<${type}>(${place}) ${assign[1]![0]} (${value})`;
-      out += `store<${type}>(${place}, <${type}>(${whole}))`;
+      const whole =
+        assign[1] === '=' ? value : `load<${type}>(${place}${offset}) ${assign[1]![0]} (${value})`;
+      out += `store<${type}>(${place}, <${type}>(${whole})${offset})`;
       at = end;
     } else {
-      out += `load<${type}>(${place})`;
+      out += `load<${type}>(${place}${offset})`;
       at = rest;
     }
   }

@@ -453,6 +453,8 @@ export class Solver {
     this.shapePos[3 * s] = pos[3 * b]! + rot[r]! * x + rot[r + 1]! * y + rot[r + 2]! * z;
     this.shapePos[3 * s + 1] = pos[3 * b + 1]! + rot[r + 3]! * x + rot[r + 4]! * y + rot[r + 5]! * z;
     this.shapePos[3 * s + 2] = pos[3 * b + 2]! + rot[r + 6]! * x + rot[r + 7]! * y + rot[r + 8]! * z;
+    // What only slides keeps its turn.
+    if (this.isTurned[b] === 0) return;
     const m = t.shapeRot;
     const w = this.shapeRot;
     for (let i = 0; i < 9; i += 3) {
@@ -667,7 +669,28 @@ export class Solver {
       M[m + i] = inverse;
       a[start + i]! *= inverse;
     }
-    this.bodyVelocities(k, false);
+    // Velocities of its bodies: nothing turns.
+    const V = this.velocity;
+    const first = t.treeBodyAt[k]!;
+    for (let j = first; j < first + t.treeBodyCount[k]!; j++) {
+      const b = t.treeBody[j]!;
+      const p = t.parent[b]!;
+      const moves = p >= 0 && t.tree[p] !== -1;
+      let x = moves ? V[6 * p + 3]! : 0;
+      let y = moves ? V[6 * p + 4]! : 0;
+      let z = moves ? V[6 * p + 5]! : 0;
+      const own = t.bodySlot[b]!;
+      for (let s = own; s < own + t.bodySlots[b]!; s++) {
+        const rate = this.now[t.slotDof[s]!]!;
+        x += S[6 * s + 3]! * rate;
+        y += S[6 * s + 4]! * rate;
+        z += S[6 * s + 5]! * rate;
+      }
+      V[6 * b + 3] = x;
+      V[6 * b + 4] = y;
+      V[6 * b + 5] = z;
+      this.speed[b] = Math.sqrt(x * x + y * y + z * z);
+    }
   }
 
   /** V of every body of a tree and, if asked, A: what accelerates while the joints' rates stay. */
@@ -1131,6 +1154,10 @@ export class Solver {
       this.looseBlocks(first, rows, points, offset, body, sign);
       return;
     }
+    if (t.treeDiagonal[tree] === 1 && other < 0) {
+      this.sliderBlocks(first, rows, points, offset, tree, body, sign);
+      return;
+    }
     const n = t.treeDofs[tree]!;
     const width = this.width;
     for (let r = first; r < first + rows; r++) {
@@ -1206,6 +1233,53 @@ export class Solver {
     }
   }
 
+  /** Sliders alone: no lever, so that all normals of a manifold are one, and the spin is nothing. */
+  sliderBlocks(first: i32, rows: i32, points: i32, offset: i32, tree: i32, body: i32, sign: i32): void {
+    const t = this.tables;
+    const S = this.slot;
+    const J = this.J;
+    const W = this.W;
+    const M = this.matrix;
+    const mass = this.mass;
+    const start = t.treeStart[tree]!;
+    const n = t.treeDofs[tree]!;
+    const m = this.matrixAt[tree]!;
+    const chain = t.chainAt[body]!;
+    const chainEnd = chain + t.chainLength[body]!;
+    const first0 = first * this.width + offset;
+    let normalMass: f64 = 0;
+    for (let i = 0; i < rows; i++) {
+      const at = (first + i) * this.width + offset;
+      if (i > 0 && i < points) {
+        for (let e = 0; e < n; e++) {
+          J[at + e] = J[first0 + e]!;
+          W[at + e] = W[first0 + e]!;
+        }
+        mass[first + i]! += normalMass;
+        continue;
+      }
+      for (let e = 0; e < n; e++) J[at + e] = 0;
+      if (i < points + 2) {
+        const axis = i === 0 ? 0 : i === points ? 3 : 6;
+        const nx = sign * frame[axis]!;
+        const ny = sign * frame[axis + 1]!;
+        const nz = sign * frame[axis + 2]!;
+        for (let j = chain; j < chainEnd; j++) {
+          const s = 6 * t.chain[j]!;
+          J[at + t.slotDof[t.chain[j]!]! - start]! += S[s + 3]! * nx + S[s + 4]! * ny + S[s + 5]! * nz;
+        }
+      }
+      let k: f64 = 0;
+      for (let e = 0; e < n; e++) {
+        const w = M[m + e]! * J[at + e]!;
+        W[at + e] = w;
+        k += J[at + e]! * w;
+      }
+      if (i === 0) normalMass = k;
+      mass[first + i]! += k;
+    }
+  }
+
   /** Adds to J what the slots of a body do along n at a point p: sign (u . n + w . (p x n)). */
   treeBlocks(first: i32, rows: i32, points: i32, offset: i32, tree: i32, body: i32, sign: i32): void {
     const t = this.tables;
@@ -1214,7 +1288,6 @@ export class Solver {
     const start = t.treeStart[tree]!;
     const chain = t.chainAt[body]!;
     const chainEnd = chain + t.chainLength[body]!;
-    const isDiagonal = t.treeDiagonal[tree] === 1;
     for (let i = 0; i < rows; i++) {
       const at = (first + i) * this.width + offset - start;
       const axis = i < points ? 0 : i === points ? 3 : i === points + 1 ? 6 : 0;
@@ -1222,14 +1295,6 @@ export class Solver {
       const ny = sign * frame[axis + 1]!;
       const nz = sign * frame[axis + 2]!;
       const isLinear = i < points + 2;
-      if (isDiagonal) {
-        if (!isLinear) continue;
-        for (let j = chain; j < chainEnd; j++) {
-          const s = 6 * t.chain[j]!;
-          J[at + t.slotDof[t.chain[j]!]!]! += S[s + 3]! * nx + S[s + 4]! * ny + S[s + 5]! * nz;
-        }
-        continue;
-      }
       let mx = nx;
       let my = ny;
       let mz = nz;
