@@ -44,7 +44,14 @@ export interface HandOptions {
   readonly fingers?: boolean;
   /** Whether the palm takes part in contacts; it is high above the fingertips. Default true. */
   readonly palm?: boolean;
+  /** Top speed along each axis, m/s. Default: `hand.speed`. */
+  readonly speed?: number;
+  /** How fast a commanded velocity is taken up, m/s^2: slower is calmer. Default: at once. */
+  readonly acceleration?: number;
 }
+
+/** A hand that explores without knocking things about: what a noisy policy commands is smoothed over a few control steps. */
+export const calm = { speed: 0.15, acceleration: 2.5 } as const;
 
 /** Bodies `hand`, and `leftFinger` and `rightFinger` where it has fingers. Joints `tool.x`, `tool.y`, `tool.z`, `opening`. */
 export function handBodies(options: HandOptions = {}): BodyDef[] {
@@ -141,9 +148,15 @@ export interface HandRow {
   readonly opening: number;
   readonly openingRate: number;
   readonly openingTarget: number;
+  /** m/s, m/s^2 */
+  readonly speed: number;
+  readonly acceleration: number;
 }
 
-export function handRow(world: World): HandRow {
+export function handRow(
+  world: World,
+  { speed = hand.speed, acceleration = Infinity }: HandOptions = {},
+): HandRow {
   const fingers = world.tables.named.has('opening');
   return {
     pos: world.at('tool.x'),
@@ -152,6 +165,8 @@ export function handRow(world: World): HandRow {
     opening: fingers ? world.at('opening') : -1,
     openingRate: fingers ? world.at('opening.rate') : -1,
     openingTarget: fingers ? world.at('opening.target') : -1,
+    speed,
+    acceleration,
   };
 }
 
@@ -169,7 +184,13 @@ export function commandHand(
   a: number,
   dt: number,
 ): void {
-  for (let k = 0; k < 3; k++) state[o + row.velTarget + k] = hand.speed * clampUnit(action[a + k]!);
+  const most = row.acceleration * dt;
+  for (let k = 0; k < 3; k++) {
+    const wanted = row.speed * clampUnit(action[a + k]!);
+    const now = state[o + row.velTarget + k]!;
+    state[o + row.velTarget + k] =
+      wanted > now + most ? now + most : wanted < now - most ? now - most : wanted;
+  }
   if (row.opening < 0) return;
   const opening = state[o + row.opening]!;
   const wanted = state[o + row.openingTarget]! - hand.fingerSpeed * dt * clampUnit(action[a + 3]!);

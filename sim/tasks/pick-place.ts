@@ -4,7 +4,7 @@ import { clamp, cos, sin } from '../engine/math.ts';
 import { createRandom } from '../engine/random.ts';
 import type { RewardTerm, Stage, Task, TaskModel } from '../env.ts';
 import type { AnySettings, Fields, Settings } from '../fields.ts';
-import { hand } from '../robots/hand.ts';
+import { calm, hand } from '../robots/hand.ts';
 import { tolerance } from '../tolerance.ts';
 import {
   block,
@@ -136,7 +136,7 @@ function create(anySettings: AnySettings): TaskModel {
       ['held', 1, 'steps'],
     ],
     // Nothing here reaches up to the palm.
-    hand: { palm: false },
+    hand: { palm: false, ...calm },
     distractors,
     randomisation,
     friction,

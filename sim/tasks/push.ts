@@ -7,7 +7,7 @@ import { clamp, cos, sin } from '../engine/math.ts';
 import { createRandom } from '../engine/random.ts';
 import type { RewardTerm, Stage, Task, TaskModel } from '../env.ts';
 import type { AnySettings, Fields, Settings } from '../fields.ts';
-import { hand } from '../robots/hand.ts';
+import { calm, hand } from '../robots/hand.ts';
 import { tolerance } from '../tolerance.ts';
 import {
   block,
@@ -148,7 +148,7 @@ function create(anySettings: AnySettings): TaskModel {
       ['startReach', 1, 'm'],
       ['held', 1, 'steps'],
     ],
-    hand: { fingers: false, palm: false },
+    hand: { fingers: false, palm: false, ...calm },
     distractors,
     randomisation,
     friction,
@@ -289,7 +289,7 @@ function create(anySettings: AnySettings): TaskModel {
       const off = length2(gx, gy);
       if (d < 0.45 * radius || (d < 0.8 * radius && off > 0.05)) {
         // There, or near enough once let go: leave the block alone, a little way off.
-        const speed = off > 1e-9 ? clamp((8 * (0.07 - off)) / hand.speed, 0, 0.5) / off : 0;
+        const speed = off > 1e-9 ? clamp((8 * (0.07 - off)) / row.speed, 0, 0.5) / off : 0;
         writeCommand(speed * gx, speed * gy, 0, out, at);
         return;
       }
@@ -297,13 +297,13 @@ function create(anySettings: AnySettings): TaskModel {
       const wayY = (state[o + goal + 1]! - by) / d;
       const along = gx * wayX + gy * wayY;
       const aside = gy * wayX - gx * wayY;
-      const lift = (8 * (pushHeight - gz)) / hand.speed;
+      const lift = (8 * (pushHeight - gz)) / row.speed;
       if (along < -0.03 && along > -0.075 && Math.abs(aside) < 0.016 && gz < 0.042) {
         // Behind it: push, slower near the goal, and stay on the line through block and goal.
         // Within the goal so slowly that the block counts as resting.
-        const most = d < radius ? 0.3 : 1;
-        const speed = clamp((6 * (d - 0.3 * radius)) / hand.speed, 0.15, most);
-        const correct = clamp((-10 * aside) / hand.speed, -most, most);
+        const most = d < radius ? 0.4 : 1;
+        const speed = clamp((6 * (d - 0.3 * radius)) / row.speed, 0.25, most);
+        const correct = clamp((-10 * aside) / row.speed, -most, most);
         writeCommand(speed * wayX - correct * wayY, speed * wayY + correct * wayX, lift, out, at);
         return;
       }

@@ -192,7 +192,7 @@ export function tableWorld(options: TableOptions): TableWorld {
     ],
   };
   const world = new World(scene, options.own);
-  const row = handRow(world);
+  const row = handRow(world, options.hand);
   const looks: Record<string, Look> = { table: { role: 'table' }, ...options.looks };
   for (const def of distractors) looks[def.name] = { role: 'distractor' };
   const drawn = drawWorld(world, scene, looks);

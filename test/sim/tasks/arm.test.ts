@@ -11,8 +11,8 @@ const goalAway: TaskPromise['impossible'] = [
 ];
 
 checkTask('reach', { golden: '8adfbf6c23e6f9e8', impossible: goalAway });
-checkTask('push', { golden: '7387ad3d5d3abee4', impossible: goalAway });
-checkTask('pick-place', { golden: '00e26f092012ea28', impossible: goalAway });
+checkTask('push', { golden: 'fb4c4e8f8524c66f', impossible: goalAway });
+checkTask('pick-place', { golden: '8810326470474af0', impossible: goalAway });
 checkTask('drawer', { golden: '2bd647d6f04a08f3' });
 checkTask('door', { golden: '6d27da1aae61e560' });
 checkTask('button-sequence', { golden: 'e24ff2b5d88aa073' });
@@ -34,3 +34,5 @@ checkTask('slide', {
   ],
 });
 checkTask('stack', { golden: '8f4b9b671a71a7b9' });
+// A pull near its end drags the whole chain along, before it is changed for one at the other end.
+checkTask('rope', { golden: '', drop: 0.15 });
