@@ -30,6 +30,7 @@ import { push } from './push.ts';
 import { quadruped } from './quadruped.ts';
 import { reach } from './reach.ts';
 import { rooms } from './rooms.ts';
+import { rope } from './rope.ts';
 import { slide } from './slide.ts';
 import { soccer } from './soccer.ts';
 import { sort } from './sort.ts';
@@ -49,6 +50,7 @@ export const tasks = {
   peg: pegTask,
   tool,
   sort,
+  rope,
   cartpole,
   pendulum,
   'mountain-car': mountainCar,
