@@ -184,9 +184,9 @@ export class StageBodies {
   }
 }
 
-/** The ground grid is the floor, unless the floor's colour says something. */
+/** The ground grid is the floor, unless the floor's colour says something; shadows are cast, not drawn. */
 const isDrawn = (body: BodyInfo, changes: boolean): boolean =>
-  body.role !== 'floor' || changes || body.colour !== undefined;
+  body.name !== 'shadow' && (body.role !== 'floor' || changes || body.colour !== undefined);
 
 /** Bodies that one geometry can draw, each in its own size. */
 const kindOf = ({ role, shape }: BodyInfo): string =>
@@ -222,15 +222,17 @@ export function changingOf({ bodies, colours }: LoadedEpisode): ReadonlySet<numb
   return found;
 }
 
-/** A level circle around a goal. */
+/** A level circle around a goal, seen through whatever stands before it: where to go is never hidden. */
 function ringOf(radius: number, colour: three.Color): three.LineLoop {
   const points: three.Vector3[] = [];
   for (let i = 0; i < 64; i++) {
     const angle = (i / 64) * 2 * Math.PI;
     points.push(new three.Vector3(Math.cos(angle), Math.sin(angle), 0).multiplyScalar(radius * 1.35));
   }
-  return new three.LineLoop(
+  const ring = new three.LineLoop(
     new three.BufferGeometry().setFromPoints(points),
-    new three.LineBasicMaterial({ color: colour, transparent: true, opacity: 0.9 }),
+    new three.LineBasicMaterial({ color: colour, transparent: true, opacity: 0.8, depthTest: false }),
   );
+  ring.renderOrder = 2;
+  return ring;
 }

@@ -31,7 +31,7 @@ const finishes: Readonly<Record<Role, Finish>> = {
   tool: { colour: { dark: '#d8c24a', light: '#a98f14' }, roughness: 0.5, metalness: 0.05 },
   goal: { colour: { dark: '#35d6a8', light: '#009a70' }, roughness: 0.5, metalness: 0, opacity: 0.26 },
   marker: { colour: { dark: '#9fd6f5', light: '#3b8fbd' }, roughness: 0.6, metalness: 0, opacity: 0.4 },
-  screen: { colour: { dark: '#11151c', light: '#20262f' }, roughness: 0.3, metalness: 0 },
+  screen: { colour: { dark: '#2b3440', light: '#20262f' }, roughness: 0.3, metalness: 0 },
 };
 
 export const roleColour = (role: Role, scheme: Scheme): string => finishes[role].colour[scheme];

@@ -21,12 +21,14 @@ const samples = 7;
 /** Bodies larger than this (lanes, endless floors) say nothing about where to look. */
 const largest = 5;
 /** Whoever runs farther than this leaves a picture that shows the runner well; cars and robots are given more. */
-const farRunning = 2.5;
+const farRunning = 1.5;
 const farDriving = 14;
 /** What is nearer than this to a runner is in the picture. */
 const aroundRunner = 1.6;
+/** The same for whoever drives along a strip that reaches out of every picture. */
+const aroundDriver = 2;
 /** How much of a table belongs to the picture: where blocks and goals of the next episodes will be. */
-const tableShare = 0.55;
+const tableShare = 0.3;
 
 export function radiusOf({ shape }: BodyInfo): number {
   switch (shape.type) {
@@ -85,7 +87,6 @@ function pathOfBody({ bodies, poses, length }: LoadedEpisode, i: number): Float3
 /** The path of whoever leaves every fixed picture. */
 function runnerOf(episode: LoadedEpisode): Float32Array | null {
   const { bodies } = episode;
-  if (bodies.some(({ role }) => role === 'gripper')) return null;
   const agent = bodies.findIndex(({ role }) => role === 'agent');
   const root = agent >= 0 ? agent : bodies.findIndex(({ role }) => role === 'link');
   if (root < 0) return null;
@@ -100,8 +101,11 @@ function runnerOf(episode: LoadedEpisode): Float32Array | null {
 /** Null where there is nothing to look at. */
 export function sceneryOf(episode: LoadedEpisode): Scenery | null {
   const { bodies, poses, length } = episode;
-  const path = runnerOf(episode);
   const hasGripper = bodies.some(({ role }) => role === 'gripper');
+  const path = hasGripper ? null : runnerOf(episode);
+  const driver = bodies.findIndex(({ role }) => role === 'agent');
+  const hasStrip =
+    !hasGripper && driver >= 0 && bodies.some((body) => body.role === 'table' && radiusOf(body) > largest);
   const low: [number, number, number] = [Infinity, Infinity, Infinity];
   const high: [number, number, number] = [-Infinity, -Infinity, -Infinity];
   const points: Vector[] = [];
@@ -113,9 +117,11 @@ export function sceneryOf(episode: LoadedEpisode): Scenery | null {
   const stride = Math.max(1, Math.floor(length / (samples - 1)));
   for (let t = 0; t <= length; t += stride) {
     const [fromX, fromY] = path ? [path[t * 3]!, path[t * 3 + 1]!] : [0, 0];
+    const here = (t * bodies.length + driver) * 7;
     bodies.forEach((body, i) => {
       const at = (t * bodies.length + i) * 7;
       const { role } = body;
+      if (hasStrip && role === 'table') corners(body, poses, at, (_x, _y, z) => (top = Math.max(top, z)));
       // Lawns and strips reach on; what is on them is what people look at.
       if (role === 'floor' || radiusOf(body) > largest) return;
       const stands = t > 0 && [0, 1, 2, 3, 4, 5, 6].every((k) => poses[at + k] === poses[i * 7 + k]);
@@ -129,12 +135,13 @@ export function sceneryOf(episode: LoadedEpisode): Scenery | null {
         }
         const point: Vector = [x - fromX, y - fromY, z];
         if (path && Math.hypot(point[0], point[1]) > aroundRunner) return;
+        if (hasStrip && Math.hypot(x - poses[here]!, y - poses[here + 1]!) > aroundDriver) return;
         points.push(point);
       });
     });
   }
   if (points.length === 0) return null;
-  // What is below the table top (a pedestal) is not what people look at.
+  // What is below the top of table or strip (a pedestal) is not what people look at.
   const raised = points.map(([x, y, z]): Vector => [x, y, Math.max(z, top)]);
   for (const point of raised) {
     for (let axis = 0; axis < 3; axis++) {
@@ -144,7 +151,7 @@ export function sceneryOf(episode: LoadedEpisode): Scenery | null {
   }
   const centre: Vector = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (low[2] + high[2]) / 2];
   const reach = Math.max(0.25, Math.hypot(high[0] - low[0], high[1] - low[1], high[2] - low[2]) / 2);
-  if (Number.isFinite(top)) {
+  if (hasGripper && Number.isFinite(top)) {
     for (const x of [table.low[0], table.high[0]]) {
       for (const y of [table.low[1], table.high[1]]) {
         raised.push([

@@ -412,20 +412,17 @@ export class StageView {
     }
     this.trails = [];
     const { length } = episode;
-    this.toolPath =
-      pathOf(episode, 'gripper') ??
-      pathOf(episode, 'agent') ??
-      pathOf(episode, 'link') ??
-      pathOf(episode, 'object') ??
-      new Float32Array();
-    const objectPath = pathOf(episode, 'object');
+    const objectPaths = pathsOfObjects(episode);
+    const tool = pathOf(episode, 'gripper') ?? pathOf(episode, 'agent');
+    // Without hand or agent it is the object that does the task (a pendulum's bob, a car on a hill); links may be posts.
+    this.toolPath = tool ?? objectPaths[0] ?? pathOf(episode, 'link') ?? new Float32Array();
     const progress = episode.learned[0]?.values ?? episode.trueProgress;
     if (this.toolPath.length > 0) {
       const colours = new Float32Array((length + 1) * 3);
       for (let t = 0; t <= length; t++) colours.set(progressRgb(progress[t]!), t * 3);
       this.addTrail(this.toolPath, colours, this.toolLine);
     }
-    if (objectPath) {
+    for (const objectPath of tool ? objectPaths : []) {
       const colours = new Float32Array((length + 1) * 3);
       const colour = new three.Color(roleColour('object', this.scheme));
       for (let t = 0; t <= length; t++) colours.set([colour.r, colour.g, colour.b], t * 3);
@@ -586,7 +583,46 @@ function rendersInSoftware(): boolean {
 /** Mean position of the bodies of a role at each frame; null when there are none. [T + 1, 3] */
 function pathOf(episode: LoadedEpisode, role: string): Float32Array | null {
   const members = episode.bodies.flatMap((body, i) => (body.role === role ? [i] : []));
-  if (members.length === 0) return null;
+  return members.length === 0 ? null : meanPath(episode, members);
+}
+
+/** More trails than this would hide what they are about; one of their mean is drawn instead. */
+const mostTrails = 4;
+/** Metres by which the distance of two bodies that are one thing may change. */
+const rigidWithin = 0.002;
+
+/** One path for each object; bodies that keep their distance (the sides of a drawer) are one object. */
+function pathsOfObjects(episode: LoadedEpisode): readonly Float32Array[] {
+  const members = episode.bodies.flatMap((body, i) => (body.role === 'object' ? [i] : []));
+  const things: number[][] = [];
+  for (const i of members) {
+    const thing = things.find(([first]) => keepsDistance(episode, first!, i));
+    if (thing) thing.push(i);
+    else things.push([i]);
+  }
+  if (things.length > mostTrails) return [meanPath(episode, members)];
+  return things.map((thing) => meanPath(episode, thing));
+}
+
+function keepsDistance({ bodies, poses, length }: LoadedEpisode, a: number, b: number): boolean {
+  let low = Number.POSITIVE_INFINITY;
+  let high = 0;
+  for (let t = 0; t <= length; t++) {
+    const p = (t * bodies.length + a) * 7;
+    const q = (t * bodies.length + b) * 7;
+    const distance = Math.hypot(
+      poses[p]! - poses[q]!,
+      poses[p + 1]! - poses[q + 1]!,
+      poses[p + 2]! - poses[q + 2]!,
+    );
+    low = Math.min(low, distance);
+    high = Math.max(high, distance);
+  }
+  return high - low < rigidWithin;
+}
+
+/** [T + 1, 3] */
+function meanPath(episode: LoadedEpisode, members: readonly number[]): Float32Array {
   const path = new Float32Array((episode.length + 1) * 3);
   for (let t = 0; t <= episode.length; t++) {
     for (let axis = 0; axis < 3; axis++) {

@@ -75,7 +75,7 @@ test('the camera goes along with a runner, and what is far from it does not coun
         [ball('marker', 0.1), () => [9, 0, 0]],
       ]),
     )!;
-  assert.equal(runner(2).path, null);
+  assert.equal(runner(1).path, null);
   const { path, points } = runner(9);
   assert.deepEqual([...path!.subarray(57)], [Math.fround((9 * 19) / 20), 0, 0.5, 9, 0, 0.5]);
   const [x] = extent(points);
