@@ -163,7 +163,8 @@ function create(anySettings: AnySettings): TaskModel {
   // Bodies after the common ones.
   const firstTile = mobile.bodies.length;
   const firstPiece = firstTile + count;
-  const block = cell + 2 * wallHalf;
+  // A little inside the outer walls' faces, else the two fight over who is seen.
+  const block = cell + 2 * wallHalf - 0.01;
   const blockHeight = 0.22;
   const bodies: readonly Body[] = [
     ...mobile.bodies,

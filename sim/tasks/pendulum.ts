@@ -130,7 +130,7 @@ export const pendulum = classicTask({
     { name: 'axle', shape: { type: 'sphere', radius: 0.03 }, role: 'joint' },
     { name: 'rod', shape: { type: 'capsule', radius: 0.025, length: rod }, role: 'link' },
     { name: 'tip', shape: { type: 'sphere', radius: 0.04 }, role: 'object' },
-    { name: 'top', shape: { type: 'sphere', radius: 0.03 }, role: 'goal' },
+    { name: 'top', shape: { type: 'sphere', radius: 0.065 }, role: 'goal' },
   ],
   poses(state, o, out, at) {
     const angle = -state[o + theta]!;
@@ -139,6 +139,6 @@ export const pendulum = classicTask({
     put(out, at, 2, 0, pivotZ);
     put(out, at, 3, (rod / 2) * sin(angle), pivotZ + (rod / 2) * cos(angle), angle);
     put(out, at, 4, rod * sin(angle), pivotZ + rod * cos(angle));
-    put(out, at, 5, 0, pivotZ + rod, 0, 0.08);
+    put(out, at, 5, 0, pivotZ + rod);
   },
 });
