@@ -26,7 +26,9 @@ const tipHeight = (state: Float64Array, o: number): number =>
   -cos(state[o + theta1]!) - cos(state[o + theta2]! + state[o + theta1]!);
 const hasArrived = (state: Float64Array, o: number): boolean => tipHeight(state, o) > 1;
 
+/** An angle from far outside (a start given by hand with an absurd speed) is left to the guard: turning it back would take for ever. */
 function wrapped(angle: number): number {
+  if (Math.abs(angle) > 1e4) return angle;
   let x = angle;
   while (x > Math.PI) x -= 2 * Math.PI;
   while (x < -Math.PI) x += 2 * Math.PI;

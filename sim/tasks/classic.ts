@@ -9,7 +9,7 @@ import { cos, sin } from '../engine/math.ts';
 import { createRandom, type Random } from '../engine/random.ts';
 import type { ActionSpace, Body, BoxSpace, Stage, Task, TaskModel } from '../env.ts';
 import type { AnySettings, Fields, Settings } from '../fields.ts';
-import { layoutOf } from './parts.ts';
+import { clipTo, layoutOf } from './parts.ts';
 
 /** First number of Gymnasium's vector in a state row. */
 export const vectorAt = 1;
@@ -134,7 +134,11 @@ export function classicTask(spec: ClassicSpec): Task {
         }
       },
 
-      observe: spec.observe,
+      /** Gymnasium's episode is over before a number leaves its box; one that goes on all the same stays inside. */
+      observe(state, o, out, at) {
+        spec.observe(state, o, out, at);
+        if (fixedHorizon) clipTo(spec.observationSpace, out, at);
+      },
       success,
       stage: (state, o) => spec.stage(state, o, horizon),
       progress: (state, o) => spec.progress(state, o, horizon),
