@@ -280,8 +280,22 @@ export abstract class Batch implements BatchEnv {
         throw new RangeError(`State of ${this.model.id}: number ${i} is ${state[i]}, wanted a finite one`);
       }
     }
+    this.#tryOut(state);
     this.states.set(state, o);
     this.#begin(world);
+  }
+
+  /** A step from a copy of the row, for numbers in it that choose among things. @throws RangeError where there is no such thing. */
+  #tryOut(state: Float64Array): void {
+    const { model } = this;
+    const row = state.slice();
+    try {
+      model.observe(row, 0, new Float64Array(model.observationSpace.dim), 0);
+      model.advance(row, new Float64Array(model.actionSpace.dim), 0, 1);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new RangeError(`State of ${model.id}: no episode has such numbers (${reason})`, { cause: error });
+    }
   }
 
   history(world: number): Float64Array[] {

@@ -268,7 +268,7 @@ export interface BatchEnv {
   reset(world: number, seed: number): void;
   /** One control step of every world. actions: [count * actionDim]. @throws RangeError on wrong size, non-finite actions or no such option, states unchanged. */
   step(actions: Float64Array): void;
-  /** Copies one world's state row out / in (exact; includes warm-start data when the engine has any). @throws RangeError on a row of another size. */
+  /** Copies one world's state row out / in (exact; includes warm-start data when the engine has any). @throws RangeError on a row of another size, with a number that is not finite or that nothing in the task belongs to, states unchanged. */
   saveState(world: number): Float64Array;
   restoreState(world: number, state: Float64Array): void;
   /**

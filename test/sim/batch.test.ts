@@ -90,6 +90,28 @@ test('a row of another size or with holes is refused and nothing changes', () =>
   assert.deepEqual(batch.saveState(0), before);
 });
 
+test('a row whose numbers choose what is not there is refused and nothing changes', () => {
+  for (const [id, field] of [
+    ['hopper', 'body'],
+    ['quadruped', 'robot'],
+    ['drill-loop', 'passed'],
+  ] as const) {
+    const choosing = modelOf(tasks[id]);
+    const batch = createBatch(choosing, 1);
+    const before = batch.saveState(0);
+    const row = before.slice();
+    row[choosing.stateLayout.find(({ name }) => name === field)!.offset] = 0.5;
+    assert.throws(
+      () => batch.restoreState(0, row),
+      (error: Error) =>
+        error instanceof RangeError &&
+        error.message.startsWith(`State of ${id}: no episode has such numbers`),
+      id,
+    );
+    assert.deepEqual(batch.saveState(0), before);
+  }
+});
+
 test('the states before a step are kept for the reward', () => {
   const batch = createBatch(model, 2);
   const before = batch.states.slice();
