@@ -60,12 +60,21 @@ function lost(reconnect: () => void): void {
   retryTimer = setTimeout(reconnect, wait);
 }
 
+let latest: WebSocket | null = null;
+
 function connectSocket(token: string): void {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
   const socket = new WebSocket(`${scheme}://${location.host}/api?token=${encodeURIComponent(token)}`);
   const link = new SocketLink({ websocket: socket });
-  socket.addEventListener('open', () => opened(link));
-  socket.addEventListener('close', () => lost(() => connectSocket(token)));
+  // "Try now" may come while a try is under way: only the last one counts.
+  latest?.close();
+  latest = socket;
+  socket.addEventListener('open', () => {
+    if (socket === latest) opened(link);
+  });
+  socket.addEventListener('close', () => {
+    if (socket === latest) lost(() => connectSocket(token));
+  });
 }
 
 function connectPort(): void {

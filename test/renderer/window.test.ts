@@ -305,8 +305,23 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
       await door.close();
       await page.getByTestId('connection-banner').waitFor();
       assert.equal(await page.getByTestId('stage-a').isVisible(), true);
+      // While the lab is away the banner cannot go away between finding the button and clicking it.
+      assert.equal(await page.getByRole('button', { name: 'Try now' }).isVisible(), true);
+      const tries = await page.evaluate(() => {
+        const Real = window.WebSocket;
+        let made = 0;
+        window.WebSocket = new Proxy(Real, {
+          construct(target, [url]: [string]) {
+            made++;
+            return new target(url);
+          },
+        });
+        document.querySelector<HTMLElement>('[data-testid=connection-banner] button')!.click();
+        window.WebSocket = Real;
+        return made;
+      });
+      assert.equal(tries, 1, 'tries to connect that a click on "Try now" makes at once');
       again = await serve({ lab, port: door.port, token: door.token });
-      await page.getByRole('button', { name: 'Try now' }).click();
       await page.getByTestId('connection-banner').waitFor({ state: 'detached' });
       await page.getByTestId('episode-row').nth(7).click();
       const episode = await page.getByTestId('episode-row').nth(7).getAttribute('data-episode');
