@@ -66,7 +66,7 @@ const fields = {
     default: 0.015,
     min: 0.008,
     max: 0.02,
-    help: 'Friction coefficient between puck and table; a puck at 0.25 m/s slides 0.0032 m over this',
+    help: 'Friction coefficient between puck and table; a puck at 0.25 m/s slides 0.0032 m divided by this',
   },
 } as const satisfies Fields;
 
