@@ -439,7 +439,8 @@ export class Lab {
               active.total = message.total;
               active.unit = message.unit;
               active.stepsPerSecond = speed > 0 ? speed : null;
-              active.etaSeconds = speed > 0 ? (message.total - message.done) / speed : null;
+              // The last batch may go past the total.
+              active.etaSeconds = speed > 0 ? Math.max(0, message.total - message.done) / speed : null;
               this.#changed(owner);
               break;
             }
