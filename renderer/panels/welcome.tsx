@@ -33,9 +33,9 @@ export function Welcome() {
         <Stack gap={6}>
           <Title order={2}>This project is empty</Title>
           <Text c="dimmed">
-            Reward Lab teaches a robot arm from a reward that it learned itself: it records demonstrations,
-            fits a model of progress to them, trains a policy on that, and shows what the reward says beside
-            what is true.
+            Reward Lab teaches a robot from a reward that it learned itself: it records demonstrations, fits a
+            model of progress to them, trains a policy on that, and shows what the reward says beside what is
+            true.
           </Text>
         </Stack>
         <ol className="welcome-steps">

@@ -24,6 +24,8 @@ export class StageBodies {
   readonly ground: number;
   private readonly scheme: Scheme;
   private readonly infos: readonly BodyInfo[];
+  /** A hand hides the goals that it is brought to; elsewhere what is hidden is put away in the ground. */
+  private readonly hasHand: boolean;
   /** One a body, with its pose; those of a crowd stand in no scene. */
   private readonly holders: three.Object3D[] = [];
   private readonly members: (Member | null)[] = [];
@@ -40,6 +42,7 @@ export class StageBodies {
   constructor(episode: LoadedEpisode, scheme: Scheme) {
     this.scheme = scheme;
     this.infos = episode.bodies;
+    this.hasHand = episode.bodies.some(({ role }) => role === 'gripper');
     const changing = changingOf(episode);
     const kinds = Map.groupBy(
       episode.bodies.flatMap((body, i) => (isDrawn(body, changing.has(i)) ? [i] : [])),
@@ -166,7 +169,7 @@ export class StageBodies {
     if (body.role === 'goal') mesh.renderOrder = 2;
     holder.add(mesh);
     if (body.role === 'goal' && body.shape.type !== 'box')
-      holder.add(ringOf(body.shape.radius, this.baseColour(i)));
+      holder.add(ringOf(body.shape.radius, this.baseColour(i), this.hasHand));
   }
 
   private light(mesh: three.Mesh, { role }: BodyInfo): void {
@@ -222,8 +225,8 @@ export function changingOf({ bodies, colours }: LoadedEpisode): ReadonlySet<numb
   return found;
 }
 
-/** A level circle around a goal, seen through whatever stands before it: where to go is never hidden. */
-function ringOf(radius: number, colour: three.Color): three.LineLoop {
+/** A level circle around a goal; `isOnTop`: seen through whatever stands before it. */
+function ringOf(radius: number, colour: three.Color, isOnTop: boolean): three.LineLoop {
   const points: three.Vector3[] = [];
   for (let i = 0; i < 64; i++) {
     const angle = (i / 64) * 2 * Math.PI;
@@ -231,7 +234,7 @@ function ringOf(radius: number, colour: three.Color): three.LineLoop {
   }
   const ring = new three.LineLoop(
     new three.BufferGeometry().setFromPoints(points),
-    new three.LineBasicMaterial({ color: colour, transparent: true, opacity: 0.8, depthTest: false }),
+    new three.LineBasicMaterial({ color: colour, transparent: true, opacity: 0.9, depthTest: !isOnTop }),
   );
   ring.renderOrder = 2;
   return ring;

@@ -28,7 +28,7 @@ const aroundRunner = 1.6;
 /** The same for whoever drives along a strip that reaches out of every picture. */
 const aroundDriver = 2;
 /** How much of a table belongs to the picture: where blocks and goals of the next episodes will be. */
-const tableShare = 0.3;
+const tableShare = 0.42;
 
 export function radiusOf({ shape }: BodyInfo): number {
   switch (shape.type) {
