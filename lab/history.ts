@@ -31,7 +31,10 @@ export function historyOf(model: TaskModel, rows: readonly Float64Array[], lastS
   const index =
     odd >= 0
       ? odd
-      : guarded.reduce((most, value, i) => (Math.abs(value) > Math.abs(guarded[most]!) ? i : most), 0);
+      : guarded.reduce(
+          (most, value, i) => (i > 1 && Math.abs(value) > Math.abs(guarded[most]!) ? i : most),
+          1,
+        );
   return {
     task: model.id,
     version: model.version,

@@ -85,15 +85,15 @@ function arraysIn(buffer: ArrayBufferLike, model: TaskModel, count: number): Arr
   return arrays as unknown as Arrays;
 }
 
-/** Every number finite, and the first `guarded` of them below `exploded`. */
+/** Every number finite, and the first `guarded` of them below `exploded`; but for the step counter: episodes may be long. */
 function isSound(states: Float64Array, offset: number, guarded: number, dim: number): boolean {
   // Sums of squares first: without branches, and they pass all but rows that are broken or nearly so.
   let sum = 0;
-  for (let i = offset; i < offset + guarded; i++) sum += states[i]! * states[i]!;
+  for (let i = offset + 1; i < offset + guarded; i++) sum += states[i]! * states[i]!;
   let rest = 0;
   for (let i = offset + guarded; i < offset + dim; i++) rest += states[i]! * states[i]!;
   if (sum < exploded * exploded && rest < Number.POSITIVE_INFINITY) return true;
-  for (let i = 0; i < dim; i++) {
+  for (let i = 1; i < dim; i++) {
     // The comparison also fails for NaN.
     if (!(Math.abs(states[offset + i]!) < (i < guarded ? exploded : Number.POSITIVE_INFINITY))) return false;
   }

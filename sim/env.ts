@@ -178,8 +178,8 @@ export interface TaskModel {
   /** Numbers in one state row. Element 0 is always the control-step counter of the episode. */
   readonly stateDim: number;
   /**
-   * Numbers at the front of the row that stay below 1e4 in a sound world; the rest (impulses kept for the next step) must
-   * only be finite. All by default.
+   * Numbers at the front of the row that stay below 1e4 in a sound world (the step counter apart); the rest (impulses kept
+   * for the next step) must only be finite. All by default.
    */
   readonly guardDim?: number;
   readonly stateLayout: readonly StateField[];

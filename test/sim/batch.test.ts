@@ -74,6 +74,16 @@ test('a world that turns not-a-number is flagged as well', () => {
   assert.ok(batch.observations.every(Number.isFinite));
 });
 
+test('an episode may last longer than any number that is guarded', () => {
+  const batch = createBatch(model, 1);
+  const late = batch.saveState(0);
+  late[0] = 9999;
+  batch.restoreState(0, late);
+  for (let t = 0; t < 3; t++) batch.step(new Float64Array(actionDim));
+  assert.equal(batch.diverged[0], 0);
+  assert.equal(batch.saveState(0)[0], 10_002);
+});
+
 test('a row of another size or with holes is refused and nothing changes', () => {
   const batch = createBatch(model, 1);
   const before = batch.saveState(0);
