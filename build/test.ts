@@ -78,6 +78,9 @@ export async function runTests(
     if (type === 'test:stdout' || type === 'test:stderr') {
       if (verbose) process.stderr.write(data.message);
       else printed.set(short(data.file), [...(printed.get(short(data.file)) ?? []), data.message]);
+    } else if (type === 'test:diagnostic') {
+      // What a test says of itself; lines without a file are counts of node:test.
+      if (verbose && data.file !== undefined) process.stderr.write(`${data.message}\n`);
     } else if (type === 'test:pass') {
       // A file without a test in it counts as one passed test with node:test, and as none here.
       if (data.details.type === 'suite' || data.name === data.file) continue;

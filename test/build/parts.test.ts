@@ -147,6 +147,25 @@ test('the tally counts tests and not files or suites, and shows what failed', as
   assert.match(stdout, /What test\/broken\.test\.ts printed:\n.*SyntaxError/s);
 });
 
+test('what a test says of itself is shown with `verbose` only', () => {
+  write(
+    'test/says.test.ts',
+    `import { test } from 'node:test';
+     test('fine', (t) => t.diagnostic('a figure: 42'));`,
+  );
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const shown = (verbose: boolean): string => {
+    write(
+      'says.ts',
+      `import { runTests } from ${JSON.stringify(join(project, 'build', 'test.ts'))};
+       await runTests(['test/says.test.ts'], { cwd: import.meta.dirname, verbose: ${verbose} });`,
+    );
+    return spawnSync(process.execPath, [join(root, 'says.ts')], { encoding: 'utf8', env }).stderr;
+  };
+  assert.equal(shown(true), 'a figure: 42\n');
+  assert.equal(shown(false), '');
+});
+
 test('the last line says how many passed and failed, and how many were left out if any', () => {
   assert.equal(summaryLine({ passed: 3, failed: 0, skipped: 0 }), '3 passed, 0 failed');
   assert.equal(summaryLine({ passed: 3, failed: 1, skipped: 2 }), '3 passed, 1 failed, 2 skipped');

@@ -64,7 +64,7 @@ export function checkDrill(id: TaskId, promise: DrillPromise = {}): void {
       const expert = rollDrill(model(twin), 'expert', seeds);
       const exploit = rollDrill(model(twin), 'exploit', seeds);
       t.diagnostic(
-        `${twin}: written return of the expert ${mean(expert.returns).toFixed(2)} (success ${expert.success}), of the exploit ${mean(exploit.returns).toFixed(2)} (success ${exploit.success})`,
+        `${id}, ${twin}: written return of the expert ${mean(expert.returns).toFixed(2)} (success ${expert.success}), of the exploit ${mean(exploit.returns).toFixed(2)} (success ${exploit.success})`,
       );
       assert.ok(expert.success >= 0.95, `expert: ${expert.success}`);
       assert.equal(exploit.success, 0);
