@@ -97,3 +97,19 @@ test('with a gripper, what is below the table top is not looked at', () => {
   assert.equal(scenery.isFlat, false);
   assert.equal(sceneryOf(episodeOf(0, [[box('floor', [1, 1, 1]), () => [0, 0, 0]]])), null);
 });
+
+test('of a strip that reaches out of the picture only what is near the driver counts, down to its top', () => {
+  const { points, path } = sceneryOf(
+    episodeOf(4, [
+      [box('table', [12, 2, 0.7]), () => [0, 0, 0.35]],
+      [box('agent', [0.4, 0.2, 0.2]), () => [0, 0, 0.8]],
+      [box('marker', [0.4, 0.02, 0.02]), (t) => [5 - t, 0, 0.7]],
+      // What is not needed is put away inside the strip.
+      [ball('goal', 0.1), () => [0, 0, 0.3]],
+    ]),
+  )!;
+  const [x, , z] = extent(points);
+  assert.equal(path, null);
+  assert.ok(x![0]! > -0.25 && x![1]! > 1 && x![1]! < 2, `${x}`);
+  assert.ok(Math.abs(z![0]! - 0.7) < 1e-6, `${z}`);
+});
