@@ -391,13 +391,7 @@ function create(anySettings: AnySettings): TaskModel {
       state[o + startReach] = Math.max(0.01, latch ? leverReach(state, o) : reach(state, o));
     },
 
-    advance(states, actions, first, count) {
-      for (let w = first; w < first + count; w++) {
-        const o = w * stateDim;
-        table.step(states, o, actions, w * actionSpace.dim);
-        states[o + held] = isOpen(states, o) ? states[o + held]! + 1 : 0;
-      }
-    },
+    advance: table.holding(actionSpace.dim, held, isOpen),
 
     observe(state, o, out, at) {
       observeHand(state, o, row, out, at);

@@ -257,13 +257,7 @@ function create(anySettings: AnySettings): TaskModel {
         ]);
     },
 
-    advance(states, actions, first, count) {
-      for (let w = first; w < first + count; w++) {
-        const o = w * stateDim;
-        kit.step(states, o, actions, w * actionSpace.dim);
-        states[o + held] = success(states, o) ? states[o + held]! + 1 : 0;
-      }
-    },
+    advance: kit.holding(actionSpace.dim, held, success),
 
     observe(state, o, out, first) {
       observeHand(state, o, row, out, first);

@@ -125,13 +125,7 @@ function create(anySettings: AnySettings): TaskModel {
       kit.scatter(state, o, random, [from[0], from[1], 0.03]);
     },
 
-    advance(states, actions, first, count) {
-      for (let w = first; w < first + count; w++) {
-        const o = w * stateDim;
-        kit.step(states, o, actions, w * actionSpace.dim);
-        states[o + held] = success(states, o) ? states[o + held]! + 1 : 0;
-      }
-    },
+    advance: kit.holding(actionSpace.dim, held, success),
 
     observe,
     success,

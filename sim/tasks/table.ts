@@ -7,7 +7,7 @@ import { cos, sin } from '../engine/math.ts';
 import type { Random } from '../engine/random.ts';
 import type { BodyDef, SceneDef } from '../engine/scene.ts';
 import { parkedBelow, World } from '../engine/world.ts';
-import type { Body } from '../env.ts';
+import type { Body, TaskModel } from '../env.ts';
 import type { Fields } from '../fields.ts';
 import { arm, armBodies, floorZ, writeArm } from '../robots/arm.ts';
 import { drawWorld, type Look } from '../robots/drawn.ts';
@@ -121,6 +121,14 @@ export interface TableWorld {
   ): void;
   /** Places the distractors on the table, away from the given spots (x, y, radius each) and from each other. */
   scatter(state: Float64Array, o: number, random: Random, spots: readonly number[]): void;
+  /**
+   * The `advance` of a task that keeps at offset `held` of its row for how many control steps success has lasted.
+   */
+  holding(
+    actionDim: number,
+    held: number,
+    success: (state: Float64Array, o: number) => boolean,
+  ): TaskModel['advance'];
   /** One control step of one row; the step counter goes up. */
   step(state: Float64Array, o: number, actions: Float64Array, a: number): void;
   poses(state: Float64Array, o: number, out: Float32Array, at: number): void;
@@ -211,6 +219,12 @@ export function tableWorld(options: TableOptions): TableWorld {
   const distractorAt = distractors.map((def) => world.at(`${def.name}.pos`));
   const most = 1 + options.randomisation;
 
+  const step: TableWorld['step'] = (state, o, actions, a) => {
+    commandHand(state, o, row, actions, a, controlDt);
+    world.step(state, o, physicsSteps);
+    state[o]! += 1;
+  };
+
   return {
     world,
     row,
@@ -264,10 +278,17 @@ export function tableWorld(options: TableOptions): TableWorld {
       }
     },
 
-    step(state, o, actions, a) {
-      commandHand(state, o, row, actions, a, controlDt);
-      world.step(state, o, physicsSteps);
-      state[o]! += 1;
+    step,
+
+    holding(actionDim, held, success) {
+      const dim = world.stateDim;
+      return (states, actions, first, count) => {
+        for (let w = first; w < first + count; w++) {
+          const o = w * dim;
+          step(states, o, actions, w * actionDim);
+          states[o + held] = success(states, o) ? states[o + held]! + 1 : 0;
+        }
+      };
     },
 
     poses(state, o, out, at) {

@@ -291,13 +291,7 @@ function create(anySettings: AnySettings): TaskModel {
       state[o + startX] = state[o + thing]!;
     },
 
-    advance(states, actions, first, count) {
-      for (let w = first; w < first + count; w++) {
-        const o = w * stateDim;
-        table.step(states, o, actions, w * actionSpace.dim);
-        states[o + held] = success(states, o) ? states[o + held]! + 1 : 0;
-      }
-    },
+    advance: table.holding(actionSpace.dim, held, success),
 
     observe(state, o, out, at) {
       observeHand(state, o, row, out, at);
