@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { firstByte, staticsAt } from '../sim/engine/kernel/open.ts';
 import { root } from './renderer.ts';
 
 const sources = ['sim/engine/collide.ts', 'sim/engine/solver.ts'];
@@ -203,6 +204,14 @@ export function assemblyScript(): Source {
     '  for (let i = first; i < first + count; i++) s_step(rows, i * stride, steps);',
     '}',
   ].join('\n');
+  const statics = [...text.matchAll(/memory\.data\((\d+)/g)].reduce(
+    (sum, [, bytes]) => sum + Number(bytes),
+    0,
+  );
+  if (staticsAt + statics > firstByte)
+    throw new RangeError(
+      `The kernel's statics take ${statics} bytes, wanted at most ${firstByte - staticsAt}`,
+    );
   return { text: `${head}\n${text}`, arrays, scalars };
 }
 
@@ -228,7 +237,7 @@ async function compile(): Promise<{ source: Source; bytes: Uint8Array }> {
       '--initialMemory',
       '1',
       '--memoryBase',
-      '1024',
+      String(staticsAt),
       '--use',
       'abort=',
     ],

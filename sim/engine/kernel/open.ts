@@ -22,8 +22,9 @@ interface Exports {
 }
 
 const pageBytes = 65536;
-/** The kernel's own statics are below. */
-const firstByte = 4096;
+/** The kernel's own statics lie from `staticsAt` on and end before `firstByte`; build/kernel.ts checks it. */
+export const staticsAt = 1024;
+export const firstByte = 4096;
 
 const platform = (globalThis as unknown as Platform).WebAssembly;
 let compiled: object | null = null;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openKernel } from '../../../sim/engine/kernel/open.ts';
 import { createRandom } from '../../../sim/engine/random.ts';
 import type { BodyDef, SceneDef } from '../../../sim/engine/scene.ts';
 import { World } from '../../../sim/engine/world.ts';
@@ -112,6 +113,19 @@ function compare(
   }
   assert.ok(a.every(Number.isFinite));
 }
+
+test('these tests compare two things: the compiled solver is there, and its rows lie in its memory', () => {
+  const world = new World(busy);
+  const kernel = openKernel(world.tables, world.stateDim, world.guardDim);
+  assert.ok(kernel);
+  const plain = new World(busy, [], { kernel: false });
+  world.rest(kernel.row, 0);
+  const expected = kernel.row.slice();
+  kernel.step(3);
+  plain.step(expected, 0, 3);
+  assert.notDeepEqual(kernel.solver.now, new Float64Array(kernel.solver.now.length));
+  assert.deepEqual(kernel.row.slice(), expected);
+});
 
 test('compiled and plain solver give the same bits in a busy scene', () => {
   const row = handRow(new World(busy));
