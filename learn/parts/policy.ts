@@ -1,0 +1,134 @@
+/** The deterministic policy of one network in plain numbers, and how checkpoints keep it. */
+
+import type { Policy } from '../algorithms/types.ts';
+import { type Activation, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import type { Block } from './block.ts';
+import { float32Of, float64Of } from './checkpoint.ts';
+import { type Head, headFor } from './heads.ts';
+import { Network } from './network.ts';
+import { Normalizer } from './normalizer.ts';
+
+/** The mean action, clipped to [-1, 1]; of options the likeliest (with values as outputs: the best). */
+export class MlpPolicy implements Policy {
+  readonly observationDim: number;
+  readonly actionDim: number;
+  readonly #network: Network;
+  readonly #normalizer: Normalizer;
+  readonly #head: Head;
+  readonly #isReal: boolean;
+  #inputs = new Float64Array(0);
+  #outputs = new Float64Array(0);
+
+  /**
+   * @param parameters of the network; copied.
+   * @param normalizer what `Normalizer.save` gave.
+   * @param choices options of each action component; empty: real numbers.
+   * @throws RangeError where the network's outputs are not those of such actions.
+   */
+  constructor(
+    shape: MlpShape,
+    parameters: Float32Array,
+    normalizer: Float64Array,
+    choices: readonly number[] = [],
+  ) {
+    this.#network = new Network(shape, parameters);
+    this.observationDim = this.#network.inputs;
+    this.#isReal = choices.length === 0;
+    this.actionDim = this.#isReal ? this.#network.outputs : choices.length;
+    this.#head = headFor(this.actionDim, choices);
+    if (this.#head.outputs !== this.#network.outputs) {
+      throw new RangeError(
+        `Policy: network of ${this.#network.outputs} outputs, wanted ${this.#head.outputs} for options [${choices.join(', ')}]`,
+      );
+    }
+    this.#normalizer = new Normalizer(this.observationDim);
+    this.#normalizer.restore(normalizer);
+  }
+
+  act(observations: Float64Array, count: number, out: Float64Array): void {
+    const { observationDim, actionDim } = this;
+    const { outputs } = this.#head;
+    if (observations.length < count * observationDim || out.length < count * actionDim) {
+      throw new RangeError(
+        `Policy: ${observations.length} observations and ${out.length} actions, ` +
+          `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
+      );
+    }
+    if (this.#inputs.length < count * observationDim) {
+      this.#inputs = new Float64Array(count * observationDim);
+      this.#outputs = new Float64Array(count * outputs);
+    }
+    this.#normalizer.apply(observations, count, this.#inputs);
+    this.#network.forward(this.#inputs, count, this.#outputs);
+    for (let n = 0; n < count; n++) this.#head.mode(this.#outputs, n * outputs, out, n * actionDim);
+    if (!this.#isReal) return;
+    for (let i = 0; i < count * actionDim; i++) out[i] = Math.max(-1, Math.min(1, out[i]!));
+  }
+}
+
+/** What the header of a checkpoint says of its policy. */
+export interface PolicyHeader {
+  readonly observationDim: number;
+  readonly actionDim: number;
+  readonly choices: readonly number[];
+  /** Sizes of the hidden layers. */
+  readonly hidden: readonly number[];
+  readonly activation: Activation;
+}
+
+/**
+ * Checkpoints from before there were several option components have one number in `choices` (0 or nothing: real actions),
+ * those from before activations differed have tanh.
+ * @throws RangeError naming what is missing.
+ */
+export function policyHeader(name: string, { header }: Block): PolicyHeader {
+  const sizes = (field: string, value: unknown): readonly number[] => {
+    if (Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size > 0)) return value;
+    throw new RangeError(
+      `${name} checkpoint: ${field} is ${JSON.stringify(value)}, wanted a list of whole numbers`,
+    );
+  };
+  const { observationDim, actionDim, choices = [], hidden, activation = 'tanh' } = header;
+  if (activation !== 'tanh' && activation !== 'relu') {
+    throw new RangeError(
+      `${name} checkpoint: activation is ${JSON.stringify(activation)}, wanted tanh or relu`,
+    );
+  }
+  const list = choices === 0 ? [] : typeof choices === 'number' ? [choices] : choices;
+  return {
+    observationDim: sizes('observationDim', [observationDim])[0]!,
+    actionDim: sizes('actionDim', [actionDim])[0]!,
+    choices: sizes('choices', list),
+    hidden: sizes('hidden', hidden),
+    activation,
+  };
+}
+
+export function policyShape({
+  observationDim,
+  actionDim,
+  choices,
+  hidden,
+  activation,
+}: PolicyHeader): MlpShape {
+  return { sizes: [observationDim, ...hidden, headFor(actionDim, choices).outputs], activation };
+}
+
+/** The policy of a checkpoint whose `parameters` begin with its network and whose `normalizer` is that of its observations. */
+export function readMlpPolicy(name: string, block: Block): MlpPolicy {
+  const header = policyHeader(name, block);
+  const shape = policyShape(header);
+  const size = parameterCount(shape);
+  const parameters = float32Of(name, block, 'parameters');
+  if (parameters.length < size) {
+    throw new RangeError(
+      `${name} checkpoint: parameters has ${parameters.length} numbers, wanted ${size} or more`,
+    );
+  }
+  return new MlpPolicy(
+    shape,
+    parameters.subarray(0, size),
+    float64Of(name, block, 'normalizer', 1 + 2 * header.observationDim),
+    header.choices,
+  );
+}
