@@ -223,6 +223,8 @@ export const runSchema = z.object({
   evaluation: successSchema.nullable(),
   error: z.string().nullable(),
   alerts: z.array(alertSchema),
+  /** The seeds of one experiment, or the trials of one search, that this run is one of. */
+  group: z.object({ id: z.string(), name: z.string() }).optional(),
 });
 export type Run = z.infer<typeof runSchema>;
 

@@ -45,6 +45,8 @@ export interface TrainJob {
   readonly rewardHash: string;
   readonly checkpoint: Uint8Array | null;
   readonly device: DeviceChoice;
+  /** Ends here, before the experiment's own `steps`, whose schedule stays as it is. */
+  readonly until?: number;
 }
 
 export interface EvaluateJob {

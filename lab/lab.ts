@@ -32,6 +32,7 @@ import {
   type StackLine,
   sparseBaseline,
 } from './experiment.ts';
+import { type GroupMark, groupOf, nextGroupId, type TrialMark, trialOf } from './groups.ts';
 import { historyOf, type StateHistory } from './history.ts';
 import type {
   CollectJob,
@@ -40,6 +41,7 @@ import type {
   FitResult,
   Job,
   JobResult,
+  ModelBytes,
   TrainResult,
   WorkerMessage,
 } from './jobs.ts';
@@ -74,6 +76,31 @@ interface Active {
   stopping: boolean;
   worker: Worker | undefined;
   finished: Promise<RunStatus>;
+  /** How far to train this time; to the end without. */
+  readonly rung: Rung | undefined;
+}
+
+/** A stop of a run on its way through a search: train to here, then play these starts, and write down how it went. */
+export interface Rung {
+  readonly index: number;
+  /** Environment steps. */
+  readonly until: number;
+  /** Episode seeds, of the search's own stream. */
+  readonly starts: readonly number[];
+}
+
+/** A training run to be written down. */
+export interface PlannedRun {
+  readonly experiment: Experiment;
+  readonly seed: number;
+  readonly marks: { readonly group?: GroupMark; readonly search?: TrialMark };
+}
+
+export interface StartedGroup {
+  readonly group: GroupMark;
+  /** In the order of their seeds. */
+  readonly runs: readonly number[];
+  readonly baseline: { readonly group: GroupMark; readonly runs: readonly number[] } | null;
 }
 
 export interface LabOptions {
@@ -209,6 +236,7 @@ export class Lab {
       evaluation: this.evaluationOf(row.id),
       error: ending.error,
       alerts: this.store.alerts.of(row.id),
+      ...(groupOf(row) === undefined ? {} : { group: groupOf(row)! }),
     };
   }
 
@@ -223,13 +251,53 @@ export class Lab {
     for (const line of learnedLines(experiment)) this.#checkModel(line, experiment.task);
     // Written down first, so that the newest run of a project is the one that was asked for.
     const baseline =
-      experiment.experiment['baseline'] === true ? this.#newTrainRun(sparseBaseline(experiment), seed) : null;
-    const id = this.#newTrainRun(experiment, seed);
+      experiment.experiment['baseline'] === true
+        ? this.#newTrainRun({ experiment: sparseBaseline(experiment), seed, marks: {} }, 'queued')
+        : null;
+    const id = this.#newTrainRun({ experiment, seed, marks: {} }, 'queued');
     if (baseline !== null)
       this.store.lineage.link({ from: `run:${id}`, to: `run:${baseline}`, role: 'baseline' });
     this.#enqueue(id);
     if (baseline !== null) this.#enqueue(baseline);
     return { id, baseline };
+  }
+
+  /** Queues a training run for each seed, marked as one group; with `baseline` in the recipe's settings also a group of runs
+   * on the sparse reward. @throws UsageError with every problem of the recipe. */
+  startGroup(recipe: Recipe, seeds: readonly number[]): StartedGroup {
+    const experiment = resolveExperiment(recipe);
+    for (const line of learnedLines(experiment)) this.#checkModel(line, experiment.task);
+    const started = this.store.transaction(() => {
+      const write = (what: Experiment) => {
+        const group = { id: nextGroupId(this.store, 'g'), name: what.name };
+        const runs = seeds.map((seed) =>
+          this.#newTrainRun({ experiment: what, seed, marks: { group } }, 'queued'),
+        );
+        return { group, runs };
+      };
+      const baseline = experiment.experiment['baseline'] === true ? write(sparseBaseline(experiment)) : null;
+      return { ...write(experiment), baseline };
+    });
+    for (const [i, id] of started.runs.entries()) {
+      this.#enqueue(id);
+      const beside = started.baseline?.runs[i];
+      if (beside === undefined) continue;
+      this.store.lineage.link({ from: `run:${id}`, to: `run:${beside}`, role: 'baseline' });
+      this.#enqueue(beside);
+    }
+    return started;
+  }
+
+  /** Writes down training runs for `advance`, all or none. Returns their ids. */
+  prepare(planned: readonly PlannedRun[]): number[] {
+    return this.store.transaction(() => planned.map((one) => this.#newTrainRun(one, 'paused')));
+  }
+
+  /** Trains a prepared run to a rung and scores it there: metrics `search/...` at the step it has come to. */
+  advance(id: number, rung: Rung): void {
+    if (this.#active.has(id)) throw new UsageError([`run ${id} is running already`]);
+    this.store.runs.update(id, { status: 'queued', error: null, endedAt: null });
+    this.#enqueue(id, rung);
   }
 
   /** The run on the sparse reward that was started beside this one; null when there is none. */
@@ -250,15 +318,15 @@ export class Lab {
     return found;
   }
 
-  #newTrainRun(experiment: Experiment, seed: number): number {
+  #newTrainRun({ experiment, seed, marks }: PlannedRun, status: RunStatus): number {
     return this.store.runs.create({
       kind: 'train',
       name: experiment.name,
       task: experiment.task,
       algorithm: experiment.algorithm,
       seed,
-      status: 'queued',
-      config: { ...experiment },
+      status,
+      config: { ...experiment, ...marks },
       versions: versions(),
     });
   }
@@ -300,6 +368,10 @@ export class Lab {
     if (this.#active.has(id) || row.status === 'running')
       throw new UsageError([`run ${id} is running already`]);
     if (row.status === 'done') throw new UsageError([`run ${id} is done; there is nothing left to resume`]);
+    if (trialOf(row) !== undefined) {
+      const search = groupOf(row)!.id;
+      throw new UsageError([`run ${id} is a trial of search ${search}; go on with: lab resume ${search}`]);
+    }
     this.store.runs.update(id, { status: 'queued', error: null, endedAt: null });
     this.#enqueue(id);
   }
@@ -319,7 +391,7 @@ export class Lab {
 
   // The queue: as many runs at once as there are cores
 
-  #enqueue(id: number): void {
+  #enqueue(id: number, rung?: Rung): void {
     this.#unwritten.delete(id);
     const active: Active = {
       phase: 'waiting',
@@ -331,6 +403,7 @@ export class Lab {
       stopping: false,
       worker: undefined,
       finished: Promise.resolve('queued'),
+      rung,
     };
     this.#active.set(id, active);
     const turn = new Promise<void>((begin) => this.#queue.push({ id, begin }));
@@ -534,7 +607,7 @@ export class Lab {
     this.store.runs.update(id, { rewardHash });
 
     // 2. the agent
-    const steps = experiment.algorithmSettings['steps'] as number;
+    const steps = Math.min(experiment.algorithmSettings['steps'] as number, active.rung?.until ?? Infinity);
     let checkpoint = this.#soundCheckpoint(id);
     if (checkpoint === undefined || checkpoint.step < steps) {
       active.phase = 'training';
@@ -554,6 +627,7 @@ export class Lab {
           rewardHash,
           checkpoint: checkpoint?.bytes ?? null,
           device: this.device,
+          until: steps,
         },
         {
           device: (name) => this.store.runs.update(id, { device: name }),
@@ -572,8 +646,11 @@ export class Lab {
     }
     if (checkpoint === undefined) throw new Error(`Run ${id}: training ended without a checkpoint`);
 
-    // 3. the final evaluation, on seeds that no training episode has
+    // 3. the final evaluation, on seeds that no training episode has; of a trial, on those of its search alone
     active.phase = 'evaluating';
+    if (active.rung !== undefined) {
+      return this.#scoreTrial(id, active, active.rung, { experiment, models, rewardHash, checkpoint });
+    }
     await this.#evaluateInto(id, active, {
       experiment,
       models,
@@ -582,6 +659,48 @@ export class Lab {
       episodes: experiment.experiment['evaluationEpisodes'] as number,
       pairedSeed: 0,
       run: id,
+    });
+  }
+
+  /** Plays the starts of a search without storing the episodes: the reported evaluation must not be tuned on. */
+  async #scoreTrial(
+    id: number,
+    active: Active,
+    rung: Rung,
+    what: {
+      readonly experiment: Experiment;
+      readonly models: ModelBytes;
+      readonly rewardHash: string;
+      readonly checkpoint: Checkpoint;
+    },
+  ): Promise<void> {
+    const { checkpoint, ...rest } = what;
+    const sum = { success: 0, return: 0, progress: 0 };
+    const { episodes } = await this.#job<CollectResult>(
+      id,
+      active,
+      {
+        type: 'evaluate',
+        ...rest,
+        checkpoint: checkpoint.bytes,
+        trainedSteps: checkpoint.step,
+        seeds: rung.starts,
+      },
+      {
+        episodes: (played) => {
+          for (const { success, returnTotal, finalProgress } of played) {
+            sum.success += Number(success);
+            sum.return += returnTotal;
+            sum.progress += finalProgress;
+          }
+        },
+      },
+    );
+    this.store.metrics.add(id, checkpoint.step, {
+      'search/rung': rung.index,
+      'search/success': sum.success / episodes,
+      'search/return': sum.return / episodes,
+      'search/progress': sum.progress / episodes,
     });
   }
 

@@ -211,6 +211,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const opened = await device(link, job.device);
   const count = settings['worlds'] as number;
   const total = settings['steps'] as number;
+  const until = Math.min(total, job.until ?? total);
   const gamma = settings['gamma'] as number;
 
   // 1. learner and environment, new or as they were
@@ -268,9 +269,9 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     lastSaved = learner.steps;
     link.checkpoint(learner.steps, packCheckpoint(learner.save(), env.save()));
   };
-  link.progress(learner.steps, total, 'steps');
+  link.progress(learner.steps, until, 'steps');
   try {
-    while (learner.steps < total && !link.stopped) {
+    while (learner.steps < until && !link.stopped) {
       const metrics = await learner.iterate(env);
       const values: Record<string, number> = { ...metrics };
       if (window.episodes > 0) {
@@ -290,7 +291,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
         values['evaluation/success'] = result.success;
       }
       link.send({ type: 'metrics', step: learner.steps, values });
-      link.progress(learner.steps, total, 'steps');
+      link.progress(learner.steps, until, 'steps');
       if (learner.steps >= nextCheckpoint) {
         nextCheckpoint = due('checkpointEvery');
         save();
