@@ -69,6 +69,33 @@ export class Network {
           `and ${out.length - outOffset} outputs`,
       );
     }
+    const values = this.#layersForward(inputs, inputOffset, rows);
+    const { outputs, stride } = this.#layers.at(-1)!;
+    for (let r = 0; r < rows; r++) {
+      for (let j = 0; j < outputs; j++) out[outOffset + r * outputs + j] = values[r * stride + j]!;
+    }
+  }
+
+  /** What the hidden layers put out, first layer first; for monitors. inputs [rows, this.inputs] -> [rows, units] each. */
+  hidden(inputs: Float64Array, rows: number): Float64Array[] {
+    const found: Float64Array[] = [];
+    this.#layersForward(inputs, 0, rows, (layer, values) => {
+      const { outputs: units, stride } = this.#layers[layer]!;
+      if (layer === this.#layers.length - 1) return;
+      const rowsOf = new Float64Array(rows * units);
+      for (let r = 0; r < rows; r++) rowsOf.set(values.subarray(r * stride, r * stride + units), r * units);
+      found.push(rowsOf);
+    });
+    return found;
+  }
+
+  /** All layers one after the other; the last one's rows, its stride apart. `each` sees the rows of every layer. */
+  #layersForward(
+    inputs: Float64Array,
+    inputOffset: number,
+    rows: number,
+    each?: (layer: number, values: Float64Array) => void,
+  ): Float64Array {
     this.#reserve(rows);
     let from = inputs;
     let fromOffset = inputOffset;
@@ -78,14 +105,12 @@ export class Network {
       multiply(layer, from, fromOffset, fromStride, rows, to);
       if (layer.activation === 'tanh') tanhInPlace(to, rows * layer.stride);
       else if (layer.activation === 'relu') reluInPlace(to, rows * layer.stride);
+      each?.(l, to);
       from = to;
       fromOffset = 0;
       fromStride = layer.stride;
     }
-    const { outputs } = this;
-    for (let r = 0; r < rows; r++) {
-      for (let j = 0; j < outputs; j++) out[outOffset + r * outputs + j] = from[r * fromStride + j]!;
-    }
+    return from;
   }
 
   #reserve(rows: number): void {

@@ -1,6 +1,7 @@
 /** The deterministic policy of one network in plain numbers, and how checkpoints keep it. */
 
 import type { Policy } from '../algorithms/types.ts';
+import { type UnitShares, unitShares } from '../diagnostics/units.ts';
 import { type Activation, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Block } from './block.ts';
 import { float32Of, float64Of } from './checkpoint.ts';
@@ -13,6 +14,7 @@ export class MlpPolicy implements Policy {
   readonly observationDim: number;
   readonly actionDim: number;
   readonly #network: Network;
+  readonly #activation: Activation;
   readonly #normalizer: Normalizer;
   readonly #head: Head;
   readonly #isReal: boolean;
@@ -32,6 +34,7 @@ export class MlpPolicy implements Policy {
     choices: readonly number[] = [],
   ) {
     this.#network = new Network(shape, parameters);
+    this.#activation = shape.activation;
     this.observationDim = this.#network.inputs;
     this.#isReal = choices.length === 0;
     this.actionDim = this.#isReal ? this.#network.outputs : choices.length;
@@ -43,6 +46,12 @@ export class MlpPolicy implements Policy {
     }
     this.#normalizer = new Normalizer(this.observationDim);
     this.#normalizer.restore(normalizer);
+  }
+
+  units(observations: Float64Array, count: number): UnitShares {
+    const inputs = new Float64Array(count * this.observationDim);
+    this.#normalizer.apply(observations, count, inputs);
+    return unitShares(this.#network.hidden(inputs, count), count, this.#activation);
   }
 
   act(observations: Float64Array, count: number, out: Float64Array): void {

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { unitMetrics, unitShares } from '../../../learn/diagnostics/units.ts';
+import { Network } from '../../../learn/parts/network.ts';
+import { Normalizer } from '../../../learn/parts/normalizer.ts';
+import { MlpPolicy } from '../../../learn/parts/policy.ts';
+import { Random } from '../../../learn/parts/random.ts';
+import { initialize, layersOf, type MlpShape } from '../../../learn/tensor/mlp.ts';
+
+const shape: MlpShape = { sizes: [3, 5, 4, 2], activation: 'tanh' };
+const random = new Random(7);
+const rows = 50;
+const inputs = Float64Array.from({ length: rows * 3 }, () => random.gaussian());
+
+test('hidden layers are those that the network passes on', () => {
+  const parameters = initialize(shape, random);
+  const network = new Network(shape, parameters);
+  const hidden = network.hidden(inputs, rows);
+  assert.deepEqual(
+    hidden.map((layer) => layer.length),
+    [rows * 5, rows * 4],
+  );
+  // The last layer by hand from the last hidden one.
+  const { weights, biases } = layersOf(shape)[2]!;
+  const out = new Float64Array(rows * 2);
+  network.forward(inputs, rows, out);
+  for (let r = 0; r < rows; r++) {
+    for (let j = 0; j < 2; j++) {
+      let sum = parameters[biases + j]!;
+      for (let i = 0; i < 4; i++) sum += hidden[1]![r * 4 + i]! * parameters[weights + i * 2 + j]!;
+      assert.ok(Math.abs(sum - out[r * 2 + j]!) < 1e-12);
+    }
+  }
+});
+
+test('units that are constant are dead, of tanh those at the ends are saturated', () => {
+  // Three units a row: one at rest, one at either end, one alive.
+  const layer = Float64Array.from({ length: 60 }, (_, i) =>
+    i % 3 === 0 ? 0 : i % 3 === 1 ? (i % 2 === 0 ? 0.999 : -0.999) : Math.sin(i),
+  );
+  assert.deepEqual(unitShares([layer], 20, 'tanh'), { dead: 1 / 3, saturated: 1 / 3 });
+  assert.deepEqual(unitShares([layer], 20, 'relu'), { dead: 1 / 3, saturated: 0 });
+  assert.deepEqual(unitShares([], 20, 'relu'), { dead: 0, saturated: 0 });
+});
+
+test('a fresh policy is alive; biases far below zero kill relu, large weights saturate tanh', () => {
+  const metrics = (activation: 'tanh' | 'relu', change: (parameters: Float32Array) => void) => {
+    const of: MlpShape = { sizes: [3, 32, 32, 2], activation };
+    const parameters = initialize(of, new Random(1));
+    change(parameters);
+    return unitMetrics(new MlpPolicy(of, parameters, new Normalizer(3).save()), inputs, rows);
+  };
+  assert.deepEqual(
+    metrics('tanh', () => undefined),
+    { 'policy/deadUnits': 0, 'policy/saturatedUnits': 0 },
+  );
+  const firstBiases = layersOf({ sizes: [3, 32, 32, 2], activation: 'relu' })[0]!.biases;
+  const killed = metrics('relu', (p) => p.fill(-100, firstBiases, firstBiases + 32));
+  // The first layer is dead, so the second sees nothing that changes.
+  assert.equal(killed['policy/deadUnits'], 1);
+  const huge = metrics('tanh', (p) => {
+    for (let i = 0; i < p.length; i++) p[i]! *= 1000;
+  });
+  assert.ok(huge['policy/saturatedUnits']! > 0.9, JSON.stringify(huge));
+});
