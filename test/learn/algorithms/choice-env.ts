@@ -5,7 +5,7 @@ import { Random } from '../../../learn/parts/random.ts';
 export class ChoiceEnv implements VectorEnv {
   readonly observationDim = 1;
   readonly actionDim = 1;
-  readonly choices = 3;
+  readonly choices: readonly number[] = [3];
   readonly count: number;
   readonly observations: Float64Array;
   readonly finalObservations: Float64Array;
