@@ -160,6 +160,8 @@ export const stackEntrySchema = z.strictObject({
   settings: settings.optional(),
   /** A stored model to use instead of fitting a new one. */
   model: id.optional(),
+  /** Discount of this line's terms; only where the algorithm has a critic for each term. */
+  gamma: z.number().gt(0).max(1).optional(),
 });
 export type StackEntry = z.infer<typeof stackEntrySchema>;
 

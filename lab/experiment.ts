@@ -7,6 +7,7 @@ import { parse as parseYaml, stringify as toYaml, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { algorithms } from '../learn/algorithms/index.ts';
 import { rewards } from '../learn/rewards/index.ts';
+import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings, Field, Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import { type Recipe, recipeSchema } from './api.ts';
@@ -94,6 +95,8 @@ export interface StackLine {
   readonly settings: AnySettings;
   /** A stored model to use instead of fitting a new one. */
   readonly model: number | null;
+  /** Discount of this line's terms, where each term has a critic of its own; null: the algorithm's. */
+  readonly gamma: number | null;
 }
 
 export interface Experiment {
@@ -167,18 +170,25 @@ export function resolveExperiment(recipe: Recipe): Experiment {
       weight: entry.weight ?? 1,
       settings: checked.settings,
       model: entry.model ?? null,
+      gamma: entry.gamma ?? null,
     });
+    if (entry.gamma !== undefined && algorithmSettings.settings['critics'] !== 'each') {
+      problems.push(
+        `${where}.gamma: found ${entry.gamma}, which needs a critic for each term; set algorithmSettings.critics to each`,
+      );
+    }
   }
+  let model: TaskModel | undefined;
   if (task !== undefined && taskSettings.problems.length === 0) {
     try {
-      task.create(taskSettings.settings);
+      model = task.create(taskSettings.settings);
     } catch (error) {
       problems.push(`taskSettings: ${messageOf(error)}`);
     }
   }
   if (algorithm !== undefined && algorithmSettings.problems.length === 0) {
     try {
-      algorithm.check(algorithmSettings.settings);
+      algorithm.check(algorithmSettings.settings, model);
     } catch (error) {
       problems.push(`algorithmSettings: ${messageOf(error)}`);
     }
@@ -333,6 +343,7 @@ export function sparseBaseline(experiment: Experiment): Experiment {
         weight: 1,
         settings: checkSettings(sparse.fields, {}, '').settings,
         model: null,
+        gamma: null,
       },
     ]),
     experiment: Object.freeze({ ...experiment.experiment, baseline: false }),

@@ -1,5 +1,6 @@
 /** What the lab asks of its worker thread, and what comes back. One job a thread. */
 
+import type { Trajectory } from '../learn/algorithms/types.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { AnySettings } from '../sim/fields.ts';
@@ -44,7 +45,23 @@ export interface TrainJob {
   readonly models: ModelBytes;
   readonly rewardHash: string;
   readonly checkpoint: Uint8Array | null;
+  /** Pieces that belong to the checkpoint, oldest first. */
+  readonly journal: readonly Uint8Array[];
+  /** For algorithms that learn from demonstrations. */
+  readonly demonstrations: readonly Trajectory[];
+  /** Weights that were changed while the run went on, by step: they take effect at the same steps again. */
+  readonly weightChanges: readonly {
+    readonly step: number;
+    readonly line: number;
+    readonly weight: number;
+  }[];
   readonly device: DeviceChoice;
+  /** The device that the run began on, so that it goes on with the same bits. */
+  readonly storedDevice: string | null;
+  /** Threads to open, the worker's own included. */
+  readonly threads: number;
+  /** How many of them may work right now; the lab lowers it while several runs share the machine. Shared memory, one int. */
+  readonly budget: Int32Array;
   /** Ends here, before the experiment's own `steps`, whose schedule stays as it is. */
   readonly until?: number;
 }
@@ -82,7 +99,13 @@ export type WorkerMessage =
   | { readonly type: 'progress'; readonly done: number; readonly total: number; readonly unit: string }
   | { readonly type: 'episodes'; readonly episodes: readonly FinishedEpisode[] }
   | { readonly type: 'metrics'; readonly step: number; readonly values: Readonly<Record<string, number>> }
-  | { readonly type: 'checkpoint'; readonly step: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'checkpoint';
+      readonly step: number;
+      readonly bytes: Uint8Array;
+      readonly journal?: { readonly bytes: Uint8Array; readonly needed: number };
+    }
+  | { readonly type: 'reweighed'; readonly step: number; readonly line: number; readonly weight: number }
   | {
       readonly type: 'alert';
       readonly level: 'info' | 'warning' | 'error';
@@ -93,4 +116,8 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly message: string; readonly stack: string };
 
 /** From the lab to the thread. */
-export type ControlMessage = { readonly type: 'stop' } | { readonly type: 'ack' };
+export type ControlMessage =
+  | { readonly type: 'stop' }
+  | { readonly type: 'ack' }
+  /** A line of the reward stack gets another weight at the next chance. */
+  | { readonly type: 'reweigh'; readonly line: number; readonly weight: number };

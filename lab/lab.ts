@@ -6,6 +6,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Algorithm, Trajectory } from '../learn/algorithms/types.ts';
 import { spansFromStages } from '../learn/rewards/labels.ts';
 import { stackHash } from '../learn/rewards/stack.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
@@ -14,6 +15,7 @@ import { openStore } from '../store/index.ts';
 import type {
   CheckpointRow,
   EpisodeRow,
+  JournalPiece,
   ModelRow,
   NewEpisode,
   RunRow,
@@ -48,7 +50,7 @@ import type {
 import { type Logger, openLog } from './log.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
-import { rewardNamed } from './registry.ts';
+import { algorithmNamed, rewardNamed } from './registry.ts';
 import {
   coloursOf,
   demonstrationOf,
@@ -57,6 +59,7 @@ import {
   type Replay,
   replay,
   taskModelOf,
+  trajectoryOf,
 } from './replay.ts';
 import { episodeSeed } from './seeds.ts';
 import { wilsonInterval } from './statistics.ts';
@@ -138,6 +141,8 @@ export class Lab {
   /** Ends that could not be written down. */
   readonly #unwritten = new Map<number, { readonly status: RunStatus; readonly error: string | null }>();
   #running = 0;
+  /** How many threads one training run may use right now: the cores are shared among those that run. Shared memory. */
+  readonly #budget = new Int32Array(new SharedArrayBuffer(4)).fill(availableParallelism());
   readonly #heartbeat: NodeJS.Timeout;
   #closed = false;
 
@@ -361,6 +366,23 @@ export class Lab {
     return true;
   }
 
+  /**
+   * Gives a line of a running training run's reward stack another weight, at the next chance; kept with the run, so that a
+   * resumed one has it at the same step. @throws UsageError where the run is not training here, or has no such line.
+   */
+  reweigh(id: number, line: number, weight: number): void {
+    const { config, kind } = this.find(id);
+    const active = this.#active.get(id);
+    if (kind !== 'train' || active?.phase !== 'training' || active.worker === undefined)
+      throw new UsageError([`run ${id} is not training here; only then can its weights be changed`]);
+    const lines = (config as unknown as Experiment).reward;
+    if (!Number.isInteger(line) || line < 0 || line >= lines.length)
+      throw new UsageError([`run ${id}: line ${line} of its reward stack, wanted 0 to ${lines.length - 1}`]);
+    if (!(Math.abs(weight) <= 1000))
+      throw new UsageError([`run ${id}: weight ${weight}, wanted a number from -1000 to 1000`]);
+    active.worker.postMessage({ type: 'reweigh', line, weight } satisfies ControlMessage);
+  }
+
   /** Goes on with a paused, crashed, failed or queued run. @throws UsageError when there is nothing to go on with. */
   resume(id: number): void {
     const row = this.find(id);
@@ -417,6 +439,8 @@ export class Lab {
       this.#running++;
       this.#queue.shift()!.begin();
     }
+    const share = Math.max(1, Math.floor(availableParallelism() / Math.max(1, this.#running)));
+    Atomics.store(this.#budget, 0, share);
   }
 
   /** Runs the work and writes down how it ended. Never rejects. */
@@ -525,8 +549,11 @@ export class Lab {
               acknowledge();
               break;
             case 'checkpoint':
-              save.checkpoint?.(message.step, message.bytes);
+              save.checkpoint?.(message.step, message.bytes, message.journal);
               acknowledge();
+              break;
+            case 'reweighed':
+              save.reweighed?.(message);
               break;
             case 'alert':
               this.#alert(owner, message.level, message.message, message.step);
@@ -605,12 +632,18 @@ export class Lab {
       hashes,
     );
     this.store.runs.update(id, { rewardHash });
+    const algorithm: Algorithm = algorithmNamed(experiment.algorithm)!;
+    const demonstrations =
+      algorithm.demonstrations === true
+        ? await this.#trajectories(await this.#demonstrationsFor(id, active, experiment, row.seed), active)
+        : [];
 
     // 2. the agent
     const steps = Math.min(experiment.algorithmSettings['steps'] as number, active.rung?.until ?? Infinity);
     let checkpoint = this.#soundCheckpoint(id);
     if (checkpoint === undefined || checkpoint.step < steps) {
       active.phase = 'training';
+      this.store.checkpoints.forgetJournalAfter(id, checkpoint?.id ?? null);
       // A resumed run plays the episodes after its checkpoint again; those that were stored already stay as they are.
       const stored = new Set(
         this.store.episodes.list({ runId: id, kind: 'training', limit: 1_000_000 }).items.map(identityOf),
@@ -626,7 +659,13 @@ export class Lab {
           models,
           rewardHash,
           checkpoint: checkpoint?.bytes ?? null,
+          journal: checkpoint === undefined ? [] : this.store.checkpoints.journal(checkpoint.id),
+          demonstrations,
+          weightChanges: this.store.weightChanges.of(id),
           device: this.device,
+          storedDevice: row.device,
+          threads: availableParallelism(),
+          budget: this.#budget,
           until: steps,
         },
         {
@@ -636,9 +675,14 @@ export class Lab {
             this.events.emit({ type: 'metrics', runId: id, step });
           },
           episodes: (episodes) => this.#keep(id, episodes, stored),
-          checkpoint: (step, bytes) => {
-            this.store.checkpoints.add(id, step, bytes);
+          checkpoint: (step, bytes, journal) => {
+            this.store.checkpoints.add(id, step, bytes, journal);
             this.store.checkpoints.prune(id, 3);
+          },
+          reweighed: ({ step, line, weight }) => {
+            this.store.weightChanges.add(id, { step, line, weight, at: Date.now() });
+            const name = experiment.reward[line]!.reward;
+            this.#alert(id, 'info', `The weight of ${name} is ${weight} from here on`, step);
           },
         },
       );
@@ -708,6 +752,7 @@ export class Lab {
   #soundCheckpoint(runId: number): Checkpoint | undefined {
     for (const { id } of this.store.checkpoints.list(runId).reverse()) {
       try {
+        this.store.checkpoints.journal(id);
         return this.store.checkpoints.get(id);
       } catch (error) {
         this.#alert(runId, 'warning', `${messageOf(error)}; went on without it`);
@@ -784,8 +829,31 @@ export class Lab {
     const fitted = incoming().find((edge) => edge.role === role);
     if (fitted !== undefined) return this.store.models.get(idOf(fitted.from));
 
-    // Demonstrations: those of a run that was interrupted are completed, not made again.
-    const begun = incoming().find((edge) => edge.role === 'demonstrations');
+    const collectId = await this.#demonstrationsFor(id, active, experiment, seed);
+
+    active.phase = `fitting ${line.reward}`;
+    const fit = { method: line.reward, settings: line.settings, from: collectId, seed };
+    const fitId =
+      this.#begunFit(fit) ?? this.#newFitRun({ ...fit, name: `${experiment.name}: ${line.reward}` });
+    const model =
+      this.store.runs.get(fitId).status === 'done'
+        ? this.modelOf(fitId)!
+        : await this.#child(fitId, active, () => this.#fitInto(id, active, fitId));
+    this.store.lineage.link({ from: `model:${model.id}`, to: me, role });
+    return model;
+  }
+
+  /** The collect run with the demonstrations of a training run; one that was interrupted is completed, not made again. */
+  async #demonstrationsFor(
+    id: number,
+    active: Active,
+    experiment: Experiment,
+    seed: number,
+  ): Promise<number> {
+    const me = `run:${id}`;
+    const begun = this.store.lineage
+      .around(me)
+      .find((edge) => edge.to === me && edge.role === 'demonstrations');
     const collectId =
       begun !== undefined
         ? idOf(begun.from)
@@ -801,19 +869,23 @@ export class Lab {
             name: `${experiment.name}: demonstrations`,
           });
     this.store.lineage.link({ from: `episodes:${collectId}`, to: me, role: 'demonstrations' });
-    active.phase = 'collecting demonstrations';
-    await this.#child(collectId, active, () => this.#collectInto(id, active, collectId));
+    if (this.store.runs.get(collectId).status !== 'done') {
+      active.phase = 'collecting demonstrations';
+      await this.#child(collectId, active, () => this.#collectInto(id, active, collectId));
+    }
+    return collectId;
+  }
 
-    active.phase = `fitting ${line.reward}`;
-    const fit = { method: line.reward, settings: line.settings, from: collectId, seed };
-    const fitId =
-      this.#begunFit(fit) ?? this.#newFitRun({ ...fit, name: `${experiment.name}: ${line.reward}` });
-    const model =
-      this.store.runs.get(fitId).status === 'done'
-        ? this.modelOf(fitId)!
-        : await this.#child(fitId, active, () => this.#fitInto(id, active, fitId));
-    this.store.lineage.link({ from: `model:${model.id}`, to: me, role });
-    return model;
+  /** The demonstrations of a collect run as what was seen and done. */
+  async #trajectories(collectId: number, active: Active): Promise<Trajectory[]> {
+    const pause = pace();
+    const found: Trajectory[] = [];
+    for (const id of this.store.episodes.ids({ runId: collectId, kind: 'demonstration' })) {
+      found.push(trajectoryOf(this.store, id));
+      await pause();
+      if (active.stopping) throw new Stopped();
+    }
+    return found;
   }
 
   /** A run that is a step of another: its end is written down in its own row. */
@@ -1337,5 +1409,6 @@ interface JobSink {
   device(name: string, reason: string): void;
   metrics(step: number, values: Readonly<Record<string, number>>): void;
   episodes(episodes: readonly Omit<NewEpisode, 'runId'>[]): void;
-  checkpoint(step: number, bytes: Uint8Array): void;
+  checkpoint(step: number, bytes: Uint8Array, journal?: JournalPiece): void;
+  reweighed(change: { readonly step: number; readonly line: number; readonly weight: number }): void;
 }

@@ -115,6 +115,11 @@ export class Recorder {
     this.#progress(w, world, learned);
   }
 
+  /** Gives up what a world was recording: somebody starts it anew before its episode ended. */
+  abandon(world: number): void {
+    this.#worlds[world]!.active = false;
+  }
+
   /** One step of one world; `states` already holds s'. */
   step(world: number, states: Float64Array, actions: Float64Array, track: RewardTrack, value: number): void {
     const w = this.#worlds[world]!;

@@ -3,6 +3,7 @@
  * The order is the recorder's: act -> step -> observe.
  */
 
+import type { Trajectory } from '../learn/algorithms/types.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import { hashRows, hashState, hashState64 } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
@@ -11,6 +12,7 @@ import { tasks } from '../sim/tasks/index.ts';
 import type { Column, EpisodeRow, RunRow, Store } from '../store/types.ts';
 import { keyframeEvery } from './recorder.ts';
 import { taskNamed } from './registry.ts';
+import { toUnit } from './unit-actions.ts';
 
 /** The task a run was made with. @throws RangeError when this build has no such task or another version of it. */
 export function taskModelOf(run: RunRow): TaskModel {
@@ -142,6 +144,24 @@ export function demonstrationOf(store: Store, episodeId: number): Demonstration 
     length: episode.length,
     observations: observationsOf(model, states),
     stages: labels.map(({ stage, start, end }) => ({ stage, start, end })),
+    success: episode.success,
+  };
+}
+
+/** What was seen and done in a stored episode, actions in [-1, 1] or options. @throws RangeError when it cannot be replayed. */
+export function trajectoryOf(store: Store, episodeId: number): Trajectory {
+  const episode = store.episodes.get(episodeId);
+  const model = taskModelOf(store.runs.get(episode.runId));
+  const columns = store.episodes.columns(episodeId, ['action', 'keyframe', 'stateHash']);
+  const { states } = replay(model, episode, columns);
+  const actions = Float64Array.from(column(columns, 'action', episodeId).data);
+  const { dim } = model.actionSpace;
+  for (let t = 0; t < episode.length; t++) toUnit(model.actionSpace, actions, t * dim);
+  return {
+    id: `episode ${episodeId}`,
+    length: episode.length,
+    observations: observationsOf(model, states),
+    actions,
     success: episode.success,
   };
 }

@@ -4,17 +4,19 @@
  * in [-1, 1] (or options); the task, its rewards and the records have the task's own units.
  */
 
-import type { VectorEnv } from '../learn/algorithms/types.ts';
+import type { RewardChannels, Simulator, VectorEnv } from '../learn/algorithms/types.ts';
 import type { RewardStack } from '../learn/rewards/stack.ts';
 import { createBatch } from '../sim/batch.ts';
 import type { BatchEnv, TaskModel } from '../sim/env.ts';
 import type { Ending, EpisodeKind } from '../store/types.ts';
 import { type FinishedEpisode, Recorder } from './recorder.ts';
-import { toNative } from './unit-actions.ts';
+import { toNative, toUnit } from './unit-actions.ts';
 
 export interface RewardedEnvOptions {
   readonly model: TaskModel;
   readonly count: number;
+  /** The worlds, where they shall not be stepped by this thread alone; a batch of `model` with `count` worlds. */
+  readonly batch?: BatchEnv;
   readonly stack: RewardStack;
   readonly kind: EpisodeKind;
   readonly rewardHash: string | null;
@@ -38,15 +40,16 @@ export interface RewardedEnvOptions {
   readonly onInvalid?: (message: string) => void;
 }
 
-/** Options of a discrete action; 0 where actions are real numbers. */
-export const choicesOf = ({ actionSpace }: TaskModel): number =>
-  actionSpace.type === 'discrete' ? actionSpace.n : 0;
+/** Options of each action component; none where actions are real numbers. */
+export const choicesOf = ({ actionSpace }: TaskModel): readonly number[] =>
+  actionSpace.type === 'discrete' ? [actionSpace.n] : [];
 
 export class RewardedEnv implements VectorEnv {
   readonly count: number;
   readonly observationDim: number;
   readonly actionDim: number;
-  readonly choices: number;
+  readonly choices: readonly number[];
+  readonly channels: RewardChannels;
   readonly observations: Float64Array;
   readonly finalObservations: Float64Array;
   readonly rewards: Float64Array;
@@ -60,11 +63,16 @@ export class RewardedEnv implements VectorEnv {
   readonly #totals: Float64Array;
   readonly #native: Float64Array;
   #started = 0;
+  #simulator: (Simulator & { readonly finalStates: Float64Array }) | undefined;
+  /** 1 where a world stays ended until `restart`; none while worlds start again by themselves. */
+  #ended: Uint8Array | undefined;
+  /** Seconds spent so far in each part of `step`. */
+  readonly seconds = { simulate: 0, reward: 0, record: 0 };
 
   constructor(options: RewardedEnvOptions) {
     const { model, count, stack } = options;
     this.#options = options;
-    this.#batch = createBatch(model, count);
+    this.#batch = options.batch ?? createBatch(model, count);
     this.count = count;
     this.observationDim = model.observationSpace.dim;
     this.actionDim = model.actionSpace.dim;
@@ -77,6 +85,8 @@ export class RewardedEnv implements VectorEnv {
     this.truncated = new Uint8Array(count);
     this.diverged = new Uint8Array(count);
     this.#totals = new Float64Array(count);
+    const { raw, weights, gammas } = stack;
+    this.channels = { names: stack.terms.map((term) => term.id), raw, weights, gammas };
     this.#recorder = new Recorder({
       model,
       count,
@@ -93,20 +103,58 @@ export class RewardedEnv implements VectorEnv {
     return this.#batch.states;
   }
 
+  /** For algorithms that look behind the observations; costs a copy of the states per step once it was asked for. */
+  get simulator(): Simulator {
+    if (this.#simulator !== undefined) return this.#simulator;
+    const { model, stack } = this.#options;
+    const { actionSpace } = model;
+    this.#simulator = {
+      model,
+      states: this.#batch.states,
+      previousStates: this.#batch.previousStates,
+      finalStates: this.#batch.states.slice(),
+      actions: this.#native,
+      toNative: (actions) => toNative(actionSpace, actions, new Float64Array(actions.length)),
+      toUnit: (action, offset) => toUnit(actionSpace, action, offset),
+      ...(stack.transition === undefined ? {} : { reward: stack.transition }),
+    };
+    return this.#simulator;
+  }
+
   /** Starts an episode in every world. */
   start(): void {
-    for (let world = 0; world < this.count; world++) this.#begin(world);
+    for (let world = 0; world < this.count; world++) this.#begin(world, this.#started++);
     this.observations.set(this.#batch.observations);
   }
 
-  #begin(world: number): void {
+  /** @throws RangeError when groups of this size do not fill the worlds. */
+  restart(groupSize: number): void {
+    if (!Number.isInteger(groupSize) || groupSize < 1 || this.count % groupSize !== 0) {
+      throw new RangeError(
+        `Groups: found a size of ${groupSize}, wanted one that divides ${this.count} worlds`,
+      );
+    }
+    this.#ended ??= new Uint8Array(this.count);
+    this.#ended.fill(0);
+    this.terminated.fill(0);
+    this.truncated.fill(0);
+    this.diverged.fill(0);
+    for (let world = 0; world < this.count; world++) {
+      this.#begin(world, this.#started + Math.floor(world / groupSize));
+    }
+    this.#started += this.count / groupSize;
+    this.observations.set(this.#batch.observations);
+  }
+
+  /** The episode with this number starts in a world; a running one is given up. */
+  #begin(world: number, index: number): void {
     const { stack, seedOf, recordEpisode, trainedSteps } = this.#options;
-    const index = this.#started++;
     const seed = seedOf(index);
     this.#batch.reset(world, seed);
     stack.reset(world, this.#batch.observations, world * this.observationDim);
     this.#totals[world] = 0;
     this.#options.onBegin?.(world, index, seed);
+    this.#recorder.abandon(world);
     const record = recordEpisode(index);
     if (record === 'never') return;
     this.#recorder.begin(
@@ -120,12 +168,24 @@ export class RewardedEnv implements VectorEnv {
   /** actions: [count * actionDim] in [-1, 1], or options. */
   step(unitActions: Float64Array, values?: Float64Array): void {
     const batch = this.#batch;
-    const { stack, model, onEpisode, onEnd, onInvalid } = this.#options;
+    const { stack, model } = this.#options;
+    const begun = performance.now();
+    // 1. simulate
     const actions = toNative(model.actionSpace, unitActions, this.#native);
+    if (actions !== this.#native) this.#native.set(actions);
     batch.step(actions);
+    const simulated = performance.now();
+    // 2. reward
     stack.step(batch.previousStates, actions, batch.states, batch.observations, batch.terminated);
     this.finalObservations.set(batch.observations);
+    this.#simulator?.finalStates.set(batch.states);
+    const rewarded = performance.now();
+    // 3. record, end, begin again
     for (let world = 0; world < this.count; world++) {
+      if (this.#ended?.[world] === 1) {
+        this.rewards[world] = 0;
+        continue;
+      }
       const invalid = stack.invalid[world] === 1;
       const diverged = batch.diverged[world] === 1 || invalid;
       this.terminated[world] = diverged ? 0 : batch.terminated[world]!;
@@ -135,22 +195,29 @@ export class RewardedEnv implements VectorEnv {
       this.#totals[world] = this.#totals[world]! + this.rewards[world]!;
       this.#recorder.step(world, batch.states, actions, stack, values?.[world] ?? 0);
       if (!(diverged || this.terminated[world] === 1 || this.truncated[world] === 1)) continue;
-
-      const ending: Ending = diverged
-        ? 'diverged'
-        : this.terminated[world] === 1
-          ? 'terminated'
-          : 'truncated';
-      if (invalid) onInvalid?.(`${stack.invalidTerm(world)}; the episode ended as diverged`);
-      else if (diverged)
-        onInvalid?.('the simulated state became non-finite or exploded; the episode ended as diverged');
-      const success = !diverged && model.success(batch.states, world * model.stateDim);
-      onEnd?.({ success, ending, total: this.#totals[world]! });
-      const episode = this.#recorder.finish(world, ending, batch.states);
-      if (episode !== undefined) onEpisode(episode);
-      this.#begin(world);
+      this.#end(world, invalid);
+      if (this.#ended === undefined) this.#begin(world, this.#started++);
+      else this.#ended[world] = 1;
     }
     this.observations.set(batch.observations);
+    this.seconds.simulate += (simulated - begun) / 1000;
+    this.seconds.reward += (rewarded - simulated) / 1000;
+    this.seconds.record += (performance.now() - rewarded) / 1000;
+  }
+
+  /** The episode of a world is over: says so and hands it over. */
+  #end(world: number, invalid: boolean): void {
+    const batch = this.#batch;
+    const { stack, model, onEpisode, onEnd, onInvalid } = this.#options;
+    const diverged = this.diverged[world] === 1;
+    const ending: Ending = diverged ? 'diverged' : this.terminated[world] === 1 ? 'terminated' : 'truncated';
+    if (invalid) onInvalid?.(`${stack.invalidTerm(world)}; the episode ended as diverged`);
+    else if (diverged)
+      onInvalid?.('the simulated state became non-finite or exploded; the episode ended as diverged');
+    const success = !diverged && model.success(batch.states, world * model.stateDim);
+    onEnd?.({ success, ending, total: this.#totals[world]! });
+    const episode = this.#recorder.finish(world, ending, batch.states);
+    if (episode !== undefined) onEpisode(episode);
   }
 
   /** Worlds in mid-episode, reward history and recordings in flight, for exact resume. */
@@ -163,6 +230,8 @@ export class RewardedEnv implements VectorEnv {
       'env/states': states,
       'env/totals': this.#totals.slice(),
       'env/started': Float64Array.of(this.#started),
+      'env/ended': Float64Array.from(this.#ended ?? []),
+      'env/weights': this.channels.weights.slice(),
       'env/stack': this.#options.stack.save(),
       'env/recorder': this.#recorder.save(),
     };
@@ -183,6 +252,9 @@ export class RewardedEnv implements VectorEnv {
     this.#totals.set(saved['env/totals']!);
     this.#started = saved['env/started']![0]!;
     stack.restore(saved['env/stack']!);
+    this.channels.weights.set(saved['env/weights']!);
+    const ended = saved['env/ended']!;
+    this.#ended = ended.length === 0 ? undefined : Uint8Array.from(ended);
     this.#recorder.restore(saved['env/recorder']!);
     this.observations.set(this.#batch.observations);
   }

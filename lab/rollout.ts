@@ -144,6 +144,7 @@ export async function runEpisodes(options: RolloutOptions): Promise<RolloutResul
     trainedSteps: () => (actor.kind === 'policy' ? actor.trainedSteps : 0),
     onBegin: (slot, index, seed) => {
       world[slot] = index;
+      if (actor.kind === 'policy') actor.policy.begin?.(slot);
       if (actor.kind !== 'policy') scripts[slot] = new Script(actor, episodeSeed('noise', seed, 0), model);
     },
     onEpisode: (episode) => {
@@ -157,9 +158,13 @@ export async function runEpisodes(options: RolloutOptions): Promise<RolloutResul
   env.start();
 
   const actions = new Float64Array(count * dim);
+  const active = new Uint8Array(count);
   let steps = 0;
   while (finished < seeds.length) {
-    if (actor.kind === 'policy') actor.policy.act(env.observations, count, actions);
+    if (actor.kind === 'policy') {
+      for (let slot = 0; slot < count; slot++) active[slot] = world[slot]! < seeds.length ? 1 : 0;
+      actor.policy.act(env.observations, count, actions, env.states, active);
+    }
     for (let slot = 0; slot < count; slot++) {
       scripts[slot]?.act(model, env.states, slot, actions);
       if (world[slot]! < seeds.length) steps++;

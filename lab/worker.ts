@@ -4,13 +4,14 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Policy } from '../learn/algorithms/types.ts';
+import type { Algorithm, LearnerSetup, Policy } from '../learn/algorithms/types.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { openDevice } from '../learn/tensor/open.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
+import { openComputeFor } from './compute.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
 import type {
@@ -32,6 +33,7 @@ import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
 import { type Actor, type RolloutOptions, runEpisodes } from './rollout.ts';
 import { episodeSeed } from './seeds.ts';
+import { openWorlds } from './worlds.ts';
 
 /** Messages with data that may wait for the disk before the thread waits too. */
 const mostInFlight = 4;
@@ -49,10 +51,12 @@ class Link {
   #episodes: FinishedEpisode[] = [];
   #lastProgress = 0;
   readonly #alerted = new Set<string>();
+  #reweighs: { readonly line: number; readonly weight: number }[] = [];
 
   constructor() {
     parentPort!.on('message', (message: ControlMessage) => {
       if (message.type === 'ack') this.#inFlight--;
+      else if (message.type === 'reweigh') this.#reweighs.push(message);
       else {
         this.stopped = true;
         this.#abort.abort();
@@ -87,10 +91,17 @@ class Link {
     this.#episodes.push(episode);
   }
 
-  checkpoint(step: number, bytes: Uint8Array): void {
+  checkpoint(step: number, bytes: Uint8Array, journal?: { bytes: Uint8Array; needed: number }): void {
     this.flush();
     this.#inFlight++;
-    this.send({ type: 'checkpoint', step, bytes });
+    this.send({ type: 'checkpoint', step, bytes, ...(journal === undefined ? {} : { journal }) });
+  }
+
+  /** What was asked for since the last call. */
+  takeReweighs(): { readonly line: number; readonly weight: number }[] {
+    const asked = this.#reweighs.map(({ line, weight }) => ({ line, weight }));
+    this.#reweighs = [];
+    return asked;
   }
 
   flush(): void {
@@ -123,7 +134,8 @@ function taskModel(task: string, settings: AnySettings): TaskModel {
 function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] {
   return experiment.reward.map((line, index) => {
     const method = rewardNamed(line.reward)!;
-    if (method.kind === 'native') return { kind: 'native', reward: method, weight: line.weight };
+    const own = typeof line.gamma === 'number' ? { gamma: line.gamma } : {};
+    if (method.kind === 'native') return { kind: 'native', reward: method, weight: line.weight, ...own };
     const bytes = models[index];
     if (bytes === undefined)
       throw new RangeError(`Reward stack line ${index} (${line.reward}) has no fitted model`);
@@ -133,6 +145,7 @@ function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] 
       model: method.load(bytes),
       use: line.use,
       weight: line.weight,
+      ...own,
     };
   });
 }
@@ -169,7 +182,7 @@ async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
     job.policy.kind === 'policy'
       ? {
           kind: 'policy',
-          policy: algorithmNamed(job.policy.algorithm)!.loadPolicy(job.policy.bytes),
+          policy: algorithmNamed(job.policy.algorithm)!.loadPolicy(job.policy.bytes, model),
           trainedSteps: job.policy.trainedSteps,
         }
       : job.policy;
@@ -203,37 +216,83 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   return { bytes: fitted.model.save(), metrics: fitted.metrics };
 }
 
+/** Environment steps that one message of metrics covers at least: small iterations are averaged. */
+const metricsEvery = 1000;
+
+/** Means over the iterations of one round. */
+class Means {
+  readonly #sums = new Map<string, { sum: number; count: number }>();
+
+  add(values: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(values)) {
+      const entry = this.#sums.get(name);
+      if (entry === undefined) this.#sums.set(name, { sum: value, count: 1 });
+      else {
+        entry.sum += value;
+        entry.count++;
+      }
+    }
+  }
+
+  take(): Record<string, number> {
+    const means = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
+    this.#sums.clear();
+    return means;
+  }
+}
+
 async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const { experiment, seed } = job;
   const settings = experiment.algorithmSettings;
   const options = experiment.experiment;
   const model = taskModel(experiment.task, experiment.taskSettings);
-  const opened = await device(link, job.device);
   const count = settings['worlds'] as number;
   const total = settings['steps'] as number;
   const until = Math.min(total, job.until ?? total);
   const gamma = settings['gamma'] as number;
+  const algorithm: Algorithm = algorithmNamed(experiment.algorithm)!;
+  algorithm.check(settings, model);
 
-  // 1. learner and environment, new or as they were
-  const algorithm = algorithmNamed(experiment.algorithm)!;
-  const setup = {
+  // 1. what computes, what is simulated
+  const sizes = {
     observationDim: model.observationSpace.dim,
     actionDim: model.actionSpace.dim,
     choices: choicesOf(model),
     count,
-    device: opened,
+  };
+  const compute = await openComputeFor({
+    choice: job.device,
+    stored: job.storedDevice,
+    workload: algorithm.workload(settings, sizes),
+    threads: job.threads,
+    budget: job.budget,
+    onAlert: (message) => link.alert('warning', message),
+  });
+  link.send({ type: 'device', name: compute.name, reason: compute.reason });
+  const worlds = await openWorlds(model, count, job.threads);
+
+  // 2. learner and environment, new or as they were
+  const stack = createStack(stackEntries(experiment, job.models), { model, gamma, count });
+  const setup: LearnerSetup = {
+    ...sizes,
+    compute,
     seed: episodeSeed('learner', seed, 0),
+    model,
+    channels: stack.terms.map((term) => term.id),
+    demonstrations: job.demonstrations,
+    clock: now,
   };
   const saved = job.checkpoint === null ? undefined : openCheckpoint(job.checkpoint);
   const learner = saved
-    ? algorithm.resume(saved.learner, settings, setup)
+    ? algorithm.resume(saved.learner, settings, setup, job.journal)
     : algorithm.create(settings, setup);
   const every = options['record'] === 'all' ? 1 : options['record'] === 'tenth' ? 10 : 0;
   const window = { episodes: 0, successes: 0, total: 0, diverged: 0 };
   const env = new RewardedEnv({
     model,
     count,
-    stack: createStack(stackEntries(experiment, job.models), { model, gamma, count }),
+    batch: worlds.batch,
+    stack,
     kind: 'training',
     rewardHash: job.rewardHash,
     seedOf: (index) => episodeSeed('training', seed, index),
@@ -248,13 +307,10 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     },
     onInvalid: (message) => link.alert('warning', message, learner.steps),
   });
-  if (saved) {
-    env.restore(saved.env);
-  } else {
-    env.start();
-  }
+  if (saved) env.restore(saved.env);
+  else env.start();
 
-  // 2. iterate: collect and learn, measure, evaluate shortly, save
+  // 3. rounds: collect and learn, measure, evaluate shortly, save
   const startedAt = now();
   const firstStep = learner.steps;
   const due = (interval: string): number => {
@@ -264,21 +320,40 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   let nextEvaluation = due('evaluateEvery');
   let nextCheckpoint = due('checkpointEvery');
   let lastSaved = saved ? learner.steps : -1;
-  const save = (): void => {
+  const save = async (): Promise<void> => {
     if (lastSaved === learner.steps) return;
     lastSaved = learner.steps;
-    link.checkpoint(learner.steps, packCheckpoint(learner.save(), env.save()));
+    const bytes = packCheckpoint(await learner.save(), env.save());
+    const piece = learner.takeJournal?.();
+    link.checkpoint(
+      learner.steps,
+      bytes,
+      piece === undefined ? undefined : { bytes: piece, needed: learner.journalPieces ?? 1 },
+    );
   };
+  const weights = new WeightSchedule(job.weightChanges, learner.steps);
+  const means = new Means();
   link.progress(learner.steps, until, 'steps');
   try {
     while (learner.steps < until && !link.stopped) {
-      const metrics = await learner.iterate(env);
-      const values: Record<string, number> = { ...metrics };
+      const old = weights.due(learner.steps);
+      const fresh = link.takeReweighs().map((change) => ({ ...change, step: learner.steps }));
+      for (const { line, weight } of [...old, ...fresh]) stack.reweigh(line, weight);
+      for (const change of fresh) link.send({ type: 'reweighed', ...change });
+
+      const round = Math.min(until, learner.steps + metricsEvery);
+      const spent = { ...env.seconds };
+      do means.add(await learner.iterate(env));
+      while (learner.steps < round);
+      const values = means.take();
       if (window.episodes > 0) {
         values['rollout/success'] = window.successes / window.episodes;
         values['rollout/return'] = window.total / window.episodes;
         values['rollout/diverged'] = window.diverged / window.episodes;
         window.episodes = window.successes = window.total = window.diverged = 0;
+      }
+      for (const part of ['simulate', 'reward', 'record'] as const) {
+        values[`time/${part}`] = env.seconds[part] - spent[part];
       }
       values['speed/stepsPerSecond'] = (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt);
       if (learner.steps >= nextEvaluation || learner.steps >= total) {
@@ -286,7 +361,11 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
         const seeds = Array.from({ length: options['shortEvaluationEpisodes'] as number }, (_, i) =>
           episodeSeed('shortEvaluation', 0, i),
         );
-        const actor: Actor = { kind: 'policy', policy: learner.policy(), trainedSteps: learner.steps };
+        const actor: Actor = {
+          kind: 'policy',
+          policy: await learner.policy(),
+          trainedSteps: learner.steps,
+        };
         const result = await runEpisodes({ model, actor, kind: 'evaluation', seeds });
         values['evaluation/success'] = result.success;
       }
@@ -294,18 +373,34 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
       link.progress(learner.steps, until, 'steps');
       if (learner.steps >= nextCheckpoint) {
         nextCheckpoint = due('checkpointEvery');
-        save();
+        await save();
       }
       await link.breathe();
     }
-    save();
+    await save();
   } finally {
     learner.dispose();
+    compute.dispose();
+    await worlds.close();
   }
   return {
     steps: learner.steps,
     stepsPerSecond: (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt),
   };
+}
+
+/** Weights that were changed in an earlier life of the run, at the steps at which they took effect. */
+class WeightSchedule {
+  readonly #changes: readonly TrainJob['weightChanges'][number][];
+
+  /** Those before `step` are in the checkpoint already. */
+  constructor(changes: TrainJob['weightChanges'], step: number) {
+    this.#changes = changes.filter((change) => change.step >= step);
+  }
+
+  due(step: number): TrainJob['weightChanges'][number][] {
+    return this.#changes.filter((change) => change.step === step);
+  }
 }
 
 async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
@@ -315,6 +410,7 @@ async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
   const entries = stackEntries(experiment, job.models);
   const policy: Policy = algorithmNamed(experiment.algorithm)!.loadPolicy(
     openCheckpoint(job.checkpoint).learner,
+    model,
   );
   return runEpisodes({
     model,

@@ -126,6 +126,8 @@ export interface GoalFace {
   readonly names: readonly string[];
   achieved(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
   desired(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
+  /** Writes a goal into a state row, so that it is the state of an episode that had this goal. goal: [dim] from its offset. */
+  setDesired?(goal: Float64Array, goalOffset: number, state: Float64Array, stateOffset: number): void;
   /** 1 where the goal counts as reached, else 0; of a state's own pair it is the term `success`. Pure. */
   computeReward(
     achieved: Float64Array,
@@ -237,6 +239,12 @@ export interface TaskModel {
   exploit?(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
 }
 
+/** What of an algorithm's settings this task wants otherwise than the algorithm's own defaults, and which native reward. */
+export interface TrainingDefaults {
+  readonly reward: 'sparse' | 'dense';
+  readonly settings: AnySettings;
+}
+
 export interface Task {
   readonly id: string;
   readonly title: string;
@@ -244,6 +252,8 @@ export interface Task {
   /** Changes whenever dynamics, observations or rewards change; part of every stored hash. */
   readonly version: number;
   readonly fields: Fields;
+  /** Tuned defaults by algorithm; the first one is what the task is trained with when nothing else is said. */
+  readonly training?: Readonly<Record<string, TrainingDefaults>>;
   /** @throws RangeError naming the setting when a combination of settings is impossible. */
   create(settings: AnySettings): TaskModel;
 }

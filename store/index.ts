@@ -13,6 +13,7 @@ import { openModels } from './models.ts';
 import { openRuns } from './runs.ts';
 import { openScores } from './scores.ts';
 import type { Store } from './types.ts';
+import { openWeightChanges } from './weight-changes.ts';
 
 export type { OpenOptions } from './database.ts';
 export { StoreBusyError, StoreForeignError, StoreMissingError, StoreReadOnlyError } from './errors.ts';
@@ -50,6 +51,7 @@ function storeOf(opened: OpenedDatabase): Store {
     metrics: openMetrics(opened),
     alerts: openAlerts(opened),
     checkpoints: openCheckpoints(opened),
+    weightChanges: openWeightChanges(opened),
     lineage: openLineage(opened),
     transaction: (work) => opened.write(work),
     health: ({ full = false } = {}) => healthOf(opened, full),

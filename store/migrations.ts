@@ -176,4 +176,28 @@ CREATE VIEW metric_values AS
 SELECT m.run_id, n.name, m.step, m.value FROM metrics m JOIN metric_names n ON n.id = m.name_id;
 `,
   },
+  {
+    title: 'journals of checkpoints, weights changed while a run goes on',
+    sql: `
+-- What is too large to be written whole with every checkpoint (a replay buffer), piece by piece.
+CREATE TABLE journal_pieces (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  checkpoint_id INTEGER NOT NULL,                       -- the checkpoint that was written with it; it may be pruned by now
+  needed INTEGER NOT NULL CHECK (needed >= 1),          -- so many pieces, this one the last, gave the buffer of that moment
+  hash TEXT NOT NULL,
+  bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX journal_pieces_by_run ON journal_pieces (run_id, checkpoint_id);
+
+CREATE TABLE weight_changes (
+  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  step INTEGER NOT NULL CHECK (step >= 0),              -- environment steps trained when it took effect
+  line INTEGER NOT NULL CHECK (line >= 0),              -- of the reward stack
+  weight REAL NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (run_id, step, line)
+) STRICT, WITHOUT ROWID;
+`,
+  },
 ];

@@ -109,6 +109,21 @@ export interface ModelRow {
   readonly createdAt: number;
 }
 
+export interface JournalPiece {
+  readonly bytes: Uint8Array;
+  /** So many pieces, this one the last, give the buffer. */
+  readonly needed: number;
+}
+
+/** A line of the reward stack got another weight while the run went on. */
+export interface WeightChange {
+  /** Environment steps trained when it took effect. */
+  readonly step: number;
+  readonly line: number;
+  readonly weight: number;
+  readonly at: number;
+}
+
 export interface CheckpointRow {
   readonly id: number;
   readonly runId: number;
@@ -208,12 +223,23 @@ export interface Store {
     of(runId: number): Alert[];
   };
   readonly checkpoints: {
-    add(runId: number, step: number, bytes: Uint8Array): CheckpointRow;
+    /** With its piece of the journal, where the learner keeps one. */
+    add(runId: number, step: number, bytes: Uint8Array, journal?: JournalPiece): CheckpointRow;
     latest(runId: number): (CheckpointRow & { readonly bytes: Uint8Array }) | undefined;
     get(id: number): CheckpointRow & { readonly bytes: Uint8Array };
     list(runId: number): CheckpointRow[];
-    /** Keeps the newest `keep` checkpoints of the run and those that lineage names. */
+    /** Keeps the newest `keep` checkpoints of the run and those that lineage names; the journal as the newest ones need it. */
     prune(runId: number, keep: number): void;
+    /** The pieces that belong to a checkpoint, oldest first. @throws Error when one is damaged or missing. */
+    journal(id: number): Uint8Array[];
+    /** A run goes on from this checkpoint (or from the start): pieces written later are forgotten. */
+    forgetJournalAfter(runId: number, id: number | null): void;
+  };
+  readonly weightChanges: {
+    /** The newest of a step and line counts. */
+    add(runId: number, change: WeightChange): void;
+    /** By step. */
+    of(runId: number): WeightChange[];
   };
   readonly lineage: {
     link(edge: LineageEdge): void;

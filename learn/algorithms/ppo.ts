@@ -4,18 +4,17 @@
  * How it differs from the paper and what each metric means: docs/algorithms/ppo.md.
  */
 
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { Adam, globalNorm } from '../parts/adam.ts';
-import { type Block, readBlock, writeBlock } from '../parts/block.ts';
-import * as categorical from '../parts/categorical.ts';
+import { readBlock, writeBlock } from '../parts/block.ts';
+import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { gae } from '../parts/gae.ts';
-import { entropy, logProbability, sample } from '../parts/gaussian.ts';
-import { Network } from '../parts/network.ts';
+import { type Head, headFor } from '../parts/heads.ts';
 import { Normalizer, RewardScaler } from '../parts/normalizer.ts';
+import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import { backward, forward, initialize, type MlpShape, parameterCount, unflatten } from '../tensor/mlp.ts';
-import type { Algorithm, Learner, LearnerSetup, Policy, VectorEnv } from './types.ts';
+import type { Networks } from '../tensor/compute.ts';
+import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
   steps: {
@@ -51,10 +50,11 @@ export const fields = {
     help: 'Largest number of steps in one gradient; at most worlds x stepsPerWorld.',
   },
   learningRate: { type: 'number', default: 2e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
-  annealLearningRate: {
-    type: 'boolean',
-    default: true,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
+  learningRateSchedule: {
+    type: 'choice',
+    default: 'linear',
+    options: ['constant', 'linear', 'cosine', 'adaptive'],
+    help: 'Over the training: lowered to a twentieth along a line or a cosine, or moved up and down to keep the policy at targetKl.',
   },
   gamma: { type: 'number', default: 0.98, min: 0, max: 0.9999, help: 'Discount of a reward one step later.' },
   gaeLambda: {
@@ -70,6 +70,12 @@ export const fields = {
     min: 0.01,
     max: 1,
     help: 'How far the probability ratio may leave 1 before its gradient stops.',
+  },
+  clipSchedule: {
+    type: 'choice',
+    default: 'constant',
+    options: ['constant', 'linear'],
+    help: 'Linear: clipCoef is lowered to a twentieth over the training.',
   },
   entropyCoef: { type: 'number', default: 0.003, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
   valueCoef: { type: 'number', default: 0.5, min: 0, max: 10, help: 'Weight of the value loss.' },
@@ -89,6 +95,13 @@ export const fields = {
   },
   hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
   hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of actor and critic.' },
+  activation: { type: 'choice', default: 'tanh', options: ['tanh', 'relu'], help: 'Of the hidden layers.' },
+  critics: {
+    type: 'choice',
+    default: 'one',
+    options: ['one', 'each'],
+    help: 'One critic for the weighted sum of the rewards, or one for each reward term, so that a term may have its own discount and a change of weights needs no new learning.',
+  },
   initialLogStd: {
     type: 'number',
     default: -0.5,
@@ -110,16 +123,17 @@ export const fields = {
 
 type PpoSettings = Settings<typeof fields>;
 
-/** What the actor puts out: a mean for each real action component, or a logit for each option. */
-const outputsOf = (actionDim: number, choices: number): number => (choices > 0 ? choices : actionDim);
-
 const magic = 'RLABPPO\n';
-const formatVersion = 1;
+/** 2: several critics, schedules; the layout of version 1 had other arrays. */
+const formatVersion = 2;
 /** The deviation of actions stays within exp of these: neither frozen nor pure noise. */
 const lowestLogStd = -4;
 const highestLogStd = 0.5;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
+/** Schedules end at this share of what they began with. */
+const lastShare = 0.05;
+/** The adaptive learning rate changes by this factor, within these bounds. */
+const adaptiveFactor = 1.5;
+const adaptiveBounds = [1e-6, 1e-2] as const;
 
 export const ppo: Algorithm = {
   id: 'ppo',
@@ -129,6 +143,11 @@ export const ppo: Algorithm = {
   fields,
   check: (settings) => {
     together(settings);
+  },
+  workload: (given, setup) => {
+    const settings = together(given);
+    const { actor, critic } = shapesOf(settings, setup, 1);
+    return { networks: [actor, critic], updateRows: settings.minibatch, actRows: setup.count };
   },
   create: (settings, setup) => new Ppo(checked(settings, setup), setup),
   resume: (bytes, settings, setup) => {
@@ -141,17 +160,24 @@ export const ppo: Algorithm = {
     }
     return learner;
   },
-  loadPolicy,
+  loadPolicy: (bytes) => {
+    const block = readBlock(magic, bytes);
+    checkedHeader('PPO', block, formatVersion, ['worlds', 'steps']);
+    return readMlpPolicy('PPO', block);
+  },
 };
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */
 function together(given: AnySettings): PpoSettings {
   const settings: PpoSettings = Object.freeze({ ...defaultsOf(fields), ...given });
-  const { worlds, stepsPerWorld, minibatch } = settings;
+  const { worlds, stepsPerWorld, minibatch, learningRateSchedule, targetKl } = settings;
   if (minibatch > worlds * stepsPerWorld) {
     throw new RangeError(
       `PPO: minibatch is ${minibatch}, wanted at most worlds x stepsPerWorld = ${worlds} x ${stepsPerWorld} = ${worlds * stepsPerWorld}`,
     );
+  }
+  if (learningRateSchedule === 'adaptive' && targetKl === 0) {
+    throw new RangeError('PPO: learningRateSchedule is adaptive, which needs a targetKl above 0');
   }
   return settings;
 }
@@ -161,18 +187,21 @@ function checked(given: AnySettings, setup: LearnerSetup): PpoSettings {
   if (settings.worlds !== setup.count) {
     throw new RangeError(`PPO: worlds is ${settings.worlds}, the environment has ${setup.count}`);
   }
+  if (settings.critics === 'each' && (setup.channels ?? []).length === 0) {
+    throw new RangeError('PPO: critics is each, but the environment does not tell its reward terms apart');
+  }
   return settings;
 }
 
-interface Shapes {
-  readonly actor: MlpShape;
-  readonly critic: MlpShape;
-}
-
-function shapesOf(observationDim: number, outputs: number, hidden: readonly number[]): Shapes {
+function shapesOf(
+  { hiddenLayers, hiddenSize, activation }: PpoSettings,
+  { observationDim, actionDim, choices }: Pick<LearnerSetup, 'observationDim' | 'actionDim' | 'choices'>,
+  critics: number,
+): { actor: MlpShape; critic: MlpShape } {
+  const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
   return {
-    actor: { sizes: [observationDim, ...hidden, outputs], activation: 'tanh' },
-    critic: { sizes: [observationDim, ...hidden, 1], activation: 'tanh' },
+    actor: { sizes: [observationDim, ...hidden, headFor(actionDim, choices).outputs], activation },
+    critic: { sizes: [observationDim, ...hidden, critics], activation },
   };
 }
 
@@ -180,322 +209,452 @@ class Ppo implements Learner {
   readonly stepsPerIteration: number;
   readonly #settings: PpoSettings;
   readonly #setup: LearnerSetup;
-  /** Options of a discrete action; 0 = real numbers. */
-  readonly #choices: number;
-  readonly #outputs: number;
-  readonly #logStdDim: number;
-  readonly #shapes: Shapes;
-  /** actor [Pa], logStd [actionDim, none for options], critic [Pc]: one vector, so that the gradient is clipped as a whole. */
-  readonly #parameters: Float32Array;
-  readonly #adam: Adam;
-  readonly #actor: Network;
-  readonly #critic: Network;
+  readonly #head: Head;
+  readonly #actorShape: MlpShape;
+  /** Names of the critics: the reward terms, or one without a name. */
+  readonly #critics: readonly string[];
+  /** Actor (0), critic (1) with an output for each critic, logStd: one vector, so that the gradient is clipped as a whole. */
+  readonly #networks: Networks;
   /** Frozen while collecting and learning; takes in `#seen` between iterations. */
   readonly #normalizer: Normalizer;
   readonly #seen: Normalizer;
-  readonly #scaler: RewardScaler;
+  /** One a critic. */
+  readonly #scalers: readonly RewardScaler[];
   readonly #random: Random;
   readonly #rollout: Rollout;
   readonly #batch: Batch;
+  readonly #clock: () => number;
+  /** Where the adaptive schedule stands. */
+  #adaptiveRate: number;
   #steps = 0;
 
   constructor(settings: PpoSettings, setup: LearnerSetup) {
-    const { observationDim, actionDim, count, choices = 0 } = setup;
+    const { observationDim, actionDim, count, choices, channels = [] } = setup;
     this.#settings = settings;
     this.#setup = setup;
-    this.#choices = choices;
-    this.#outputs = outputsOf(actionDim, choices);
-    this.#logStdDim = choices > 0 ? 0 : actionDim;
+    this.#clock = setup.clock ?? (() => 0);
+    this.#head = headFor(actionDim, choices);
+    this.#critics = settings.critics === 'each' ? channels : [''];
+    this.#adaptiveRate = settings.learningRate;
     this.stepsPerIteration = settings.stepsPerWorld * count;
     this.#random = new Random(setup.seed);
-    const hidden = new Array<number>(settings.hiddenLayers).fill(settings.hiddenSize);
-    this.#shapes = shapesOf(observationDim, this.#outputs, hidden);
+    const { actor, critic } = shapesOf(settings, setup, this.#critics.length);
+    this.#actorShape = actor;
     // A small last layer: the first policy is centred noise, whatever the observation.
-    const actor = initialize(this.#shapes.actor, this.#random, { outputGain: 0.01 });
-    const critic = initialize(this.#shapes.critic, this.#random, { outputGain: 1 });
-    this.#parameters = new Float32Array(actor.length + this.#logStdDim + critic.length);
-    this.#parameters.set(actor);
-    this.#parameters.fill(settings.initialLogStd, actor.length, actor.length + this.#logStdDim);
-    this.#parameters.set(critic, actor.length + this.#logStdDim);
-    this.#adam = new Adam(this.#parameters.length, 1e-5);
-    this.#actor = new Network(this.#shapes.actor, actor);
-    this.#critic = new Network(this.#shapes.critic, critic);
+    const first = initialize(actor, this.#random, { outputGain: 0.01 });
+    const second = initialize(critic, this.#random, { outputGain: 1 });
+    const parameters = new Float32Array(first.length + second.length + this.#head.looseCount);
+    parameters.set(first);
+    parameters.set(second, first.length);
+    parameters.fill(settings.initialLogStd, first.length + second.length);
+    this.#networks = setup.compute.networks({
+      networks: [{ shape: actor }, { shape: critic, inputOf: 0 }],
+      rows: Math.max(settings.minibatch, count),
+      loose: this.#head.looseCount,
+      parameters,
+      epsilon: 1e-5,
+    });
     this.#normalizer = new Normalizer(observationDim);
     this.#seen = new Normalizer(observationDim);
-    this.#scaler = new RewardScaler(count, settings.gamma);
-    this.#rollout = createRollout(settings.stepsPerWorld, count, observationDim, actionDim, this.#outputs);
-    this.#batch = createBatch(settings.minibatch, observationDim, actionDim, this.#outputs, this.#logStdDim);
+    this.#scalers = this.#critics.map(() => new RewardScaler(count, settings.gamma));
+    this.#rollout = createRollout(
+      settings.stepsPerWorld,
+      count,
+      observationDim,
+      actionDim,
+      this.#critics.length,
+    );
+    this.#batch = createBatch(settings.minibatch, actionDim, this.#critics.length);
   }
 
   get steps(): number {
     return this.#steps;
   }
 
-  /** Views into the flat parameters. */
-  get #actorParameters(): Float32Array {
-    return this.#parameters.subarray(0, parameterCount(this.#shapes.actor));
-  }
-  get #logStd(): Float32Array {
-    const start = parameterCount(this.#shapes.actor);
-    return this.#parameters.subarray(start, start + this.#logStdDim);
-  }
-  get #criticParameters(): Float32Array {
-    return this.#parameters.subarray(parameterCount(this.#shapes.actor) + this.#logStdDim);
+  async iterate(env: VectorEnv): Promise<Metrics> {
+    this.#checkEnv(env);
+    const begun = this.#clock();
+    const rollout = await this.#collect(env);
+    const collected = this.#clock();
+    const advantageShares = this.#judge(env);
+    const learned = await this.#learn();
+    if (this.#settings.normalizeObservations) this.#normalizer.merge(this.#seen);
+    this.#steps += this.stepsPerIteration;
+    return {
+      'rollout/reward': rollout.reward,
+      ...advantageShares,
+      ...learned,
+      'time/act': collected - begun - rollout.waited,
+      'time/learn': this.#clock() - collected,
+    };
   }
 
-  async iterate(env: VectorEnv): Promise<Readonly<Record<string, number>>> {
-    const { count, observationDim, actionDim } = this.#setup;
+  #checkEnv(env: VectorEnv): void {
+    const { count, observationDim, actionDim, choices = [] } = this.#setup;
     if (env.count !== count || env.observationDim !== observationDim || env.actionDim !== actionDim) {
       throw new RangeError(
         `PPO: environment of ${env.count} worlds, ${env.observationDim} observations, ${env.actionDim} actions; ` +
           `wanted ${count}, ${observationDim}, ${actionDim}`,
       );
     }
-    if ((env.choices ?? 0) !== this.#choices) {
-      throw new RangeError(`PPO: environment of ${env.choices ?? 0} options, wanted ${this.#choices}`);
+    if (String(env.choices ?? []) !== String(choices)) {
+      throw new RangeError(`PPO: environment with options [${env.choices ?? []}], wanted [${choices}]`);
     }
-    const rewardMean = await this.#collect(env);
-    this.#judge();
-    const learned = await this.#learn();
-    if (this.#settings.normalizeObservations) this.#normalizer.merge(this.#seen);
-    this.#steps += this.stepsPerIteration;
-    return { 'rollout/reward': rewardMean, ...learned };
+    if (this.#settings.critics === 'each' && String(env.channels?.names) !== String(this.#critics)) {
+      throw new RangeError(
+        `PPO: environment with the reward terms ${env.channels?.names.join(', ')}, wanted ${this.#critics.join(', ')}`,
+      );
+    }
   }
 
-  /** Plays `stepsPerWorld` steps in every world into the rollout; the mean raw reward. */
-  async #collect(env: VectorEnv): Promise<number> {
+  /** Plays `stepsPerWorld` steps in every world into the rollout: the mean weighted reward, and seconds spent in the environment. */
+  async #collect(env: VectorEnv): Promise<{ reward: number; waited: number }> {
     const { count, observationDim, actionDim } = this.#setup;
     const r = this.#rollout;
-    const logStd = this.#logStd;
+    const networks = this.#networks;
+    const [inputs, means] = [networks.inputs[0]!, networks.outputs[0]!];
+    const critics = this.#critics.length;
     let rewardSum = 0;
+    let waited = 0;
     this.#seen.clear();
     for (let t = 0; t < this.#settings.stepsPerWorld; t++) {
       const row = t * count;
       // 1. See: normalise and keep what the networks will see again while learning.
       this.#seen.update(env.observations, count);
-      this.#normalizer.apply(env.observations, count, r.inputs);
-      r.observations.set(r.inputs, row * observationDim);
+      this.#normalizer.apply(env.observations, count, inputs);
+      r.observations.set(inputs.subarray(0, count * observationDim), row * observationDim);
       // 2. Act.
-      this.#actor.forward(r.inputs, count, r.means);
-      this.#critic.forward(r.inputs, count, r.worldValues);
-      r.values.set(r.worldValues, row);
-      if (t > 0) this.#bootstrap(t - 1, r.worldValues);
+      const wait = networks.forward(bothNetworks, count);
+      if (wait) await wait;
+      this.#keepValues(r.values, row);
+      if (t > 0) this.#bootstrap(t - 1);
       for (let n = 0; n < count; n++) {
-        if (this.#choices > 0) {
-          const option = categorical.sample(r.means, n * this.#choices, this.#choices, this.#random);
-          r.sampled[n] = option;
-          r.logProbabilities[row + n] = categorical.logProbability(
-            r.means,
-            n * this.#choices,
-            this.#choices,
-            option,
-          );
-          continue;
-        }
-        r.sampled.set(r.means.subarray(n * actionDim, (n + 1) * actionDim), n * actionDim);
-        sample(r.sampled, n * actionDim, logStd, this.#random, r.sampled);
-        r.logProbabilities[row + n] = logProbability(
-          r.means,
-          n * actionDim,
-          logStd,
-          r.sampled,
-          n * actionDim,
+        const at = (row + n) * actionDim;
+        r.logProbabilities[row + n] = this.#head.sample(
+          means,
+          n * this.#head.outputs,
+          networks.loose,
+          this.#random,
+          r.actions,
+          at,
         );
-      }
-      r.actions.set(r.sampled, row * actionDim);
-      for (let i = 0; i < r.clipped.length; i++) {
-        r.clipped[i] = this.#choices > 0 ? r.sampled[i]! : Math.max(-1, Math.min(1, r.sampled[i]!));
+        for (let k = 0; k < actionDim; k++) {
+          const action = r.actions[at + k]!;
+          r.clipped[n * actionDim + k] =
+            this.#head.looseCount > 0 ? Math.max(-1, Math.min(1, action)) : action;
+        }
+        r.worldValues[n] = this.#total(env, n, r.values, row);
       }
       // 3. Step.
+      const begun = this.#clock();
       const pending = env.step(r.clipped, r.worldValues);
       if (pending) await pending;
+      waited += this.#clock() - begun;
       // 4. Keep the outcome.
       r.terminated.set(env.terminated, row);
       r.truncated.set(env.truncated, row);
       r.diverged.set(env.diverged, row);
       for (let n = 0; n < count; n++) {
-        const reward = env.diverged[n] ? 0 : env.rewards[n]!;
-        if (!Number.isFinite(reward)) {
-          throw new Error(`PPO: rollout/reward of world ${n} is ${reward}, wanted a finite number`);
+        if (env.diverged[n]) continue;
+        if (!Number.isFinite(env.rewards[n]!)) {
+          throw new Error(`PPO: rollout/reward of world ${n} is ${env.rewards[n]}, wanted a finite number`);
         }
-        r.rewards[row + n] = reward;
-        rewardSum += reward;
+        rewardSum += env.rewards[n]!;
       }
       const hasEnded = (n: number) => !!(env.terminated[n] || env.truncated[n] || env.diverged[n]);
-      this.#scaler.observe(r.rewards.subarray(row, row + count), hasEnded, env.diverged);
+      for (let c = 0; c < critics; c++) {
+        const rewards = this.#rewardsOf(env, c, r.worldRewards);
+        r.rewards.set(rewards, c * r.size + row);
+        this.#scalers[c]!.observe(rewards, hasEnded, env.diverged);
+      }
       if (env.truncated.includes(1)) {
         // The value of the state in which time ran out; other rows hold no final observation and are not read.
-        this.#normalizer.apply(env.finalObservations, count, r.inputs);
-        this.#critic.forward(r.inputs, count, r.finalValues);
-        for (let n = 0; n < count; n++) if (env.truncated[n]) r.nextValues[row + n] = r.finalValues[n]!;
+        this.#normalizer.apply(env.finalObservations, count, inputs);
+        const wait = networks.forward(criticOnly, count);
+        if (wait) await wait;
+        for (let n = 0; n < count; n++) {
+          if (!env.truncated[n]) continue;
+          for (let c = 0; c < critics; c++) {
+            r.nextValues[c * r.size + row + n] = networks.outputs[1]![n * critics + c]!;
+          }
+        }
       }
     }
-    this.#normalizer.apply(env.observations, count, r.inputs);
-    this.#critic.forward(r.inputs, count, r.worldValues);
-    this.#bootstrap(this.#settings.stepsPerWorld - 1, r.worldValues);
-    return rewardSum / this.stepsPerIteration;
+    this.#normalizer.apply(env.observations, count, inputs);
+    const wait = networks.forward(criticOnly, count);
+    if (wait) await wait;
+    this.#bootstrap(this.#settings.stepsPerWorld - 1);
+    return { reward: rewardSum / this.stepsPerIteration, waited };
   }
 
-  /** V of the next observation becomes the bootstrap of step t, except where time ran out. */
-  #bootstrap(t: number, nextValues: Float64Array): void {
+  /** What one critic predicts the return of: a term's raw reward, or the weighted sum; 0 where the world diverged. [count] */
+  #rewardsOf(env: VectorEnv, critic: number, out: Float64Array): Float64Array {
+    const { count } = this.#setup;
+    const raw = this.#settings.critics === 'each' ? env.channels!.raw : env.rewards;
+    for (let n = 0; n < count; n++) out[n] = env.diverged[n] ? 0 : raw[critic * count + n]!;
+    return out;
+  }
+
+  /** Critic outputs of the last forward pass, from [count, critics] to each critic's own [T, N]. */
+  #keepValues(values: Float64Array, row: number): void {
+    const critics = this.#critics.length;
+    const outputs = this.#networks.outputs[1]!;
+    for (let n = 0; n < this.#setup.count; n++) {
+      for (let c = 0; c < critics; c++) {
+        values[c * this.#rollout.size + row + n] = outputs[n * critics + c]!;
+      }
+    }
+  }
+
+  /** The value of a state as all critics see it together, in the units of the weighted reward: for display. */
+  #total(env: VectorEnv, world: number, values: Float64Array, row: number): number {
+    let sum = 0;
+    for (let c = 0; c < this.#critics.length; c++) {
+      const weight = this.#settings.critics === 'each' ? env.channels!.weights[c]! : 1;
+      sum += (weight * values[c * this.#rollout.size + row + world]!) / this.#unit(c);
+    }
+    return sum;
+  }
+
+  /** Critics predict rewards times this. */
+  #unit(critic: number): number {
+    return this.#settings.scaleRewards ? this.#scalers[critic]!.unit : 1;
+  }
+
+  /** V of the newest observation becomes the bootstrap of step t, except where time ran out. */
+  #bootstrap(t: number): void {
     const r = this.#rollout;
+    const critics = this.#critics.length;
+    const outputs = this.#networks.outputs[1]!;
     const row = t * this.#setup.count;
     for (let n = 0; n < this.#setup.count; n++) {
-      if (!r.truncated[row + n]) r.nextValues[row + n] = nextValues[n]!;
+      if (r.truncated[row + n]) continue;
+      for (let c = 0; c < critics; c++) r.nextValues[c * r.size + row + n] = outputs[n * critics + c]!;
     }
   }
 
-  /** Rewards in units of the return, advantages, returns. */
-  #judge(): void {
+  /**
+   * Rewards in units of the return, advantages and returns of each critic; the advantage of the policy is their sum with
+   * the weights of the moment, each in the units of the reward.
+   */
+  #judge(env: VectorEnv): Metrics {
     const r = this.#rollout;
-    if (this.#settings.scaleRewards) {
-      for (let i = 0; i < r.rewards.length; i++) r.rewards[i] = this.#scaler.scale(r.rewards[i]!);
+    const { stepsPerWorld: steps, gaeLambda, scaleRewards, critics } = this.#settings;
+    const { size } = r;
+    const shares: Record<string, number> = {};
+    r.advantages.fill(0);
+    for (let c = 0; c < this.#critics.length; c++) {
+      const of = (array: Float64Array) => array.subarray(c * size, (c + 1) * size);
+      const rewards = of(r.rewards);
+      if (scaleRewards) for (let i = 0; i < size; i++) rewards[i] = this.#scalers[c]!.scale(rewards[i]!);
+      const own = critics === 'each' ? env.channels!.gammas[c]! : Number.NaN;
+      const gamma = Number.isNaN(own) ? this.#settings.gamma : own;
+      gae(
+        {
+          steps,
+          worlds: this.#setup.count,
+          gamma,
+          gaeLambda,
+          rewards,
+          values: of(r.values),
+          nextValues: of(r.nextValues),
+          terminated: r.terminated,
+          truncated: r.truncated,
+          diverged: r.diverged,
+        },
+        r.own,
+        of(r.returns),
+      );
+      const weight = critics === 'each' ? env.channels!.weights[c]! / this.#unit(c) : 1;
+      let square = 0;
+      for (let i = 0; i < size; i++) {
+        r.advantages[i]! += weight * r.own[i]!;
+        square += (weight * r.own[i]!) ** 2 / size;
+      }
+      if (critics === 'each') shares[`advantage/${this.#critics[c]}`] = Math.sqrt(square);
     }
-    const { stepsPerWorld: steps, gamma, gaeLambda } = this.#settings;
-    gae({ steps, worlds: this.#setup.count, gamma, gaeLambda, ...r }, r.advantages, r.returns);
+    return shares;
   }
 
   /** Epochs of shuffled minibatches. */
   async #learn(): Promise<Record<string, number>> {
     const { epochs, minibatch, targetKl, maxGradNorm } = this.#settings;
     const r = this.#rollout;
+    const networks = this.#networks;
     // Diverged steps have no outcome to learn from.
-    const indices = Int32Array.from(r.diverged.keys()).filter((i) => !r.diverged[i]);
+    let known = 0;
+    for (let i = 0; i < r.size; i++) if (!r.diverged[i]) r.indices[known++] = i;
+    const indices = r.indices.subarray(0, known);
     const learningRate = this.#learningRate();
+    const clipCoef =
+      this.#settings.clipCoef * (this.#settings.clipSchedule === 'linear' ? this.#left('linear') : 1);
     const totals = newTotals();
     let batches = 0;
     let updates = 0;
     let gradientNorm = 0;
-    let stopped = indices.length < 2;
+    let stopped = known < 2;
     for (let epoch = 0; epoch < epochs && !stopped; epoch++) {
       this.#random.shuffle(indices);
-      const parts = Math.ceil(indices.length / minibatch);
+      const parts = Math.ceil(known / minibatch);
       for (let part = 0; part < parts && !stopped; part++) {
         // Even parts: a last minibatch of a few steps would be all noise once its advantages are normalised.
-        const first = Math.floor((part * indices.length) / parts);
-        const last = Math.floor(((part + 1) * indices.length) / parts);
-        const { loss, gradients } = await this.#gradient(indices.subarray(first, last));
-        for (const name of lossNames) totals[name] += loss[name];
+        const first = Math.floor((part * known) / parts);
+        const last = Math.floor(((part + 1) * known) / parts);
+        const rows = last - first;
+        this.#gather(indices.subarray(first, last));
+        const wait = networks.forward(bothNetworks, rows);
+        if (wait) await wait;
+        const loss = ppoLoss(
+          {
+            ...this.#batch,
+            count: rows,
+            head: this.#head,
+            critics: this.#critics.length,
+            means: networks.outputs[0]!,
+            values: networks.outputs[1]!,
+            logStd: networks.loose,
+          },
+          { ...this.#settings, clipCoef },
+          {
+            dMeans: networks.outputGradients[0]!,
+            dValues: networks.outputGradients[1]!,
+            dLogStd: networks.looseGradients,
+          },
+        );
+        for (const name of lossNames) {
+          if (!Number.isFinite(loss[name])) {
+            throw new Error(
+              `PPO: ${name} is ${loss[name]} after ${this.#steps} steps, wanted a finite number`,
+            );
+          }
+          totals[name] += loss[name];
+        }
         batches++;
         stopped = targetKl > 0 && loss['policy/kl'] > 1.5 * targetKl;
-        if (stopped) break;
-        const norm = globalNorm(gradients);
+        if (stopped) {
+          const cleared = networks.clear();
+          if (cleared) await cleared;
+          break;
+        }
+        const back = networks.backward(bothNetworks, rows);
+        if (back) await back;
+        const norm = await networks.step({ learningRate, maxGradNorm });
         if (!Number.isFinite(norm)) {
           throw new Error(`PPO: learn/gradientNorm is ${norm} after ${this.#steps} steps`);
         }
         gradientNorm += norm;
-        this.#adam.step(this.#parameters, gradients, learningRate, Math.min(1, maxGradNorm / (norm + 1e-8)));
-        const logStd = this.#logStd;
-        for (let k = 0; k < logStd.length; k++) {
-          logStd[k] = Math.max(lowestLogStd, Math.min(highestLogStd, logStd[k]!));
+        const { loose } = networks;
+        for (let k = 0; k < loose.length; k++) {
+          loose[k] = Math.max(lowestLogStd, Math.min(highestLogStd, loose[k]!));
         }
         updates++;
       }
     }
-    for (const value of this.#parameters) {
-      if (!Number.isFinite(value)) throw new Error(`PPO: a weight is ${value} after ${this.#steps} steps`);
-    }
-    this.#actor.load(this.#actorParameters);
-    this.#critic.load(this.#criticParameters);
     const metrics: Record<string, number> = {};
     for (const name of lossNames) metrics[name] = totals[name] / Math.max(1, batches);
-    const logStd = this.#logStd;
+    if (this.#settings.learningRateSchedule === 'adaptive') this.#adapt(metrics['policy/kl']!);
+    const { loose } = networks;
+    const explained = this.#critics.map((name, c) => [
+      name === '' ? 'value/explainedVariance' : `value/explainedVariance/${name}`,
+      explainedVariance(
+        r.values.subarray(c * r.size, (c + 1) * r.size),
+        r.returns.subarray(c * r.size, (c + 1) * r.size),
+        indices,
+      ),
+    ]);
     return {
       ...metrics,
-      'policy/entropy': this.#choices > 0 ? -metrics['loss/entropy']! : entropy(logStd),
-      ...(this.#choices > 0
+      'policy/entropy': -metrics['loss/entropy']!,
+      ...(loose.length === 0
         ? {}
-        : { 'policy/std': logStd.reduce((sum, value) => sum + Math.exp(value), 0) / logStd.length }),
-      'value/explainedVariance': explainedVariance(r.values, r.returns, indices),
+        : { 'policy/std': loose.reduce((sum, value) => sum + Math.exp(value), 0) / loose.length }),
+      ...(Object.fromEntries(explained) as Record<string, number>),
+      'value/mean': r.values.reduce((sum, value) => sum + value, 0) / r.values.length,
       'learn/learningRate': learningRate,
       'learn/gradientNorm': gradientNorm / Math.max(1, updates),
       'learn/updates': updates,
     };
   }
 
-  #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+  /** What a schedule leaves, from 1 to `lastShare`. */
+  #left(schedule: 'linear' | 'cosine'): number {
+    const done = Math.min(1, this.#steps / this.#settings.steps);
+    const left = schedule === 'linear' ? 1 - done : 0.5 * (1 + Math.cos(Math.PI * done));
+    return Math.max(lastShare, left);
   }
 
-  /** Loss and gradient of one minibatch: networks forward and backward on the device, the loss between in plain numbers. */
-  async #gradient(indices: Int32Array): Promise<{ loss: PpoLoss; gradients: Float32Array }> {
+  #learningRate(): number {
+    const { learningRate, learningRateSchedule: schedule } = this.#settings;
+    if (schedule === 'constant') return learningRate;
+    if (schedule === 'adaptive') return this.#adaptiveRate;
+    return learningRate * this.#left(schedule);
+  }
+
+  /** Slower when the policy moved more than twice as far as wanted, faster when less than half as far. */
+  #adapt(kl: number): void {
+    const { targetKl } = this.#settings;
+    if (kl > 2 * targetKl) this.#adaptiveRate /= adaptiveFactor;
+    else if (kl < targetKl / 2) this.#adaptiveRate *= adaptiveFactor;
+    this.#adaptiveRate = Math.max(adaptiveBounds[0], Math.min(adaptiveBounds[1], this.#adaptiveRate));
+  }
+
+  /** Copies the chosen steps into the batch and the networks' inputs. */
+  #gather(indices: Int32Array): void {
     const { observationDim, actionDim } = this.#setup;
-    const { tf } = this.#setup.device;
+    const r = this.#rollout;
     const b = this.#batch;
-    const rows = gather(this.#rollout, b, indices, observationDim, actionDim, this.#outputs);
-    const created: Tensor[] = [];
-    const keep = <T extends Tensor>(tensor: T): T => {
-      created.push(tensor);
-      return tensor;
-    };
-    try {
-      const x = keep(tf.tensor2d(b.observations.subarray(0, rows * observationDim), [rows, observationDim]));
-      const actorTensors = unflatten(tf, this.#shapes.actor, this.#actorParameters).map(keep);
-      const criticTensors = unflatten(tf, this.#shapes.critic, this.#criticParameters).map(keep);
-      const pass = tf.tidy(() => ({
-        actor: [...forward(tf, this.#shapes.actor, actorTensors, x).chain.slice(1)],
-        critic: [...forward(tf, this.#shapes.critic, criticTensors, x).chain.slice(1)],
-      }));
-      pass.actor.forEach(keep);
-      pass.critic.forEach(keep);
-
-      const means = await pass.actor.at(-1)!.data();
-      const values = await pass.critic.at(-1)!.data();
-      const loss = ppoLoss(
-        { ...b, count: indices.length, means, values, logStd: this.#logStd, choices: this.#choices },
-        this.#settings,
-        b,
-      );
-      for (const name of lossNames) {
-        if (!Number.isFinite(loss[name])) {
-          throw new Error(`PPO: ${name} is ${loss[name]} after ${this.#steps} steps, wanted a finite number`);
-        }
+    const inputs = this.#networks.inputs[0]!;
+    const critics = this.#critics.length;
+    for (let row = 0; row < indices.length; row++) {
+      const i = indices[row]!;
+      for (let k = 0; k < observationDim; k++) {
+        inputs[row * observationDim + k] = r.observations[i * observationDim + k]!;
       }
-
-      const flat = keep(
-        tf.tidy(() => {
-          const dMeans = tf.tensor2d(b.dMeans.subarray(0, rows * this.#outputs), [rows, this.#outputs]);
-          const dValues = tf.tensor2d(b.dValues.subarray(0, rows), [rows, 1]);
-          const run = (shape: MlpShape, tensors: Tensor[], chain: Tensor2D[], dOutput: Tensor2D) =>
-            backward(tf, shape, tensors, { chain: [x, ...chain] }, dOutput).gradients.map((g) => g.as1D());
-          return tf.concat1d([
-            ...run(this.#shapes.actor, actorTensors, pass.actor, dMeans),
-            ...(this.#logStdDim > 0 ? [tf.tensor1d(b.dLogStd)] : []),
-            ...run(this.#shapes.critic, criticTensors, pass.critic, dValues),
-          ]);
-        }),
-      );
-      return { loss, gradients: (await flat.data()) as Float32Array };
-    } finally {
-      for (const tensor of created) tensor.dispose();
+      for (let k = 0; k < actionDim; k++) b.actions[row * actionDim + k] = r.actions[i * actionDim + k]!;
+      b.logProbabilities[row] = r.logProbabilities[i]!;
+      b.advantages[row] = r.advantages[i]!;
+      for (let c = 0; c < critics; c++) b.returns[row * critics + c] = r.returns[c * r.size + i]!;
     }
   }
 
-  policy(): Policy {
-    return new MlpPolicy(this.#shapes.actor, this.#actorParameters, this.#normalizer.save(), this.#choices);
+  async policy(): Promise<Policy> {
+    const parameters = await this.#networks.read();
+    return new MlpPolicy(
+      this.#actorShape,
+      parameters.subarray(0, parameterCount(this.#actorShape)),
+      this.#normalizer.save(),
+      this.#setup.choices,
+    );
   }
 
-  save(): Uint8Array {
-    const { observationDim, actionDim, count } = this.#setup;
+  #header(): Record<string, unknown> {
+    const { observationDim, actionDim, count, choices = [] } = this.#setup;
+    return {
+      observationDim,
+      actionDim,
+      choices,
+      hidden: this.#actorShape.sizes.slice(1, -1),
+      activation: this.#actorShape.activation,
+      critics: this.#critics,
+      worlds: count,
+    };
+  }
+
+  async save(): Promise<Uint8Array> {
+    const parameters = await this.#networks.read();
+    for (const value of parameters) {
+      if (!Number.isFinite(value)) throw new Error(`PPO: a weight is ${value} after ${this.#steps} steps`);
+    }
     return writeBlock(
       magic,
+      { version: formatVersion, ...this.#header(), steps: this.#steps },
       {
-        version: formatVersion,
-        observationDim,
-        actionDim,
-        choices: this.#choices,
-        hidden: this.#shapes.actor.sizes.slice(1, -1),
-        worlds: count,
-        steps: this.#steps,
-      },
-      {
-        parameters: this.#parameters,
+        parameters,
         normalizer: this.#normalizer.save(),
-        adam: this.#adam.save(),
-        rewardScaler: this.#scaler.save(),
+        adam: await this.#networks.saveOptimizer(),
+        rewardScalers: Float64Array.from(this.#scalers.flatMap((scaler) => [...scaler.save()])),
         random: this.#random.save(),
+        adaptiveRate: Float64Array.of(this.#adaptiveRate),
       },
     );
   }
@@ -503,33 +662,29 @@ class Ppo implements Learner {
   /** @throws RangeError when the checkpoint belongs to another network, number of worlds or version. */
   restore(bytes: Uint8Array): void {
     const block = readBlock(magic, bytes);
-    const found = headerOf(block);
-    const wanted = {
-      observationDim: this.#setup.observationDim,
-      actionDim: this.#setup.actionDim,
-      choices: this.#choices,
-      hidden: this.#shapes.actor.sizes.slice(1, -1),
-      worlds: this.#setup.count,
-    };
-    for (const [name, value] of Object.entries(wanted)) {
-      const stored = found[name as keyof typeof wanted];
-      if (String(stored) !== String(value)) {
-        throw new RangeError(`PPO checkpoint: ${name} is ${stored}, wanted ${value}`);
-      }
+    const found = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps']);
+    checkSame('PPO', found, this.#header());
+    const scalerSize = this.#scalers[0]!.save().length;
+    const scalers = float64Of('PPO', block, 'rewardScalers', scalerSize * this.#scalers.length);
+    this.#networks.write(float32Of('PPO', block, 'parameters', this.#networks.parameterCount));
+    this.#normalizer.restore(float64Of('PPO', block, 'normalizer'));
+    this.#networks.restoreOptimizer(float64Of('PPO', block, 'adam'));
+    for (const [c, scaler] of this.#scalers.entries()) {
+      scaler.restore(scalers.subarray(c * scalerSize, (c + 1) * scalerSize));
     }
-    this.#parameters.set(arrayOf(block, 'parameters', this.#parameters.length) as Float32Array);
-    this.#normalizer.restore(arrayOf(block, 'normalizer') as Float64Array);
-    this.#adam.restore(arrayOf(block, 'adam') as Float64Array);
-    this.#scaler.restore(arrayOf(block, 'rewardScaler') as Float64Array);
-    this.#random.restore(arrayOf(block, 'random') as Float64Array);
-    this.#steps = found.steps;
-    this.#actor.load(this.#actorParameters);
-    this.#critic.load(this.#criticParameters);
+    this.#random.restore(float64Of('PPO', block, 'random'));
+    this.#adaptiveRate = float64Of('PPO', block, 'adaptiveRate', 1)[0]!;
+    this.#steps = found['steps'] as number;
   }
 
-  /** No tensor outlives an update; there is nothing on the device to free. */
-  dispose(): void {}
+  dispose(): void {
+    this.#networks.dispose();
+  }
 }
+
+/** Actor and critic, as `forward` and `backward` want them. */
+const bothNetworks = [0, 1] as const;
+const criticOnly = [1] as const;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The loss
@@ -548,13 +703,14 @@ const newTotals = (): PpoLoss => ({
 export interface LossInput {
   /** Steps in the minibatch, M; arrays may be longer. */
   readonly count: number;
-  /** Options of a discrete action; 0 or absent: real numbers. */
-  readonly choices?: number;
-  /** What the networks say now: [M, actionDim] (logits [M, choices] for options), [M], [actionDim] (none for options). */
-  readonly means: ArrayLike<number>;
-  readonly values: ArrayLike<number>;
-  readonly logStd: ArrayLike<number>;
-  /** What was collected: [M, actionDim], [M], [M], [M]. */
+  readonly head: Head;
+  /** Critics, C. */
+  readonly critics: number;
+  /** What the networks say now: [M, head.outputs], [M, C], [head.looseCount]. */
+  readonly means: Float32Array;
+  readonly values: Float32Array;
+  readonly logStd: Float32Array;
+  /** What was collected: [M, actionDim], [M], [M], [M, C]. */
   readonly actions: Float64Array;
   readonly logProbabilities: Float64Array;
   readonly advantages: Float64Array;
@@ -562,17 +718,16 @@ export interface LossInput {
 }
 
 export interface LossGradients {
-  /** [M, actionDim], or [M, choices] */
+  /** Written: [M, head.outputs], [M, C]. */
   readonly dMeans: Float32Array;
-  /** [M] */
   readonly dValues: Float32Array;
-  /** [actionDim] */
+  /** Added to: [head.looseCount]. */
   readonly dLogStd: Float32Array;
 }
 
 /**
  * The loss of one minibatch and its gradient by what the networks put out. With A the advantage normalised within the
- * minibatch, R the return, eps = clipCoef and every line a mean over the M steps:
+ * minibatch, R the return, eps = clipCoef and every line a mean over the M steps (of the value: also over the critics):
  *
  *   ratio   = exp(log p(a) - log p_old(a))
  *   policy  = max(-A ratio, -A clip(ratio, 1 - eps, 1 + eps))
@@ -580,70 +735,63 @@ export interface LossGradients {
  *   loss    = policy + valueCoef value - entropyCoef entropy
  *
  *   d policy / d log p = -A ratio where the first branch is the larger, else 0
- *   d log p / d mean   = z / std,   d log p / d logStd = z^2 - 1,   z = (a - mean) / std
- *   d entropy / d logStd = 1
  *
- * Options have logits in the place of means; their gradients stand above learn/parts/categorical.ts.
+ * The gradients of log p and of the entropy stand above learn/parts/heads.ts.
  */
 export function ppoLoss(
   input: LossInput,
   settings: Pick<PpoSettings, 'clipCoef' | 'valueCoef' | 'entropyCoef'>,
   out: LossGradients,
 ): PpoLoss {
-  const { count, means, values, logStd, actions, logProbabilities, advantages, returns, choices = 0 } = input;
+  const { count, head, critics, means, values, logStd, actions, logProbabilities, advantages, returns } =
+    input;
   const { clipCoef, valueCoef, entropyCoef } = settings;
-  const dim = logStd.length;
+  const { outputs, actionDim } = head;
   let mean = 0;
   for (let i = 0; i < count; i++) mean += advantages[i]! / count;
   let variance = 0;
   for (let i = 0; i < count; i++) variance += (advantages[i]! - mean) ** 2 / count;
   const deviation = Math.sqrt(variance) + 1e-8;
 
-  const totals = newTotals();
-  const dLogStd = new Float64Array(dim);
+  let [policyLoss, valueLoss, entropyLoss, kl, clips] = [0, 0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
     const advantage = (advantages[i]! - mean) / deviation;
-    const logNow =
-      choices > 0
-        ? categorical.logProbability(means, i * choices, choices, actions[i]!)
-        : logProbability(means, i * dim, logStd, actions, i * dim);
+    const logNow = head.logProbability(means, i * outputs, logStd, actions, i * actionDim);
     const logRatio = logNow - logProbabilities[i]!;
     const ratio = Math.exp(logRatio);
     const clippedRatio = Math.max(1 - clipCoef, Math.min(1 + clipCoef, ratio));
     const plain = -advantage * ratio;
     const clipped = -advantage * clippedRatio;
-    const error = values[i]! - returns[i]!;
-
-    totals['loss/policy'] += Math.max(plain, clipped) / count;
-    totals['loss/value'] += (0.5 * error * error) / count;
+    policyLoss += Math.max(plain, clipped) / count;
+    entropyLoss -= head.entropy(means, i * outputs, logStd) / count;
     // An estimate of the KL divergence that is never negative (Schulman 2020, joschu.net/blog/kl-approx.html).
-    totals['policy/kl'] += (ratio - 1 - logRatio) / count;
-    totals['policy/clipFraction'] += (ratio === clippedRatio ? 0 : 1) / count;
-
-    const dLogProbability = plain >= clipped ? plain / count : 0;
-    if (choices > 0) {
-      totals['loss/entropy'] -= categorical.entropy(means, i * choices, choices) / count;
-      categorical.gradient(
-        means,
-        i * choices,
-        choices,
-        actions[i]!,
-        dLogProbability,
-        -entropyCoef / count,
-        out.dMeans,
-      );
+    kl += (ratio - 1 - logRatio) / count;
+    if (ratio !== clippedRatio) clips++;
+    head.gradient(
+      means,
+      i * outputs,
+      logStd,
+      actions,
+      i * actionDim,
+      plain >= clipped ? plain / count : 0,
+      -entropyCoef / count,
+      out.dMeans,
+      i * outputs,
+      out.dLogStd,
+    );
+    for (let c = i * critics; c < (i + 1) * critics; c++) {
+      const error = values[c]! - returns[c]!;
+      valueLoss += (0.5 * error * error) / (count * critics);
+      out.dValues[c] = (valueCoef * error) / (count * critics);
     }
-    for (let k = 0; k < dim; k++) {
-      const inverseStd = Math.exp(-logStd[k]!);
-      const z = (actions[i * dim + k]! - means[i * dim + k]!) * inverseStd;
-      out.dMeans[i * dim + k] = dLogProbability * z * inverseStd;
-      dLogStd[k]! += dLogProbability * (z * z - 1);
-    }
-    out.dValues[i] = (valueCoef * error) / count;
   }
-  for (let k = 0; k < dim; k++) out.dLogStd[k] = dLogStd[k]! - entropyCoef;
-  if (choices === 0) totals['loss/entropy'] = -entropy(logStd);
-  return totals;
+  return {
+    'loss/policy': policyLoss,
+    'loss/value': valueLoss,
+    'loss/entropy': entropyLoss,
+    'policy/kl': kl,
+    'policy/clipFraction': clips / count,
+  };
 }
 
 /** 1 - Var(R - V) / Var(R): 1 is a perfect critic, 0 as good as a constant. 0 where returns did not vary. */
@@ -666,183 +814,48 @@ function explainedVariance(values: Float64Array, returns: Float64Array, indices:
 
 type Rollout = ReturnType<typeof createRollout>;
 
-/** T steps of N worlds, time first. */
+/** T steps of N worlds, time first; C critics. */
 function createRollout(
   steps: number,
   worlds: number,
   observationDim: number,
   actionDim: number,
-  outputs: number,
+  critics: number,
 ) {
   const size = steps * worlds;
   return {
+    size,
     // [T, N, dim]; observations as the networks saw them, actions before clipping
     observations: new Float32Array(size * observationDim),
     actions: new Float64Array(size * actionDim),
+    // [C, T, N]
+    rewards: new Float64Array(critics * size),
+    values: new Float64Array(critics * size),
+    nextValues: new Float64Array(critics * size),
+    returns: new Float64Array(critics * size),
     // [T, N]
     logProbabilities: new Float64Array(size),
-    rewards: new Float64Array(size),
-    values: new Float64Array(size),
-    nextValues: new Float64Array(size),
     terminated: new Uint8Array(size),
     truncated: new Uint8Array(size),
     diverged: new Uint8Array(size),
     advantages: new Float64Array(size),
-    returns: new Float64Array(size),
+    /** Advantages as one critic sees them. */
+    own: new Float64Array(size),
+    indices: new Int32Array(size),
     // Scratch of one step: [N, dim] and [N]
-    inputs: new Float64Array(worlds * observationDim),
-    means: new Float64Array(worlds * outputs),
-    sampled: new Float64Array(worlds * actionDim),
     clipped: new Float64Array(worlds * actionDim),
     worldValues: new Float64Array(worlds),
-    finalValues: new Float64Array(worlds),
+    worldRewards: new Float64Array(worlds),
   };
 }
 
 type Batch = ReturnType<typeof createBatch>;
 
-/** Rows added to round sizes; see `gather`. */
-const paddingRows = 8;
-
-function createBatch(
-  minibatch: number,
-  observationDim: number,
-  actionDim: number,
-  outputs: number,
-  logStdDim: number,
-) {
-  const rows = minibatch + paddingRows;
+function createBatch(minibatch: number, actionDim: number, critics: number) {
   return {
-    observations: new Float32Array(rows * observationDim),
-    actions: new Float64Array(rows * actionDim),
-    logProbabilities: new Float64Array(rows),
-    advantages: new Float64Array(rows),
-    returns: new Float64Array(rows),
-    dMeans: new Float32Array(rows * outputs),
-    dValues: new Float32Array(rows),
-    dLogStd: new Float32Array(logStdDim),
+    actions: new Float64Array(minibatch * actionDim),
+    logProbabilities: new Float64Array(minibatch),
+    advantages: new Float64Array(minibatch),
+    returns: new Float64Array(minibatch * critics),
   };
-}
-
-/**
- * Copies the chosen steps into the batch; the rows the tensors shall have. A multiple of 128 rows gets a few rows of
- * zeros with zero gradient: transposes of such sizes hit the same cache sets over and over and cost three times as much.
- */
-function gather(
-  r: Rollout,
-  b: Batch,
-  indices: Int32Array,
-  observationDim: number,
-  actionDim: number,
-  outputs: number,
-): number {
-  for (let row = 0; row < indices.length; row++) {
-    const i = indices[row]!;
-    for (let k = 0; k < observationDim; k++) {
-      b.observations[row * observationDim + k] = r.observations[i * observationDim + k]!;
-    }
-    for (let k = 0; k < actionDim; k++) b.actions[row * actionDim + k] = r.actions[i * actionDim + k]!;
-    b.logProbabilities[row] = r.logProbabilities[i]!;
-    b.advantages[row] = r.advantages[i]!;
-    b.returns[row] = r.returns[i]!;
-  }
-  if (indices.length % 128 !== 0) return indices.length;
-  const rows = indices.length + paddingRows;
-  b.observations.fill(0, indices.length * observationDim, rows * observationDim);
-  b.dMeans.fill(0, indices.length * outputs, rows * outputs);
-  b.dValues.fill(0, indices.length, rows);
-  return rows;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Policies and checkpoints
-
-/** The mean action, clipped; of options the likeliest. */
-class MlpPolicy implements Policy {
-  readonly observationDim: number;
-  readonly actionDim: number;
-  readonly #network: Network;
-  readonly #normalizer: Normalizer;
-  readonly #choices: number;
-  #inputs = new Float64Array(0);
-  #logits = new Float64Array(0);
-
-  constructor(shape: MlpShape, parameters: Float32Array, normalizer: Float64Array, choices: number) {
-    this.#network = new Network(shape, parameters);
-    this.observationDim = this.#network.inputs;
-    this.#choices = choices;
-    this.actionDim = choices > 0 ? 1 : this.#network.outputs;
-    this.#normalizer = new Normalizer(this.observationDim);
-    this.#normalizer.restore(normalizer);
-  }
-
-  act(observations: Float64Array, count: number, out: Float64Array): void {
-    const { observationDim, actionDim } = this;
-    if (observations.length < count * observationDim || out.length < count * actionDim) {
-      throw new RangeError(
-        `Policy: ${observations.length} observations and ${out.length} actions, ` +
-          `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
-      );
-    }
-    if (this.#inputs.length < count * observationDim) this.#inputs = new Float64Array(count * observationDim);
-    this.#normalizer.apply(observations, count, this.#inputs);
-    if (this.#choices > 0) {
-      const n = this.#choices;
-      if (this.#logits.length < count * n) this.#logits = new Float64Array(count * n);
-      this.#network.forward(this.#inputs, count, this.#logits);
-      for (let i = 0; i < count; i++) out[i] = categorical.argmax(this.#logits, i * n, n);
-      return;
-    }
-    this.#network.forward(this.#inputs, count, out);
-    for (let i = 0; i < count * actionDim; i++) out[i] = Math.max(-1, Math.min(1, out[i]!));
-  }
-}
-
-function loadPolicy(bytes: Uint8Array): Policy {
-  const block = readBlock(magic, bytes);
-  const { observationDim, actionDim, choices, hidden } = headerOf(block);
-  const { actor, critic } = shapesOf(observationDim, outputsOf(actionDim, choices), hidden);
-  const size = parameterCount(actor);
-  const logStdDim = choices > 0 ? 0 : actionDim;
-  const parameters = arrayOf(block, 'parameters', size + logStdDim + parameterCount(critic)) as Float32Array;
-  const normalizer = arrayOf(block, 'normalizer') as Float64Array;
-  return new MlpPolicy(actor, parameters.slice(0, size), normalizer, choices);
-}
-
-interface Header {
-  readonly observationDim: number;
-  readonly actionDim: number;
-  /** 0 = real numbers; checkpoints from before there were options have none. */
-  readonly choices: number;
-  readonly hidden: readonly number[];
-  readonly worlds: number;
-  readonly steps: number;
-}
-
-function headerOf({ header }: Block): Header {
-  if (header['version'] !== formatVersion) {
-    throw new RangeError(`PPO checkpoint: version is ${header['version']}, wanted ${formatVersion}`);
-  }
-  for (const name of ['observationDim', 'actionDim', 'worlds', 'steps']) {
-    if (!Number.isSafeInteger(header[name])) {
-      throw new RangeError(`PPO checkpoint: ${name} is ${header[name]}, wanted an integer`);
-    }
-  }
-  if (!Array.isArray(header['hidden'])) {
-    throw new RangeError(`PPO checkpoint: hidden is ${header['hidden']}, wanted a list of sizes`);
-  }
-  const choices = header['choices'] ?? 0;
-  if (!Number.isSafeInteger(choices) || (choices as number) < 0) {
-    throw new RangeError(`PPO checkpoint: choices is ${choices}, wanted a whole number`);
-  }
-  return { ...header, choices } as unknown as Header;
-}
-
-function arrayOf({ arrays }: Block, name: string, length?: number) {
-  const array = arrays[name];
-  if (!array) throw new RangeError(`PPO checkpoint: has no ${name}`);
-  if (length !== undefined && array.length !== length) {
-    throw new RangeError(`PPO checkpoint: ${name} has ${array.length} numbers, wanted ${length}`);
-  }
-  return array;
 }

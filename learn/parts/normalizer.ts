@@ -137,11 +137,15 @@ export class RewardScaler {
     for (let n = 0; n < this.#returns.length; n++) if (ended(n)) this.#returns[n] = 0;
   }
 
-  /** A reward in units of the return's deviation, clipped; unchanged while returns have not varied. */
-  scale(reward: number): number {
+  /** What `scale` multiplies by: 1 / deviation of the return; 1 while returns have not varied. */
+  get unit(): number {
     // Below this all rewards so far were equal; dividing by nothing would blow up the first real one.
-    if (this.#statistics.variance(0) < 1e-12) return Math.max(-clip, Math.min(clip, reward));
-    return Math.max(-clip, Math.min(clip, reward * this.#statistics.scale(0)));
+    return this.#statistics.variance(0) < 1e-12 ? 1 : this.#statistics.scale(0);
+  }
+
+  /** A reward in units of the return's deviation, clipped. */
+  scale(reward: number): number {
+    return Math.max(-clip, Math.min(clip, reward * this.unit));
   }
 
   save(): Float64Array {

@@ -21,7 +21,13 @@ export const learnedUses = ['shaping', 'delta', 'level'] as const;
 export type LearnedUse = (typeof learnedUses)[number];
 
 export type StackEntry =
-  | { readonly kind: 'native'; readonly reward: NativeReward; readonly weight: number }
+  | {
+      readonly kind: 'native';
+      readonly reward: NativeReward;
+      readonly weight: number;
+      /** Discount of its terms where they have a critic of their own; the algorithm's by default. */
+      readonly gamma?: number;
+    }
   | {
       readonly kind: 'learned';
       /** Id in the registry. */
@@ -29,6 +35,8 @@ export type StackEntry =
       readonly model: RewardModel;
       readonly use: LearnedUse;
       readonly weight: number;
+      /** As above; also the discount inside `shaping`. */
+      readonly gamma?: number;
     };
 
 export interface StackTerm {
@@ -45,6 +53,8 @@ export interface RewardStack {
   readonly raw: Float64Array;
   /** May be written between steps. [terms] */
   readonly weights: Float64Array;
+  /** Discount of each term, NaN where it is the algorithm's. [terms] */
+  readonly gammas: Float64Array;
   /** raw * weight, 0 where not finite. [terms, count] */
   readonly products: Float64Array;
   /** Sum of a world's products; 0 where `invalid`. [count] */
@@ -55,6 +65,22 @@ export interface RewardStack {
   readonly invalid: Uint8Array;
   /** The first term behind `invalid[world]` with its value, in words; empty where `invalid[world]` is 0. */
   invalidTerm(world: number): string;
+  /** Gives one line of the stack (an entry, by position) another weight. @throws RangeError on no such line or weight. */
+  reweigh(line: number, weight: number): void;
+  /**
+   * The weighted sum of the native terms of any transition, as `totals` would have it; undefined where a learned reward,
+   * which remembers the episode, is in the stack. Offsets into rows of states and actions.
+   */
+  readonly transition:
+    | ((
+        state: Float64Array,
+        stateOffset: number,
+        action: Float64Array,
+        actionOffset: number,
+        next: Float64Array,
+        nextOffset: number,
+      ) => number)
+    | undefined;
   /** A new episode whose first observation stands at `offset`. */
   reset(world: number, observations: Float64Array, offset: number): void;
   /**
@@ -78,6 +104,7 @@ interface LearnedColumn {
   readonly column: number;
   readonly use: LearnedUse;
   readonly tracker: number;
+  readonly gamma: number;
 }
 
 /** One scorer a model, shared by all entries that use the model. */
@@ -107,30 +134,39 @@ export function createStack(
   const observationDim = task.observationSpace.dim;
   const terms: StackTerm[] = [];
   const weightList: number[] = [];
+  const gammaList: number[] = [];
+  /** Of each term: its line of the stack, and its share of the line's weight. */
+  const lineOf: { readonly line: number; readonly share: number }[] = [];
   /** Position of a task term in `task.rewardTerms` and its column in the stack. */
   const native: { readonly term: number; readonly column: number }[] = [];
   const learned: LearnedColumn[] = [];
   const trackers: Tracker[] = [];
 
-  const addTerm = (id: string, title: string, weight: number): number => {
+  const addTerm = (id: string, title: string, line: number, share: number): number => {
+    const { weight, gamma: own } = entries[line]!;
     if (terms.some((term) => term.id === id))
       throw new RangeError(`Reward stack: term ${id} is there twice, wanted once`);
     terms.push({ id, title });
-    weightList.push(weight);
+    weightList.push(weight * share);
+    gammaList.push(own ?? Number.NaN);
+    lineOf.push({ line, share });
     return terms.length - 1;
   };
 
-  for (const entry of entries) {
+  for (const [line, entry] of entries.entries()) {
     const name = entry.kind === 'native' ? entry.reward.id : entry.method;
     const { weight } = entry;
     if (!Number.isFinite(weight))
       throw new RangeError(`Reward ${name}: weight is ${weight}, wanted a finite number`);
+    const own = entry.gamma ?? gamma;
+    if (!(own > 0 && own <= 1))
+      throw new RangeError(`Reward ${name}: gamma is ${own}, wanted 0 < gamma <= 1`);
     if (entry.kind === 'native') {
       const { termKind } = entry.reward;
       const before = terms.length;
       task.rewardTerms.forEach((term, index) => {
         if (term.kind !== termKind) return;
-        native.push({ term: index, column: addTerm(`task/${term.id}`, term.help, weight * term.weight) });
+        native.push({ term: index, column: addTerm(`task/${term.id}`, term.help, line, term.weight) });
       });
       if (terms.length === before) {
         throw new RangeError(`Reward ${name}: task ${task.id} has no ${termKind} terms, wanted at least one`);
@@ -161,11 +197,12 @@ export function createStack(
       tracker = trackers.push({ model, scorer: model.online(count), before: new Float64Array(count) }) - 1;
     }
     const title = `${registered?.title ?? name} as ${use}`;
-    learned.push({ column: addTerm(`${use}/${name}`, title, weight), use, tracker });
+    learned.push({ column: addTerm(`${use}/${name}`, title, line, 1), use, tracker, gamma: own });
   }
 
   const raw = new Float64Array(terms.length * count);
   const weights = Float64Array.from(weightList);
+  const gammas = Float64Array.from(gammaList);
   const products = new Float64Array(terms.length * count);
   const totals = new Float64Array(count);
   const invalid = new Uint8Array(count);
@@ -184,6 +221,7 @@ export function createStack(
     count,
     raw,
     weights,
+    gammas,
     products,
     totals,
     learned: trackers.map(({ model, before }) => ({ method: model.method, values: before })),
@@ -194,6 +232,24 @@ export function createStack(
       const column = terms.findIndex((_, c) => !Number.isFinite(raw[c * count + world]! * weights[c]!));
       return `reward term ${terms[column]!.id} (${raw[column * count + world]})`;
     },
+
+    reweigh(line, weight) {
+      if (!Number.isInteger(line) || line < 0 || line >= entries.length)
+        throw new RangeError(`Reward stack: line ${line}, wanted 0 to ${entries.length - 1}`);
+      if (!Number.isFinite(weight))
+        throw new RangeError(`Reward stack: weight is ${weight}, wanted a finite number`);
+      for (const [c, of] of lineOf.entries()) if (of.line === line) weights[c] = weight * of.share;
+    },
+
+    transition:
+      learned.length > 0
+        ? undefined
+        : (state, stateOffset, action, actionOffset, next, nextOffset) => {
+            task.reward(state, stateOffset, action, actionOffset, next, nextOffset, nativeOut, 0);
+            let sum = 0;
+            for (const { term, column } of native) sum += nativeOut[term]! * weights[column]!;
+            return sum;
+          },
 
     reset(world, observations, offset) {
       for (const { scorer, before } of trackers) {
@@ -219,7 +275,7 @@ export function createStack(
       }
 
       for (const { scorer } of trackers) scorer.step(observations);
-      for (const { column, use, tracker } of learned) {
+      for (const { column, use, tracker, gamma } of learned) {
         const { scorer, before } = trackers[tracker]!;
         for (let world = 0; world < count; world++) {
           const after = scorer.values[world]!;
@@ -300,6 +356,7 @@ export interface HashedEntry {
   readonly reward: string;
   readonly use?: LearnedUse | undefined;
   readonly weight?: number | undefined;
+  readonly gamma?: number | null | undefined;
 }
 
 /**
@@ -314,9 +371,12 @@ export function stackHash(
   gamma: number,
   modelHashes: readonly string[],
 ): string {
-  const lines = entries.map(({ reward, use, weight = 1 }) =>
-    isLearned(reward) ? { reward, use: use ?? 'shaping', weight } : { reward, weight },
-  );
+  const lines = entries.map(({ reward, use, weight = 1, gamma: own }) => ({
+    reward,
+    ...(isLearned(reward) ? { use: use ?? 'shaping' } : {}),
+    weight,
+    ...(typeof own === 'number' ? { gamma: own } : {}),
+  }));
   return fingerprintOf({ lines, taskId, taskVersion, taskSettings, gamma, modelHashes });
 }
 

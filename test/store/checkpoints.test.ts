@@ -42,3 +42,26 @@ test('pruning keeps the newest and those that lineage names, and no id is used t
   assert.equal(checkpoints.add(id, 7, Uint8Array.of(7)).id, 8);
   assert.throws(() => checkpoints.prune(id, 0), /keep 0, wanted at least 1/);
 });
+
+test('a journal comes back whole for each checkpoint kept, and pieces that none needs are dropped', (t) => {
+  const { runs, checkpoints } = project(t);
+  const id = runs.create(run);
+  // A buffer that holds three pieces.
+  const rows = [1, 2, 3, 4, 5].map((n) =>
+    checkpoints.add(id, n, Uint8Array.of(n), { bytes: Uint8Array.of(10 * n), needed: Math.min(n, 3) }),
+  );
+  const journal = (n: number): number[] => checkpoints.journal(rows[n]!.id).map((bytes) => bytes[0]!);
+  assert.deepEqual(journal(0), [10]);
+  assert.deepEqual(journal(4), [30, 40, 50]);
+  checkpoints.prune(id, 2);
+  assert.deepEqual(journal(3), [20, 30, 40]);
+  assert.deepEqual(journal(4), [30, 40, 50]);
+  // The run goes on from the last but one: what was written after it never happened.
+  checkpoints.forgetJournalAfter(id, rows[3]!.id);
+  const next = checkpoints.add(id, 5, Uint8Array.of(6), { bytes: Uint8Array.of(60), needed: 3 });
+  assert.deepEqual(
+    checkpoints.journal(next.id).map((bytes) => bytes[0]),
+    [30, 40, 60],
+  );
+  assert.deepEqual(checkpoints.journal(checkpoints.add(id, 6, Uint8Array.of(7)).id), []);
+});
