@@ -63,7 +63,7 @@ export class RewardedEnv implements VectorEnv {
   readonly #totals: Float64Array;
   readonly #native: Float64Array;
   #started = 0;
-  #simulator: (Simulator & { readonly finalStates: Float64Array }) | undefined;
+  #simulator: Simulator | undefined;
   /** 1 where a world stays ended until `restart`; none while worlds start again by themselves. */
   #ended: Uint8Array | undefined;
   /** Seconds spent so far in each part of `step`. */
@@ -111,7 +111,7 @@ export class RewardedEnv implements VectorEnv {
     this.#simulator = {
       model,
       states: this.#batch.states,
-      previousStates: this.#batch.previousStates,
+      previousStates: this.#batch.previousStates.slice(),
       finalStates: this.#batch.states.slice(),
       actions: this.#native,
       toNative: (actions) => toNative(actionSpace, actions, new Float64Array(actions.length)),
@@ -178,7 +178,11 @@ export class RewardedEnv implements VectorEnv {
     // 2. reward
     stack.step(batch.previousStates, actions, batch.states, batch.observations, batch.terminated);
     this.finalObservations.set(batch.observations);
-    this.#simulator?.finalStates.set(batch.states);
+    if (this.#simulator !== undefined) {
+      // The batch writes over both when a world starts again.
+      this.#simulator.previousStates.set(batch.previousStates);
+      this.#simulator.finalStates.set(batch.states);
+    }
     const rewarded = performance.now();
     // 3. record, end, begin again
     for (let world = 0; world < this.count; world++) {

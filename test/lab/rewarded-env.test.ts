@@ -183,3 +183,118 @@ test('an episode that diverges is recorded with its last 100 states, also where 
 
 /** What the database adds to an episode. */
 const row = { id: 1, runId: 1, verified: null, createdAt: 0 };
+
+/** Reach without a fixed horizon, paid by native terms alone. */
+function native(count: number, entries: readonly ('sparse' | 'dense')[] = ['sparse', 'dense']) {
+  const model = tasks.reach.create({ ...defaultsOf(tasks.reach.fields), horizon: 40, fixedHorizon: false });
+  const episodes: FinishedEpisode[] = [];
+  const stack = createStack(
+    entries.map((id, line) => ({ kind: 'native', reward: rewards[id], weight: 1 + line })),
+    { model, gamma: 0.99, count },
+  );
+  const env = new RewardedEnv({
+    model,
+    count,
+    stack,
+    kind: 'training',
+    rewardHash: null,
+    seedOf: (index) => 50 + index,
+    recordEpisode: () => 'always',
+    trainedSteps: () => 0,
+    onEpisode: (episode) => episodes.push(episode),
+  });
+  env.start();
+  return { env, model, stack, episodes };
+}
+
+test('in groups, neighbouring worlds start from the same state, and an ended world stays ended until the next restart', () => {
+  const { env, model, episodes } = native(6);
+  const actions = new Float64Array(6 * env.actionDim);
+  env.step(actions);
+  env.restart(3);
+  const { simulator } = env;
+  const row = (world: number) => [
+    ...simulator.states.subarray(world * model.stateDim, (world + 1) * model.stateDim),
+  ];
+  assert.deepEqual(row(1), row(0));
+  assert.deepEqual(row(5), row(3));
+  assert.notDeepEqual(row(3), row(0));
+  // World 0 does the task, the others stand still until time runs out.
+  let ended = 0;
+  for (let t = 0; t < model.horizon; t++) {
+    actions.fill(0);
+    model.expert(simulator.states, 0, actions, 0);
+    env.step(actions);
+    if (ended > 0) assert.deepEqual([env.terminated[0], env.rewards[0]], [1, 0]);
+    else if (env.terminated[0] === 1) ended = t + 1;
+  }
+  assert.ok(ended > 0 && ended < model.horizon);
+  assert.deepEqual([...env.truncated], [0, 1, 1, 1, 1, 1]);
+  // The episodes that were given up by `restart` are not handed over.
+  assert.deepEqual(
+    episodes.map(({ seed, length }) => [seed, length]).sort(),
+    [[56, ended], ...[56, 56, 57, 57, 57].map((seed) => [seed, model.horizon])].sort(),
+  );
+  env.restart(6);
+  assert.deepEqual(row(5), row(0));
+  assert.deepEqual([...env.terminated, ...env.truncated], new Array(12).fill(0));
+  assert.throws(() => env.restart(4), /size of 4, wanted one that divides 6 worlds/);
+});
+
+test('the simulator behind the environment: s, a, s1 of the last step, and the reward of any transition', () => {
+  const { env, model, stack } = native(3);
+  const { simulator, channels } = env;
+  const actions = new Float64Array(3 * env.actionDim);
+  let ends = 0;
+  for (let t = 0; t < 100; t++) {
+    for (let world = 0; world < 3; world++) {
+      model.expert(simulator.states, world * model.stateDim, actions, world * env.actionDim);
+    }
+    const before = simulator.states.slice();
+    env.step(actions);
+    assert.deepEqual([...simulator.previousStates], [...before]);
+    const observation = new Float64Array(env.observationDim);
+    for (let world = 0; world < 3; world++) {
+      const at = world * model.stateDim;
+      const reward = simulator.reward!(
+        simulator.previousStates,
+        at,
+        simulator.actions,
+        world * env.actionDim,
+        simulator.finalStates,
+        at,
+      );
+      assert.equal(reward, env.rewards[world]);
+      let sum = 0;
+      for (let c = 0; c < channels.names.length; c++)
+        sum += channels.weights[c]! * channels.raw[c * 3 + world]!;
+      assert.ok(Math.abs(sum - reward) < 1e-12);
+      model.observe(simulator.finalStates, at, observation, 0);
+      const o = world * env.observationDim;
+      assert.deepEqual([...observation], [...env.finalObservations.subarray(o, o + env.observationDim)]);
+      ends += env.terminated[world]!;
+    }
+  }
+  assert.ok(ends > 3);
+  assert.deepEqual(
+    channels.names,
+    stack.terms.map(({ id }) => id),
+  );
+  assert.equal('reward' in environment(1).env.simulator, false, 'a learned reward remembers the episode');
+});
+
+test('a line of the stack can be given another weight in flight, and a save keeps it', () => {
+  const { env, stack } = native(2);
+  const actions = new Float64Array(2 * env.actionDim);
+  stack.reweigh(1, 5);
+  env.step(actions);
+  const dense = stack.terms.flatMap(({ id }, c) => (id === 'task/success' ? [] : [c]));
+  const sum = dense.reduce((total, c) => total + stack.raw[c * 2]! * stack.weights[c]!, 0);
+  assert.ok(Math.abs(env.rewards[0]! - sum) < 1e-12 && sum > 0);
+  assert.ok(Math.abs(dense.reduce((total, c) => total + stack.weights[c]!, 0) - 5) < 1e-12);
+  const other = native(2);
+  other.env.restore(env.save());
+  assert.deepEqual(other.stack.weights, stack.weights);
+  assert.throws(() => stack.reweigh(2, 1), /line 2, wanted 0 to 1/);
+  assert.throws(() => stack.reweigh(0, Number.NaN), /weight is NaN/);
+});
