@@ -321,13 +321,14 @@ export class Monitors {
   #watchValue(metrics: Readonly<Record<string, number>>, totals: TermTotals | undefined): Said {
     const { loss, largest, onset } = this.#value;
     if (totals !== undefined) largest[0] = Math.max(largest[0]!, totals.largest);
-    const error = first(metrics, ['loss/value', 'loss/critic', 'loss/q']);
+    const error = metrics['loss/value'] ?? metrics['loss/critic'];
     const explained = metrics['value/explainedVariance'];
     const limit = explained === undefined ? lossGrowthAlone : lossGrowth;
     const growth = error === undefined ? 1 : loss.observe(error, limit);
     const lossExplodes = growth > limit && (explained === undefined || explained < worseThanConstant);
 
-    const value = first(metrics, ['value/mean', 'value/q']);
+    // Algorithms that say what they explain may scale rewards before they value them.
+    const value = explained === undefined ? metrics['value/mean'] : undefined;
     // An entropy bonus is paid like a reward.
     const bonus = Math.abs((metrics['policy/alpha'] ?? 0) * (metrics['policy/entropy'] ?? 0));
     const most = (largest[0]! + bonus) / (1 - this.#options.gamma);
@@ -510,8 +511,3 @@ const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 /** Four digits are enough for a sentence. */
 const short = (value: number): string => String(Number(value.toPrecision(4)));
-
-/** Algorithms name the same thing a little differently. */
-function first(metrics: Readonly<Record<string, number>>, names: readonly string[]): number | undefined {
-  return metrics[names.find((name) => metrics[name] !== undefined) ?? ''];
-}
