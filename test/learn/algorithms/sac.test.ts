@@ -11,8 +11,11 @@ import {
 } from '../../../learn/algorithms/sac.ts';
 import type { LearnerSetup, Policy, VectorEnv } from '../../../learn/algorithms/types.ts';
 import { Random } from '../../../learn/parts/random.ts';
+import { defaultsOf } from '../../../sim/fields.ts';
+import { reach } from '../../../sim/tasks/reach.ts';
 import { plainCompute } from '../tensor/plain.ts';
 import { ChoiceEnv } from './choice-env.ts';
+import { GoalEnv } from './goal-env.ts';
 import { PointEnv } from './point-env.ts';
 
 const small = {
@@ -192,6 +195,42 @@ test('a resumed learner goes on bit for bit, from journal pieces of any size and
   }
   assert.deepEqual(await resumed.save(), await straight.save());
   assert.deepEqual(resumed.takeJournal!(), straight.takeJournal!());
+});
+
+test('with hindsight a learner stopped in the middle of episodes goes on bit for bit', async () => {
+  const settings = { ...small, worlds: 3, hindsight: 'future', bufferSize: 1500 };
+  const model = reach.create(defaultsOf(reach.fields));
+  const env = new GoalEnv(model, 3, 50);
+  const setup = { ...setupOf(env), model };
+  const straight = sac.create(settings, setup);
+  const journal: Uint8Array[] = [];
+  let stored = 0;
+  for (let i = 0; i < 3; i++) {
+    stored += (await straight.iterate(env))['hindsight/stored']!;
+    if (i !== 1) journal.push(straight.takeJournal!());
+  }
+  assert.ok(stored > 0);
+  const states = [0, 1, 2].map((n) => env.simulator.states[n * model.stateDim]!);
+  assert.ok(
+    states.every((step) => step > 0),
+    `steps of the episodes: ${states}`,
+  );
+  const saved = await straight.save();
+  const savedEnv = env.copy();
+  const resumed = sac.resume(saved, settings, { ...setup, seed: 999 }, journal);
+  assert.deepEqual(await resumed.save(), saved);
+  let size = 0;
+  for (let i = 0; i < 2; i++) {
+    const metrics = await straight.iterate(env);
+    assert.deepEqual(await resumed.iterate(savedEnv), metrics);
+    size = metrics['replay/size']!;
+  }
+  assert.equal(size, 1500);
+  assert.deepEqual(await resumed.save(), await straight.save());
+  assert.throws(
+    () => sac.resume(saved, { ...settings, hindsight: 'none' }, setup, journal),
+    /hindsight is "future", wanted "none"/,
+  );
 });
 
 test('a policy from a checkpoint acts as the learner did when it was saved, whatever happens later', async () => {
