@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { DeviceChoice } from '../../learn/tensor/device.ts';
 import { StoreBusyError, StoreReadOnlyError } from '../../store/index.ts';
+import { numbersIn } from '../compare.ts';
 import { UsageError } from '../errors.ts';
 import { Lab } from '../lab.ts';
 import { projectDirectory } from '../project.ts';
@@ -18,7 +19,7 @@ export interface Common {
   readonly device: DeviceChoice;
 }
 
-const devices: readonly DeviceChoice[] = ['auto', 'tfjs-node-gpu', 'webgpu', 'wasm', 'cpu'];
+const devices: readonly DeviceChoice[] = ['auto', 'kernel', 'tfjs-node-gpu', 'webgpu', 'wasm', 'cpu'];
 
 export const whole =
   (low: number, high: number) =>
@@ -38,6 +39,23 @@ export function share(text: string): number {
 }
 
 export const runId = whole(1, Number.MAX_SAFE_INTEGER);
+
+/**
+ * Training seeds: `5` is five of them, from `base`; `1,2,3`, `0..9` or a mix are those themselves.
+ * @throws UsageError
+ */
+export function seedsOf(text: string, base: number): number[] {
+  const count = /^\s*\d{1,4}\s*$/.test(text) ? Number(text) : null;
+  const seeds = count === null ? numbersIn(text) : Array.from({ length: count }, (_, i) => base + i);
+  if (seeds === null || seeds.length === 0 || seeds.length > 1000 || seeds.some((seed) => seed >= 2 ** 31)) {
+    throw new UsageError([
+      `--seeds: found "${text}", wanted how many (5), a list (1,2,3) or a range (0..9) of at most 1000 whole numbers`,
+    ]);
+  }
+  const twice = seeds.find((seed, i) => seeds.indexOf(seed) !== i);
+  if (twice !== undefined) throw new UsageError([`--seeds: ${twice} is there twice`]);
+  return seeds;
+}
 
 function folder(text: string): string {
   // An unset variable of a shell script would else mean the folder it happens to run in.

@@ -3,8 +3,8 @@
  * one pass over 12,000 parameters beats a dozen tensor ops, and the moments are saved as they are.
  */
 
-const beta1 = 0.9;
-const beta2 = 0.999;
+export const beta1 = 0.9;
+export const beta2 = 0.999;
 
 export class Adam {
   readonly #epsilon: number;

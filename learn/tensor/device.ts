@@ -3,7 +3,8 @@
 import type * as TensorFlow from '@tensorflow/tfjs';
 
 export type DeviceName = 'tfjs-node-gpu' | 'webgpu' | 'wasm' | 'cpu';
-export type DeviceChoice = 'auto' | DeviceName;
+/** What a person may ask for; `kernel` is our own code (compute.ts), not one of TensorFlow.js. */
+export type DeviceChoice = 'auto' | 'kernel' | DeviceName;
 
 export interface Device {
   readonly name: DeviceName;

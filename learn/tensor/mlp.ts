@@ -124,7 +124,8 @@ export function layerForward(
 }
 
 /**
- * One layer backward: dy and y [B, outputs], x [B, inputs] -> dx [B, inputs] (if wanted), dw [inputs, outputs], db [outputs].
+ * One layer backward: dy and y [B, outputs], x [B, inputs] -> dx [B, inputs], dw [inputs, outputs], db [outputs], each if
+ * wanted.
  *   dz = dy * act'(z)        with tanh'(z) = 1 - y^2, relu'(z) = [y > 0]
  *   dx = dz W^T,  dw = x^T dz,  db = sum over rows of dz
  */
@@ -135,17 +136,18 @@ export function layerBackward(
   w: Tensor2D,
   y: Tensor2D,
   activation: Layer['activation'],
-  wantDx: boolean,
-): { dx: Tensor2D | undefined; dw: Tensor2D; db: Tensor1D } {
+  { wantDx, wantParameters }: { wantDx: boolean; wantParameters: boolean },
+): { dx: Tensor2D | undefined; parameters: [dw: Tensor2D, db: Tensor1D] | [] } {
   let dz = dy;
   if (activation === 'tanh') dz = tf.sub(dy, tf.mul(dy, tf.mul(y, y)));
   if (activation === 'relu') dz = tf.mul(dy, tf.step(y));
+  const dx = wantDx ? (tf.matMul(dz, tf.transpose(w)) as Tensor2D) : undefined;
+  if (!wantParameters) return { dx, parameters: [] };
   const dw = tf.matMul(tf.transpose(x), dz) as Tensor2D;
   // A product with a row of ones: the sum over axis 0 would transpose first.
   const ones = tf.ones([1, dz.shape[0]]) as Tensor2D;
   const db = tf.matMul(ones, dz).as1D();
-  const dx = wantDx ? (tf.matMul(dz, tf.transpose(w)) as Tensor2D) : undefined;
-  return { dx, dw, db };
+  return { dx, parameters: [dw, db] };
 }
 
 /** act(x W + b) with gradients for x, w and b; the brick for networks that are no plain chain. */
@@ -164,8 +166,9 @@ export function dense(
       value,
       gradFunc: (dy, saved) => {
         const [x, w, y] = saved as [Tensor2D, Tensor2D, Tensor2D];
-        const { dx, dw, db } = layerBackward(tf, dy as Tensor2D, x, w, y, activation, true);
-        return [dx!, dw, db];
+        const wanted = { wantDx: true, wantParameters: true };
+        const { dx, parameters } = layerBackward(tf, dy as Tensor2D, x, w, y, activation, wanted);
+        return [dx!, ...parameters];
       },
     };
   });
@@ -199,8 +202,8 @@ export function forward(tf: Tf, shape: MlpShape, tensors: readonly Tensor[], x: 
 }
 
 /**
- * The gradients of the parameters, in the order of `tensors`, for the gradient of the output, dOutput [B, outputs];
- * and of the input where wanted. Tidy around it.
+ * The gradients of the parameters, in the order of `tensors` (none if not wanted), for the gradient of the output,
+ * dOutput [B, outputs]; and of the input where wanted. Tidy around it.
  */
 export function backward(
   tf: Tf,
@@ -208,17 +211,19 @@ export function backward(
   tensors: readonly Tensor[],
   { chain }: Pick<ForwardPass, 'chain'>,
   dOutput: Tensor2D,
-  wantDx = false,
+  { wantDx = false, wantParameters = true }: { wantDx?: boolean; wantParameters?: boolean } = {},
 ): { gradients: Tensor[]; dx: Tensor2D | undefined } {
   const layers = layersOf(shape);
-  const gradients: Tensor[] = new Array(2 * layers.length);
+  const gradients: Tensor[] = [];
   let dy: Tensor2D | undefined = dOutput;
   for (let i = layers.length - 1; i >= 0; i--) {
     const w = tensors[2 * i] as Tensor2D;
-    const step = layerBackward(tf, dy!, chain[i]!, w, chain[i + 1]!, layers[i]!.activation, i > 0 || wantDx);
-    gradients[2 * i] = step.dw;
-    gradients[2 * i + 1] = step.db;
-    dy = step.dx;
+    const { dx, parameters } = layerBackward(tf, dy!, chain[i]!, w, chain[i + 1]!, layers[i]!.activation, {
+      wantDx: i > 0 || wantDx,
+      wantParameters,
+    });
+    gradients.unshift(...parameters);
+    dy = dx;
   }
   return { gradients, dx: wantDx ? dy : undefined };
 }
@@ -250,7 +255,7 @@ export function mlp(
       gradFunc: (dy, saved) => {
         const tensors = saved.slice(0, 2 * layers.length);
         const chain = saved.slice(2 * layers.length) as Tensor2D[];
-        const { gradients, dx } = backward(tf, shape, tensors, { chain }, dy as Tensor2D, wantDx);
+        const { gradients, dx } = backward(tf, shape, tensors, { chain }, dy as Tensor2D, { wantDx });
         const flat = tf.concat1d(gradients.map((gradient) => gradient.as1D()));
         return dx ? [flat, dx] : [flat];
       },

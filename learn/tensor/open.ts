@@ -30,7 +30,7 @@ export const deviceNames = Object.keys(attempts) as readonly DeviceName[];
  * @throws Error naming the device and the reason when an explicitly chosen device is not available. `auto` never throws
  * as long as TensorFlow.js itself loads.
  */
-export async function openDevice(choice: DeviceChoice): Promise<Device> {
+export async function openDevice(choice: Exclude<DeviceChoice, 'kernel'>): Promise<Device> {
   if (choice !== 'auto') {
     const attempt = attempts[choice];
     if (!attempt) throw new Error(`Device ${choice}: unknown; wanted auto, ${deviceNames.join(', ')}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import type { DeviceChoice } from '../../../learn/tensor/device.ts';
+import type { DeviceName } from '../../../learn/tensor/device.ts';
 import { deviceNames, openDevice } from '../../../learn/tensor/open.ts';
 
 test('auto opens a device that computes and says why each earlier one was passed over', async () => {
@@ -34,7 +34,7 @@ test('an explicit device that is missing is an error that names it and the reaso
     }
   }
   await assert.rejects(
-    openDevice('abacus' as DeviceChoice),
+    openDevice('abacus' as DeviceName),
     /Device abacus: unknown; wanted auto, tfjs-node-gpu, webgpu/,
   );
 });
