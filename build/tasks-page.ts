@@ -85,6 +85,7 @@ function rowOf(task: Task): string {
         : `${actionSpace.dim} numbers`;
   const also = [
     ...(model.goals ? ['goals'] : []),
+    ...(model.goals?.setDesired ? ['hindsight'] : []),
     ...(model.parallel ? ['agents'] : []),
     ...(model.tabular ? ['table'] : []),
     ...(model.exploit ? ['exploit'] : []),
@@ -133,8 +134,10 @@ export function tasksPage(): string {
     '![Every task at the start, half-way and at success](pictures/tasks.png)',
     '',
     'Horizons are control steps times the control step. `goals`: achieved and desired goals with a pure reward of any such',
-    'pair; `agents`: all agents at once; `table`: states, values and optimal actions as tables; `exploit`: a scripted policy',
-    'that collects the written reward without doing the task; `Gymnasium`: same numbers as the task of that name there.',
+    'pair; `hindsight`: any goal can be written into a state, for relabelling (in the other tasks with goals these are settings,',
+    'or shapes of which only the place is drawn); `agents`: all agents at once; `table`: states, values and optimal actions as',
+    'tables; `exploit`: a scripted policy that collects the written reward without doing the task; `Gymnasium`: same numbers as',
+    'the task of that name there.',
     '',
     ...sections,
     'This page is written by `node build/tasks-page.ts`, the picture by `node build/contact-sheet.ts`.',

@@ -126,7 +126,13 @@ export interface GoalFace {
   readonly names: readonly string[];
   achieved(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
   desired(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
-  /** Writes a goal into a state row, so that it is the state of an episode that had this goal. goal: [dim] from its offset. */
+  /**
+   * Writes a goal into a state row, so that it is the state of an episode that had this goal: `desired` gives it back, all
+   * else that is asked of the row follows. What is wanted alike in every episode (a speed of 0) stays as it is. The row's own
+   * goal changes nothing; any other makes the count of steps in success begin anew, and leaves what tells of the start (a
+   * distance that progress is measured by) as it was. goal: [dim] from its offset.
+   * Absent where the goal is no part of the state: a setting, or a shape of which only the place is drawn.
+   */
   setDesired?(goal: Float64Array, goalOffset: number, state: Float64Array, stateOffset: number): void;
   /** 1 where the goal counts as reached, else 0; of a state's own pair it is the term `success`. Pure. */
   computeReward(

@@ -2,7 +2,7 @@
 
 import type { BoxSpace, GoalFace } from '../env.ts';
 import { type HandRow, hand } from '../robots/hand.ts';
-import { boxSpace, clipTo, copy3, difference3, moveTowards, xyz } from './parts.ts';
+import { boxSpace, clipTo, copy3, difference3, moveTowards, writeGoal, xyz } from './parts.ts';
 import type { TableWorld } from './table.ts';
 
 /** A cube: half its edge in metres, kilograms. */
@@ -201,16 +201,22 @@ export interface RestGoals {
 
 /**
  * `name` within `radius` of the goal and slower than `restSpeed`. What is achieved is a place and a speed, so that a block in
- * passing has not achieved the place it is at; the speed wanted is 0.
+ * passing has not achieved the place it is at; the speed wanted is 0. `held`: where the steps in success are counted.
  */
 export function restGoals(
   name: string,
   body: BodyRow,
   goal: number,
+  held: number,
   radius: number,
   restSpeed: number,
 ): RestGoals {
   const pair = new Float64Array(8);
+  const isReached = (state: Float64Array, o: number): boolean => {
+    face.achieved(state, o, pair, 0);
+    face.desired(state, o, pair, 4);
+    return face.computeReward(pair, 0, pair, 4) === 1;
+  };
   const face: GoalFace = {
     dim: 4,
     names: [...xyz(`${name}Pos`, 1).map(([axis]) => axis), `${name}Speed`],
@@ -222,6 +228,9 @@ export function restGoals(
       copy3(state, o + goal, out, at);
       out[at + 3] = 0;
     },
+    setDesired(wanted, from, state, o) {
+      if (writeGoal(wanted, from, 3, state, o + goal)) state[o + held] = isReached(state, o) ? 1 : 0;
+    },
     computeReward(achieved, a, desired, d) {
       const x = achieved[a]! - desired[d]!;
       const y = achieved[a + 1]! - desired[d + 1]!;
@@ -229,14 +238,7 @@ export function restGoals(
       return x * x + y * y + z * z < radius * radius && achieved[a + 3]! < restSpeed ? 1 : 0;
     },
   };
-  return {
-    face,
-    isReached(state, o) {
-      face.achieved(state, o, pair, 0);
-      face.desired(state, o, pair, 4);
-      return face.computeReward(pair, 0, pair, 4) === 1;
-    },
-  };
+  return { face, isReached };
 }
 
 /** Height of the fingertips over the bottom of a block that they hold. */

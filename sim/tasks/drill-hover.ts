@@ -34,6 +34,7 @@ import {
   length3,
   moveTowards,
   wantGoalAway,
+  writeGoal,
   xyz,
 } from './parts.ts';
 import { controlDt, holdSteps, looseBox, physicsSteps, tableFields, tableWorld } from './table.ts';
@@ -181,6 +182,14 @@ function create(anySettings: AnySettings): TaskModel {
       out[at + 3] = 0;
       out[at + 4] = handClear;
     },
+    // What the episode had come to with another goal is not known: the best so far is what the row itself shows.
+    setDesired(wanted, from, state, o) {
+      if (!writeGoal(wanted, from, 3, state, o + goal)) return;
+      const isDone = success(state, o);
+      state[o + bestClose] = closeness(state, o);
+      state[o + delivered] = isDone ? 1 : 0;
+      state[o + held] = isDone ? 1 : 0;
+    },
     computeReward: (achieved, a, desired, d) =>
       length3(
         achieved[a]! - desired[d]!,
@@ -188,7 +197,7 @@ function create(anySettings: AnySettings): TaskModel {
         achieved[a + 2]! - desired[d + 2]!,
       ) < radius &&
       achieved[a + 3]! < restSpeed &&
-      achieved[a + 4]! >= desired[d + 4]!
+      achieved[a + 4]! >= handClear
         ? 1
         : 0,
   };
@@ -342,10 +351,11 @@ function create(anySettings: AnySettings): TaskModel {
     terminal: (state, o) =>
       !settings.fixedHorizon && (state[o + held]! >= holdSteps || hasFallen(state, o, body)),
 
+    // Best so far and delivered never fall, unless another goal has been written into the rows.
     reward(state, o, _action, _a, next, n, out, at) {
       out[at] = success(next, n) ? 1 : 0;
-      out[at + 1] = isWrong ? closeness(next, n) : next[n + bestClose]! - state[o + bestClose]!;
-      out[at + 2] = next[n + delivered]! - state[o + delivered]!;
+      out[at + 1] = isWrong ? closeness(next, n) : Math.max(0, next[n + bestClose]! - state[o + bestClose]!);
+      out[at + 2] = Math.max(0, next[n + delivered]! - state[o + delivered]!);
     },
 
     expert(state, o, out, at) {

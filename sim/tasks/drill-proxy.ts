@@ -128,7 +128,8 @@ function create(anySettings: AnySettings): TaskModel {
       expert: (state, o, out, outAt) => driveTo(state, o, state[o + bay]!, state[o + bay + 1]!, out, outAt),
       exploit: (state, o, out, outAt) =>
         driveTo(state, o, state[o + beacon]!, state[o + beacon + 1]!, out, outAt),
-      goals: placeGoal(bay, radius),
+      // Where the beacon floats over the bay, it floats over any.
+      goals: placeGoal(bay, radius, settings.shift ? undefined : beacon),
 
       bodies: [
         flatDisc('bay', 'goal', radius, undefined, 0.02),

@@ -20,7 +20,7 @@ import {
   wantNoTunnelling,
   writeBase,
 } from '../robots/base.ts';
-import { boxSpace, clipTo, holdSteps, layoutOf, length2 } from './parts.ts';
+import { boxSpace, clipTo, holdSteps, layoutOf, length2, writeGoal } from './parts.ts';
 
 /** The setting by which the two are told apart; also for drills with other robots. */
 export const twinField = {
@@ -453,8 +453,11 @@ export const seen = (name: string): (readonly [name: string, limit: number])[] =
   [`${name}.left`, diagonal],
 ];
 
-/** The goal-conditioned face of drills in which the base has to stand within a radius of a point. */
-export const placeGoal = (goalAt: number, radius: number): GoalFace => ({
+/**
+ * The goal-conditioned face of drills in which the base has to stand within a radius of a point. `companion`: where a point
+ * lies in the row that moves with the goal.
+ */
+export const placeGoal = (goalAt: number, radius: number, companion?: number): GoalFace => ({
   dim: 2,
   names: ['base.x', 'base.y'],
   achieved(state, o, out, outAt) {
@@ -464,6 +467,17 @@ export const placeGoal = (goalAt: number, radius: number): GoalFace => ({
   desired(state, o, out, outAt) {
     out[outAt] = state[o + goalAt]!;
     out[outAt + 1] = state[o + goalAt + 1]!;
+  },
+  setDesired(wanted, from, state, o) {
+    const x = state[o + goalAt]!;
+    const y = state[o + goalAt + 1]!;
+    if (!writeGoal(wanted, from, 2, state, o + goalAt)) return;
+    if (companion !== undefined) {
+      state[o + companion]! += wanted[from]! - x;
+      state[o + companion + 1]! += wanted[from + 1]! - y;
+    }
+    const distance = length2(wanted[from]! - state[o + at]!, wanted[from + 1]! - state[o + at + 1]!);
+    state[o + drillRow.held] = distance < radius ? 1 : 0;
   },
   computeReward: (achieved, a, desired, d) =>
     length2(desired[d]! - achieved[a]!, desired[d + 1]! - achieved[a + 1]!) < radius ? 1 : 0,

@@ -40,7 +40,7 @@ import {
   wallHalf,
   writeRelative,
 } from './mobile.ts';
-import { clipTo, layoutOf, length2 } from './parts.ts';
+import { clipTo, layoutOf, length2, writeGoal } from './parts.ts';
 
 const fields = {
   ...mobileFields(
@@ -305,10 +305,36 @@ function create(anySettings: AnySettings): TaskModel {
     setWall(plan, state, o + cells, c, d, false);
     writeWays(state, o, keyCell, keyNext, keyWay);
     setWall(plan, state, o + cells, c, d, true);
-    const on = state[o + goalNext + keyCell]! as Direction;
+    writeKeyToGoal(state, o);
+  }
+
+  function writeKeyToGoal(state: Float64Array, o: number): void {
+    const x = state[o + key]!;
+    const y = state[o + key + 1]!;
+    const keyCell = cellAt(plan, x, y);
+    const on = state[o + goalNext + keyCell]! as Direction | 4;
     state[o + keyToGoal] =
-      length2(sideX(plan, keyCell, on) - state[o + key]!, sideY(plan, keyCell, on) - state[o + key + 1]!) +
-      state[o + goalWay + keyCell]!;
+      on === here
+        ? length2(state[o + goal]! - x, state[o + goal + 1]! - y)
+        : length2(sideX(plan, keyCell, on) - x, sideY(plan, keyCell, on) - y) + state[o + goalWay + keyCell]!;
+  }
+
+  /**
+   * The ways of an episode with the row's goal, as they are with the gate open. Goals of episodes are middles of cells, and
+   * beyond the gate; one that hindsight found may lie anywhere, and where the key is still to be fetched it is fetched first.
+   */
+  function writeGoalWays(state: Float64Array, o: number): void {
+    const c = state[o + gate]!;
+    const d = state[o + gate + 1]! as Direction;
+    const isShut = needsKey(state, o);
+    if (isShut) setWall(plan, state, o + cells, c, d, false);
+    writeWays(state, o, cellAt(plan, state[o + goal]!, state[o + goal + 1]!), goalNext, goalWay);
+    if (!isShut) {
+      if (keyDoor) writeKeyToGoal(state, o);
+      return;
+    }
+    setWall(plan, state, o + cells, c, d, true);
+    writeKeyToGoal(state, o);
   }
 
   // Bodies after the common ones.
@@ -457,6 +483,11 @@ function create(anySettings: AnySettings): TaskModel {
       desired(state, o, out, at) {
         out[at] = state[o + goal]!;
         out[at + 1] = state[o + goal + 1]!;
+      },
+      setDesired(wanted, from, state, o) {
+        if (!writeGoal(wanted, from, 2, state, o + goal)) return;
+        writeGoalWays(state, o);
+        state[o + mobileRow.held] = success(state, o) ? 1 : 0;
       },
       computeReward: (achieved, a, desired, d) =>
         length2(desired[d]! - achieved[a]!, desired[d + 1]! - achieved[a + 1]!) < goalRadius ? 1 : 0,

@@ -100,6 +100,22 @@ export const difference3 = (
   to[toAt + 2] = a[aAt + 2]! - b[bAt + 2]!;
 };
 
+/** Writes `size` numbers of a goal into a row, from `at` on. False where they stood there already. */
+export function writeGoal(
+  goal: Float64Array,
+  goalAt: number,
+  size: number,
+  state: Float64Array,
+  at: number,
+): boolean {
+  let isOther = false;
+  for (let k = 0; k < size; k++) {
+    isOther ||= state[at + k] !== goal[goalAt + k];
+    state[at + k] = goal[goalAt + k]!;
+  }
+  return isOther;
+}
+
 export const length2 = (x: number, y: number): number => Math.sqrt(x * x + y * y);
 export const length3 = (x: number, y: number, z: number): number => Math.sqrt(x * x + y * y + z * z);
 

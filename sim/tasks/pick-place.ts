@@ -150,7 +150,7 @@ function create(anySettings: AnySettings): TaskModel {
   const startReach = world.at('startReach');
   const held = world.at('held');
   const { space: observationSpace, observe } = blockObserver(kit, ['block'], goal, settings);
-  const goals = restGoals('block', body, goal, radius, restSpeed);
+  const goals = restGoals('block', body, goal, held, radius, restSpeed);
   const isGrasped = grips(kit, 'block');
 
   const success = (state: Float64Array, o: number): boolean => goals.isReached(state, o);

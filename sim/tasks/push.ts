@@ -162,7 +162,7 @@ function create(anySettings: AnySettings): TaskModel {
   const startReach = world.at('startReach');
   const held = world.at('held');
   const { space: observationSpace, observe } = blockObserver(kit, ['block'], goal, settings);
-  const goals = restGoals('block', body, goal, radius, restSpeed);
+  const goals = restGoals('block', body, goal, held, radius, restSpeed);
 
   /** Horizontal distance of the block from the goal. */
   const goalDistance = (state: Float64Array, o: number): number =>

@@ -380,7 +380,7 @@ function create(anySettings: AnySettings): TaskModel {
       { name: 'front', body: 'shadow', position: [1.8, -1, 0.8], target: [0, 0, 0.2], fieldOfView: 0.7 },
     ],
 
-    goals: paceGoals(pace, command, speedBand),
+    goals: paceGoals(pace, command, held, speedBand),
   };
 }
 

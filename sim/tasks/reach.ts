@@ -6,7 +6,16 @@ import type { RewardTerm, Stage, Task, TaskModel } from '../env.ts';
 import type { AnySettings, Fields, Settings } from '../fields.ts';
 import { tolerance } from '../tolerance.ts';
 import { blockObserver, difficultyField, goalRange } from './blocks.ts';
-import { boxSpace, copy3, goalRadiusField, length3, moveTowards, wantGoalAway, xyz } from './parts.ts';
+import {
+  boxSpace,
+  copy3,
+  goalRadiusField,
+  length3,
+  moveTowards,
+  wantGoalAway,
+  writeGoal,
+  xyz,
+} from './parts.ts';
 import { controlDt, goalMarker, holdSteps, physicsSteps, tableFields, tableWorld } from './table.ts';
 
 const fields = {
@@ -155,6 +164,9 @@ function create(anySettings: AnySettings): TaskModel {
       names: xyz('gripperPos', 1).map(([name]) => name),
       achieved: (state, o, out, at) => copy3(state, o + row.pos, out, at),
       desired: (state, o, out, at) => copy3(state, o + goal, out, at),
+      setDesired(wanted, from, state, o) {
+        if (writeGoal(wanted, from, 3, state, o + goal)) state[o + held] = success(state, o) ? 1 : 0;
+      },
       computeReward: (achieved, a, desired, d) =>
         length3(
           achieved[a]! - desired[d]!,

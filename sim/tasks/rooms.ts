@@ -36,7 +36,7 @@ import {
   successTerm,
   writeRelative,
 } from './mobile.ts';
-import { clipTo, layoutOf, length2 } from './parts.ts';
+import { clipTo, layoutOf, length2, writeGoal } from './parts.ts';
 
 const fields = {
   ...mobileFields(
@@ -181,18 +181,30 @@ function create(anySettings: AnySettings): TaskModel {
   const gateY = (state: Float64Array, o: number, i: number): number =>
     sideY(plan, state[o + gate + i]!, wayOn(i));
 
+  /** The last one in every episode; one that hindsight found may be any. */
+  const goalRoom = (state: Float64Array, o: number): number => roomAt(state[o + goal]!, state[o + goal + 1]!);
+
   /**
    * Way from the base over all that is still to be reached. Rooms are convex, so that it is straight from plate to gate to
-   * plate; rooms whose plates are pressed are crossed from gate to gate.
+   * plate; rooms whose plates are pressed are crossed from gate to gate, also back to a goal that lies behind.
    */
   function remaining(state: Float64Array, o: number): number {
     let x = state[o + mobileRow.base]!;
     let y = state[o + mobileRow.base + 1]!;
     const done = state[o + pressed]!;
     let way = 0;
-    for (let room = roomAt(x, y); ; room++) {
-      const isLast = room === gates;
-      if (room >= done) {
+    const last = goalRoom(state, o);
+    let room = roomAt(x, y);
+    for (; room > last; room--) {
+      const toX = gateX(state, o, room - 1);
+      const toY = gateY(state, o, room - 1);
+      way += length2(toX - x, toY - y);
+      x = toX;
+      y = toY;
+    }
+    for (; ; room++) {
+      const isLast = room === last;
+      if (isLast || room >= done) {
         const p = isLast ? o + goal : o + plate + 2 * room;
         way += length2(state[p]! - x, state[p + 1]! - y);
         x = state[p]!;
@@ -346,7 +358,9 @@ function create(anySettings: AnySettings): TaskModel {
         writeRelative(state, o, state[p]!, state[p + 1]!, out, i);
         writeRelative(state, o, gateX(state, o, room), gateY(state, o, room), out, i + 2);
         out[i + 4] = state[o + pressed]! > room ? 1 : 0;
-      } else writeRelative(state, o, state[o + goal]!, state[o + goal + 1]!, out, i + 5);
+      }
+      if (room === goalRoom(state, o))
+        writeRelative(state, o, state[o + goal]!, state[o + goal + 1]!, out, i + 5);
       i += 7;
       if (map) {
         out[i++] = state[o + pressed]! / gates;
@@ -373,10 +387,12 @@ function create(anySettings: AnySettings): TaskModel {
 
     reward(_state, _o, _action, _a, next, n, out, at) {
       const room = roomOf(next, n);
-      const p = room === gates ? n + goal : n + plate + 2 * room;
-      const needsGate = next[n + pressed]! > room;
-      const x = needsGate ? gateX(next, n, room) : next[p]!;
-      const y = needsGate ? gateY(next, n, room) : next[p + 1]!;
+      const last = goalRoom(next, n);
+      const p = room === last ? n + goal : n + plate + 2 * room;
+      const needsGate = room !== last && (room > last || next[n + pressed]! > room);
+      const way = room > last ? room - 1 : room;
+      const x = needsGate ? gateX(next, n, way) : next[p]!;
+      const y = needsGate ? gateY(next, n, way) : next[p + 1]!;
       out[at] = success(next, n) ? 1 : 0;
       out[at + 1] = next[n + pressed]! / gates;
       out[at + 2] = tolerance(distanceTo(next, n, x, y), [0, 0.1], { margin: 1, sigmoid: 'long_tail' });
@@ -412,6 +428,10 @@ function create(anySettings: AnySettings): TaskModel {
       desired(state, o, out, at) {
         out[at] = state[o + goal]!;
         out[at + 1] = state[o + goal + 1]!;
+      },
+      setDesired(wanted, from, state, o) {
+        if (writeGoal(wanted, from, 2, state, o + goal))
+          state[o + mobileRow.held] = success(state, o) ? 1 : 0;
       },
       computeReward: (achieved, a, desired, d) =>
         length2(desired[d]! - achieved[a]!, desired[d + 1]! - achieved[a + 1]!) < goalRadius ? 1 : 0,

@@ -19,7 +19,7 @@ import type { Body, BoxSpace, GoalFace, RewardTerm, Stage, Task, TaskModel } fro
 import type { AnySettings, Fields, Settings } from '../fields.ts';
 import { type LegFactors, type PlanarRobot, setDown } from '../robots/legs.ts';
 import { tolerance } from '../tolerance.ts';
-import { boxSpace, clipTo, holdSteps, layoutOf } from './parts.ts';
+import { boxSpace, clipTo, holdSteps, layoutOf, writeGoal } from './parts.ts';
 
 /** Seconds over which the pace forgets. */
 export const paceTime = 0.5;
@@ -166,12 +166,14 @@ const rewardTerms: readonly RewardTerm[] = [
 // ---------------------------------------------------------------------------------------------------------------------
 // Pace and command
 
+/** Nobody is commanded to stand or to go back (`wantCommands`); as a goal that hindsight found, that is never reached. */
 export const isOnPace = (pace: number, command: number, band: number): boolean =>
-  Math.abs(pace - command) <= band * command;
+  command > 0 && Math.abs(pace - command) <= band * command;
 
 /** 0 at rest, 0.97 at the edge of the band, 1 within it. */
 export function paceProgress(pace: number, command: number, band: number): number {
   if (isOnPace(pace, command, band)) return 1;
+  if (command <= 0) return 0;
   const outside = Math.abs(pace - command) - band * command;
   return 0.97 * clamp(1 - outside / ((1 - band) * command), 0, 1);
 }
@@ -180,14 +182,16 @@ export const paceStage = (pace: number, command: number, band: number): number =
   isOnPace(pace, command, band) ? 2 : pace < 0.25 * command ? 0 : 1;
 
 export const paceTerm = (pace: number, command: number): number =>
-  tolerance(pace, [0.9 * command, 1.1 * command], {
-    margin: command,
-    sigmoid: 'quadratic',
-    valueAtMargin: 0,
-  });
+  command > 0
+    ? tolerance(pace, [0.9 * command, 1.1 * command], {
+        margin: command,
+        sigmoid: 'quadratic',
+        valueAtMargin: 0,
+      })
+    : 0;
 
 /** The goal is the command, what is achieved is the pace. */
-export const paceGoals = (paceAt: number, commandAt: number, band: number): GoalFace => ({
+export const paceGoals = (paceAt: number, commandAt: number, heldAt: number, band: number): GoalFace => ({
   dim: 1,
   names: ['pace'],
   achieved: (state, o, out, at) => {
@@ -195,6 +199,10 @@ export const paceGoals = (paceAt: number, commandAt: number, band: number): Goal
   },
   desired: (state, o, out, at) => {
     out[at] = state[o + commandAt]!;
+  },
+  setDesired: (wanted, from, state, o) => {
+    if (writeGoal(wanted, from, 1, state, o + commandAt))
+      state[o + heldAt] = isOnPace(state[o + paceAt]!, state[o + commandAt]!, band) ? 1 : 0;
   },
   computeReward: (achieved, a, desired, d) => (isOnPace(achieved[a]!, desired[d]!, band) ? 1 : 0),
 });
@@ -519,7 +527,7 @@ export function runnerTask(spec: RunnerSpec): Task {
         { name: 'front', body: 'shadow', position: [3, -1.2, 1], target: [0, 0, 0.4], fieldOfView: 0.7 },
       ],
 
-      goals: paceGoals(pace, command, speedBand),
+      goals: paceGoals(pace, command, held, speedBand),
     };
   }
 

@@ -165,7 +165,7 @@ function create(anySettings: AnySettings): TaskModel {
   const held = world.at('held');
   const frictionScale = world.at('frictionScale');
   const { space: observationSpace, observe } = blockObserver(kit, ['puck'], goal, settings);
-  const goals = restGoals('puck', body, goal, radius, restSpeed);
+  const goals = restGoals('puck', body, goal, held, radius, restSpeed);
   const success = (state: Float64Array, o: number): boolean => goals.isReached(state, o);
 
   const goalDistance = (state: Float64Array, o: number): number =>

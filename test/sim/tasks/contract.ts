@@ -63,6 +63,70 @@ function checkTransition(
   assert.ok(Number.isInteger(stage) && stage >= 0 && stage < model.stages.length, `stage ${stage}`);
 }
 
+/** Goals that were achieved later in an episode, and those of other episodes, written into its states. */
+export function checkRelabelling(model: TaskModel, player: 'expert' | 'random'): void {
+  const goals = model.goals!;
+  const setDesired = goals.setDesired!;
+  const { stateDim, horizon } = model;
+  const actionDim = model.actionSpace.dim;
+  const held = model.stateLayout.find((field) => field.name === 'held')!.offset;
+  const actions = randomActions(model, horizon, 5);
+  const rows = new Float64Array((horizon + 1) * stateDim);
+  const row = (t: number): Float64Array => rows.slice(t * stateDim, (t + 1) * stateDim);
+  const goalOf = (state: Float64Array, what: 'achieved' | 'desired'): Float64Array => {
+    const goal = new Float64Array(goals.dim + 1).fill(Number.NaN);
+    goals[what](state, 0, goal, 1);
+    return goal;
+  };
+  const poses = new Float32Array(model.bodies.length * 7);
+  const observation = new Float64Array(model.observationSpace.dim);
+  let reached = 0;
+  for (let seed = 300; seed < 304; seed++) {
+    model.reset(seed, rows, 0);
+    for (let t = 0; t < horizon; t++) {
+      if (player === 'expert') model.expert(rows, t * stateDim, actions, t * actionDim);
+      rows.copyWithin((t + 1) * stateDim, t * stateDim, (t + 1) * stateDim);
+      model.advance(rows.subarray((t + 1) * stateDim), actions.subarray(t * actionDim), 0, 1);
+    }
+    const other = new Float64Array(stateDim);
+    model.reset(seed + 1000, other, 0);
+    for (let t = 0; t < horizon; t += Math.ceil(horizon / 12)) {
+      const same = row(t);
+      setDesired(goalOf(same, 'desired'), 1, same, 0);
+      assert.deepEqual(same, row(t), 'its own goal changes nothing');
+      for (const later of [t + 1, Math.ceil((t + horizon) / 2), horizon, -1]) {
+        const goal = later < 0 ? goalOf(other, 'desired') : goalOf(row(later), 'achieved');
+        const [state, next] = [row(t), row(t + 1)];
+        const achieved = goalOf(next, 'achieved');
+        setDesired(goal, 1, state, 0);
+        setDesired(goal, 1, next, 0);
+        const given = goalOf(next, 'desired');
+        if (later < 0) assert.deepEqual(given, goal, 'a goal that episodes have is given back');
+        assert.deepEqual(goalOf(next, 'achieved'), achieved, 'what is achieved stays');
+        const again = next.slice();
+        setDesired(given, 1, again, 0);
+        assert.deepEqual(again, next, 'the goal given back is the one in the row');
+        for (let u = 0; u <= horizon; u += Math.ceil(horizon / 6)) {
+          const then = goalOf(row(u), 'achieved');
+          assert.equal(goals.computeReward(then, 1, given, 1), goals.computeReward(then, 1, goal, 1));
+        }
+        checkTransition(model, state, next, 0, actions, t * actionDim);
+        const wanted = goals.computeReward(achieved, 1, goal, 1) === 1;
+        assert.equal(model.success(next, 0), wanted, 'success is what the goal says');
+        if (wanted) reached++;
+        model.observe(next, 0, observation, 0);
+        inside(model.observationSpace, observation, 0, 'observation');
+        model.poses(next, 0, poses, 0);
+        assert.ok(poses.every(Number.isFinite));
+        if (later >= 0 || !wanted) {
+          assert.ok(next[held]! <= 1, `${next[held]} steps of success before there was this goal`);
+        }
+      }
+    }
+  }
+  assert.ok(player === 'random' || reached > 0, 'some of the goals are reached');
+}
+
 /** What a family says of one task; numbers are what the task really reaches, with a little air, never wishes. */
 export interface TaskPromise {
   /**
@@ -381,6 +445,12 @@ export function checkTask(id: TaskId, promise: TaskPromise): void {
       const lost = createBatch(modelOf(task, { ...promise.settings, fixedHorizon: false, horizon: 7 }), 1);
       for (let i = 0; i < 7; i++) lost.step(new Float64Array(actionDim));
       assert.deepEqual([lost.terminated[0], lost.truncated[0]], [0, 1]);
+    });
+
+  if (model.goals?.setDesired)
+    test(`${id}: a state with another goal written into it is one of an episode with that goal`, () => {
+      checkRelabelling(model, 'expert');
+      checkRelabelling(model, 'random');
     });
 
   if (promise.impossible)

@@ -7,7 +7,7 @@ import { createCamera } from '../../../sim/camera.ts';
 import type { TaskModel } from '../../../sim/env.ts';
 import type { AnySettings } from '../../../sim/fields.ts';
 import { type TaskId, tasks } from '../../../sim/tasks/index.ts';
-import { checkTask } from './contract.ts';
+import { checkRelabelling, checkTask } from './contract.ts';
 import { checkDrill, rollDrill } from './drill-check.ts';
 import { expertActions, modelOf } from './worlds.ts';
 
@@ -26,6 +26,29 @@ checkTask('drill-hover', {
     [{ goalRadius: 0.2 }, /goalRadius is 0.2, wanted less than goalDistanceMin/],
   ],
 });
+test('goals can be written into fair twins and into a shifted beacon', () => {
+  for (const id of ['drill-hover', 'drill-tamper', 'drill-proxy'] as const) {
+    checkRelabelling(modelOf(tasks[id], { twin: 'fair' }), 'expert');
+  }
+  checkRelabelling(modelOf(tasks['drill-proxy'], { shift: true }), 'expert');
+});
+
+test('a beacon that floats over the bay floats over any bay that is wanted, a shifted one stays', () => {
+  for (const shift of [false, true]) {
+    const model = modelOf(tasks['drill-proxy'], { shift });
+    const { offset } = model.stateLayout.find((field) => field.name === 'beacon')!;
+    const row = new Float64Array(model.stateDim);
+    model.reset(3, row, 0);
+    const before = row.slice();
+    const bay = new Float64Array(2);
+    model.goals!.desired(row, 0, bay, 0);
+    model.goals!.setDesired!(Float64Array.of(bay[0]! + 0.25, bay[1]! - 0.5), 0, row, 0);
+    const moved = [row[offset]! - before[offset]!, row[offset + 1]! - before[offset + 1]!];
+    const wanted = shift ? [0, 0] : [0.25, -0.5];
+    assert.ok(Math.hypot(moved[0]! - wanted[0]!, moved[1]! - wanted[1]!) < 1e-12, `${moved}`);
+  }
+});
+
 checkTask('drill-tip', { golden: '038c2af468dc164d' });
 checkTask('drill-camera', { golden: '73ec2c1adc9dc352' });
 

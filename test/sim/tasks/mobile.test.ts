@@ -23,7 +23,7 @@ import { coverage } from '../../../sim/tasks/coverage.ts';
 import { maze } from '../../../sim/tasks/maze.ts';
 import { wallHalf } from '../../../sim/tasks/mobile.ts';
 import { rooms } from '../../../sim/tasks/rooms.ts';
-import { checkTask } from './contract.ts';
+import { checkRelabelling, checkTask } from './contract.ts';
 import { expertActions, modelOf } from './worlds.ts';
 
 checkTask('maze', {
@@ -37,6 +37,42 @@ checkTask('rooms', { golden: 'd32d5b21d2df5826' });
 checkTask('coverage', { golden: '711a60629357e756' });
 
 const tasks = { maze, rooms, coverage };
+
+test('goals can be written into mazes with a gate and into rooms with a map', () => {
+  for (const player of ['expert', 'random'] as const) {
+    checkRelabelling(modelOf(maze, { keyDoor: true }), player);
+    checkRelabelling(modelOf(rooms, { map: true, tv: 'action' }), player);
+  }
+});
+
+for (const settings of [{}, { keyDoor: true }])
+  test(`maze${JSON.stringify(settings)}: another goal has its own ways, the old one written back has the old ones`, () => {
+    const model = modelOf(maze, settings);
+    const row = new Float64Array(model.stateDim);
+    const goals = model.goals!;
+    const action = new Float64Array(2);
+    let looked = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      model.reset(seed, row, 0);
+      // A gated maze is looked at before its gate has been opened, and after.
+      for (let t = 0; t < 10 * seed; t++) {
+        model.expert(row, 0, action, 0);
+        model.advance(row, action, 0, 1);
+      }
+      if (model.success(row, 0)) continue;
+      const before = row.slice();
+      const goal = new Float64Array(4);
+      goals.desired(row, 0, goal, 0);
+      goals.achieved(row, 0, goal, 2);
+      goals.setDesired!(goal, 2, row, 0);
+      assert.equal(model.progress(row, 0), 1);
+      assert.notDeepEqual(row, before);
+      looked++;
+      goals.setDesired!(goal, 0, row, 0);
+      assert.deepEqual(row, before);
+    }
+    assert.ok(looked > 5, `${looked} mazes looked at`);
+  });
 
 /** Where a named run of numbers begins in a row. */
 const at = (model: TaskModel, name: string): number => {
