@@ -19,6 +19,8 @@ export class PointEnv implements VectorEnv {
   readonly #random: Random;
   /** World 0 breaks off at this age, with NaN as its reward and final observation; 0 = never. */
   divergeAt = 0;
+  /** 1 where a world stays ended until `restart`; none while worlds start again by themselves. */
+  #ended: Uint8Array | undefined;
 
   constructor(count: number, seed: number, axes = 1) {
     this.count = count;
@@ -42,9 +44,26 @@ export class PointEnv implements VectorEnv {
     this.#ages[n] = 0;
   }
 
+  restart(groupSize: number): void {
+    const { actionDim: axes } = this;
+    this.#ended = new Uint8Array(this.count);
+    this.truncated.fill(0);
+    this.diverged.fill(0);
+    for (let n = 0; n < this.count; n++) {
+      const first = n - (n % groupSize);
+      if (n === first) this.#start(n);
+      else this.observations.copyWithin(n * axes, first * axes, (first + 1) * axes);
+      this.#ages[n] = 0;
+    }
+  }
+
   step(actions: Float64Array): void {
     const { actionDim: axes } = this;
     for (let n = 0; n < this.count; n++) {
+      if (this.#ended?.[n]) {
+        this.rewards[n] = 0;
+        continue;
+      }
       let distance = 0;
       for (let i = n * axes; i < (n + 1) * axes; i++) {
         if (!(Math.abs(actions[i]!) <= 1)) throw new RangeError(`action ${actions[i]}`);
@@ -61,7 +80,8 @@ export class PointEnv implements VectorEnv {
         this.rewards[n] = Number.NaN;
         this.finalObservations.fill(Number.NaN, n * axes, (n + 1) * axes);
       }
-      this.#start(n);
+      if (this.#ended) this.#ended[n] = 1;
+      else this.#start(n);
     }
   }
 
@@ -71,6 +91,7 @@ export class PointEnv implements VectorEnv {
     copy.#ages.set(this.#ages);
     copy.#random.restore(this.#random.save());
     copy.divergeAt = this.divergeAt;
+    copy.#ended = this.#ended?.slice();
     return copy;
   }
 }

@@ -1,0 +1,327 @@
+/**
+ * REINFORCE: Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning",
+ * Machine Learning 8, 229-256. Read from top to bottom: settings, one iteration (play episodes, judge, one gradient step),
+ * checkpoints. How it differs from the paper and what each metric means: docs/algorithms/reinforce.md.
+ */
+
+import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
+import { Actor, checkEnvironment } from '../parts/actor.ts';
+import { readBlock, writeBlock } from '../parts/block.ts';
+import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
+import { collectEpisodes, Episodes } from '../parts/episodes.ts';
+import { headFor } from '../parts/heads.ts';
+import { readMlpPolicy } from '../parts/policy.ts';
+import { Random } from '../parts/random.ts';
+import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
+
+export const fields = {
+  steps: {
+    type: 'integer',
+    default: 500_000,
+    min: 1,
+    max: 1_000_000_000,
+    unit: 'steps',
+    help: 'Environment steps to train for, all worlds together; the learning rate anneals over them.',
+  },
+  worlds: {
+    type: 'integer',
+    default: 32,
+    min: 1,
+    max: 4096,
+    help: 'Episodes behind one gradient step, played side by side.',
+  },
+  gamma: { type: 'number', default: 0.98, min: 0, max: 1, help: 'Discount of a reward one step later.' },
+  baseline: {
+    type: 'choice',
+    default: 'timestep',
+    options: ['timestep', 'running', 'none'],
+    help: 'Taken off the returns: the mean of this batch at the same time, its running mean over iterations, or nothing.',
+  },
+  baselineDecay: {
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    max: 0.999,
+    help: 'Share of the running baseline that an iteration leaves as it was.',
+  },
+  normalizeAdvantages: {
+    type: 'boolean',
+    default: true,
+    help: 'Divide the advantages of an iteration by their deviation.',
+  },
+  learningRate: { type: 'number', default: 3e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  annealLearningRate: {
+    type: 'boolean',
+    default: true,
+    help: 'Lower the learning rate linearly to a twentieth over the training.',
+  },
+  entropyCoef: { type: 'number', default: 0, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
+  maxGradNorm: {
+    type: 'number',
+    default: 0.5,
+    min: 1e-4,
+    max: 1000,
+    help: 'Gradients are shortened to this length.',
+  },
+  hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
+  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
+  initialLogStd: {
+    type: 'number',
+    default: -0.5,
+    min: -4,
+    max: 0.5,
+    help: 'Logarithm of the standard deviation of actions at the start.',
+  },
+  normalizeObservations: {
+    type: 'boolean',
+    default: true,
+    help: 'Shift and scale observations by their running mean and deviation.',
+  },
+} as const satisfies Algorithm['fields'];
+
+type ReinforceSettings = Settings<typeof fields>;
+
+const name = 'REINFORCE';
+const magic = 'RLABRNF\n';
+const formatVersion = 1;
+/** Steps that go through the network at once; the gradient is that of all of them. */
+const chunkRows = 2048;
+/** The learning rate never anneals below this share of itself. */
+const lastRateShare = 0.05;
+
+export const reinforce: Algorithm = {
+  id: 'reinforce',
+  title: 'REINFORCE',
+  summary: 'The plain policy gradient from whole episodes: no critic, one gradient step an iteration.',
+  source: 'Williams 1992, Machine Learning 8',
+  fields,
+  check: (settings) => {
+    withDefaults(settings);
+  },
+  workload: (given, { observationDim, actionDim, choices, count }) => {
+    const { hiddenLayers, hiddenSize } = withDefaults(given);
+    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
+    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
+    return { networks: [{ sizes, activation: 'tanh' }], updateRows: chunkRows, actRows: count };
+  },
+  create: (settings, setup) => new Reinforce(checked(settings, setup), setup),
+  resume: (bytes, settings, setup) => {
+    const learner = new Reinforce(checked(settings, setup), setup);
+    try {
+      learner.restore(bytes);
+    } catch (error) {
+      learner.dispose();
+      throw error;
+    }
+    return learner;
+  },
+  loadPolicy: (bytes): Policy => {
+    const block = readBlock(magic, bytes);
+    checkedHeader(name, block, formatVersion, ['steps', 'worlds']);
+    return readMlpPolicy(name, block);
+  },
+};
+
+const withDefaults = (given: AnySettings): ReinforceSettings =>
+  Object.freeze({ ...defaultsOf(fields), ...given });
+
+function checked(given: AnySettings, setup: LearnerSetup): ReinforceSettings {
+  const settings = withDefaults(given);
+  if (settings.worlds !== setup.count) {
+    throw new RangeError(`${name}: worlds is ${settings.worlds}, the environment has ${setup.count}`);
+  }
+  return settings;
+}
+
+class Reinforce implements Learner {
+  readonly #settings: ReinforceSettings;
+  readonly #setup: LearnerSetup;
+  readonly #random: Random;
+  readonly #actor: Actor;
+  readonly #episodes: Episodes;
+  /** Running mean of the return-to-go at each time, as far as any episode has come. */
+  #running: Float64Array = new Float64Array(0);
+  /** [R] */
+  #advantages = new Float64Array(0);
+  /** Observations on their way to the network. [chunkRows, observationDim] */
+  readonly #gathered: Float64Array;
+  readonly #clock: () => number;
+  #steps = 0;
+  #lastSteps: number;
+
+  constructor(settings: ReinforceSettings, setup: LearnerSetup) {
+    const { observationDim, actionDim, count } = setup;
+    this.#settings = settings;
+    this.#setup = setup;
+    this.#clock = setup.clock ?? (() => 0);
+    this.#random = new Random(setup.seed);
+    this.#actor = new Actor({
+      name,
+      setup,
+      ...settings,
+      rows: Math.max(chunkRows, count),
+      random: this.#random,
+    });
+    this.#episodes = new Episodes(count, 1, observationDim, actionDim);
+    this.#gathered = new Float64Array(chunkRows * observationDim);
+    this.#lastSteps = count * (setup.model?.horizon ?? 1);
+  }
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Episodes end when they end: as many as the last time, before the first time as many as can be. */
+  get stepsPerIteration(): number {
+    return this.#lastSteps;
+  }
+
+  async iterate(env: VectorEnv): Promise<Metrics> {
+    checkEnvironment(name, env, this.#setup);
+    const begun = this.#clock();
+    const waited = await collectEpisodes(name, env, this.#actor, this.#random, this.#episodes, this.#clock);
+    const collected = this.#clock();
+    this.#judge();
+    const learned = await this.#learn();
+    this.#actor.takeInSeen();
+    this.#lastSteps = this.#episodes.rows;
+    this.#steps += this.#lastSteps;
+    return {
+      ...this.#episodes.metrics(),
+      ...learned,
+      'time/act': collected - begun - waited,
+      'time/learn': this.#clock() - collected,
+    };
+  }
+
+  /**
+   * Advantages A_t = G_t - b_t with the return-to-go G_t and a baseline b_t that depends on nothing but the time:
+   *   timestep   b_t = mean of G_t over the episodes of this batch that still run at t
+   *   running    b_t <- d b_t + (1 - d) mean of G_t, used as it was before this batch
+   * The first batch of a running baseline (and the first that comes as far as t) is its own baseline.
+   */
+  #judge(): void {
+    const { baseline, baselineDecay, gamma, normalizeAdvantages } = this.#settings;
+    const e = this.#episodes;
+    if (this.#advantages.length < e.rows) this.#advantages = new Float64Array(e.rewards.length);
+    const advantages = this.#advantages;
+    e.returnsToGo(gamma, advantages);
+    const length = e.starts.length - 1;
+    const known = this.#running.length;
+    if (baseline === 'running' && length > known) {
+      const longer = new Float64Array(length);
+      longer.set(this.#running);
+      this.#running = longer;
+    }
+    for (let t = 0; t < length && baseline !== 'none'; t++) {
+      const [first, end] = [e.starts[t]!, e.starts[t + 1]!];
+      let [sum, count] = [0, 0];
+      for (let i = first; i < end; i++) {
+        if (e.broken[e.world[i]!]) continue;
+        sum += advantages[i]!;
+        count++;
+      }
+      const mean = sum / Math.max(1, count);
+      let b = mean;
+      if (baseline === 'running') {
+        if (t < known) b = this.#running[t]!;
+        else this.#running[t] = mean;
+        if (count > 0) this.#running[t] = baselineDecay * this.#running[t]! + (1 - baselineDecay) * mean;
+      }
+      for (let i = first; i < end; i++) advantages[i]! -= b;
+    }
+    if (!normalizeAdvantages) return;
+    const usable = e.usable();
+    let squares = 0;
+    for (const i of usable) squares += advantages[i]! ** 2;
+    const scale = 1 / (Math.sqrt(squares / Math.max(1, usable.length)) + 1e-8);
+    for (const i of usable) advantages[i]! *= scale;
+  }
+
+  /**
+   * One step down the gradient of
+   *   loss = mean over all steps of -A_t log p(a_t | s_t) - entropyCoef H(s_t)
+   */
+  async #learn(): Promise<Record<string, number>> {
+    const { entropyCoef, maxGradNorm } = this.#settings;
+    const e = this.#episodes;
+    const { head, networks } = this.#actor;
+    const usable = e.usable();
+    const learningRate = this.#learningRate();
+    let [loss, entropy] = [0, 0];
+    for (let first = 0; first < usable.length; first += chunkRows) {
+      const indices = usable.subarray(first, first + chunkRows);
+      e.gather(indices, this.#gathered);
+      this.#actor.look(this.#gathered, indices.length);
+      const outputs = await this.#actor.forward(indices.length);
+      for (const [row, i] of indices.entries()) {
+        const at = row * head.outputs;
+        const advantage = this.#advantages[i]!;
+        const action = i * e.actionDim;
+        loss -= advantage * head.logProbability(outputs, at, networks.loose, e.actions, action);
+        entropy += head.entropy(outputs, at, networks.loose);
+        head.gradient(
+          outputs,
+          at,
+          networks.loose,
+          e.actions,
+          action,
+          -advantage / usable.length,
+          -entropyCoef / usable.length,
+          networks.outputGradients[0]!,
+          at,
+          networks.looseGradients,
+        );
+      }
+      await this.#actor.backward(indices.length);
+    }
+    const gradientNorm = usable.length === 0 ? 0 : await this.#actor.step(learningRate, maxGradNorm);
+    return {
+      'loss/policy': loss / Math.max(1, usable.length),
+      'policy/entropy': entropy / Math.max(1, usable.length),
+      ...this.#actor.deviation(),
+      'learn/learningRate': learningRate,
+      'learn/gradientNorm': gradientNorm,
+    };
+  }
+
+  #learningRate(): number {
+    const { learningRate, annealLearningRate, steps } = this.#settings;
+    if (!annealLearningRate) return learningRate;
+    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+  }
+
+  policy(): Promise<Policy> {
+    return this.#actor.policy();
+  }
+
+  async save(): Promise<Uint8Array> {
+    return writeBlock(
+      magic,
+      {
+        version: formatVersion,
+        ...this.#actor.header,
+        worlds: this.#setup.count,
+        steps: this.#steps,
+        lastSteps: this.#lastSteps,
+      },
+      { ...(await this.#actor.save()), random: this.#random.save(), running: this.#running },
+    );
+  }
+
+  /** @throws RangeError when the checkpoint belongs to another network, number of worlds or version. */
+  restore(bytes: Uint8Array): void {
+    const block = readBlock(magic, bytes);
+    const header = checkedHeader(name, block, formatVersion, ['steps', 'worlds', 'lastSteps']);
+    checkSame(name, header, { worlds: this.#setup.count });
+    this.#actor.restore(block);
+    this.#random.restore(float64Of(name, block, 'random'));
+    this.#running = float64Of(name, block, 'running');
+    this.#steps = header['steps'] as number;
+    this.#lastSteps = header['lastSteps'] as number;
+  }
+
+  dispose(): void {
+    this.#actor.networks.dispose();
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * REINFORCE with the leave-one-out baseline (RLOO): Ahmadian et al. 2024, "Back to basics", arXiv:2402.14740, after Kool,
+ * van Hoof and Welling 2019. Read from top to bottom: settings, one iteration (play groups of episodes from one start each,
+ * judge, one gradient step), checkpoints. How it differs from the paper and what each metric means: docs/algorithms/rloo.md.
+ */
+
+import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
+import { Actor, checkEnvironment } from '../parts/actor.ts';
+import { readBlock, writeBlock } from '../parts/block.ts';
+import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
+import { collectEpisodes, Episodes } from '../parts/episodes.ts';
+import { headFor } from '../parts/heads.ts';
+import { readMlpPolicy } from '../parts/policy.ts';
+import { Random } from '../parts/random.ts';
+import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
+
+export const fields = {
+  steps: {
+    type: 'integer',
+    default: 500_000,
+    min: 1,
+    max: 1_000_000_000,
+    unit: 'steps',
+    help: 'Environment steps to train for, all worlds together; the learning rate anneals over them.',
+  },
+  worlds: {
+    type: 'integer',
+    default: 32,
+    min: 2,
+    max: 4096,
+    help: 'Episodes behind one gradient step, played side by side.',
+  },
+  groupSize: {
+    type: 'integer',
+    default: 8,
+    min: 2,
+    max: 4096,
+    help: 'Episodes that share one start and judge each other; divides worlds.',
+  },
+  gamma: { type: 'number', default: 0.98, min: 0, max: 1, help: 'Discount of a reward one step later.' },
+  credit: {
+    type: 'choice',
+    default: 'step',
+    options: ['step', 'episode'],
+    help: 'What an action is judged by: the return from its step on, or, as in the paper, the return of the whole episode.',
+  },
+  normalizeAdvantages: {
+    type: 'boolean',
+    default: true,
+    help: 'Divide the advantages of an iteration by their deviation.',
+  },
+  learningRate: { type: 'number', default: 3e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  annealLearningRate: {
+    type: 'boolean',
+    default: true,
+    help: 'Lower the learning rate linearly to a twentieth over the training.',
+  },
+  entropyCoef: { type: 'number', default: 0, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
+  maxGradNorm: {
+    type: 'number',
+    default: 0.5,
+    min: 1e-4,
+    max: 1000,
+    help: 'Gradients are shortened to this length.',
+  },
+  hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
+  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
+  initialLogStd: {
+    type: 'number',
+    default: -0.5,
+    min: -4,
+    max: 0.5,
+    help: 'Logarithm of the standard deviation of actions at the start.',
+  },
+  normalizeObservations: {
+    type: 'boolean',
+    default: true,
+    help: 'Shift and scale observations by their running mean and deviation.',
+  },
+} as const satisfies Algorithm['fields'];
+
+type RlooSettings = Settings<typeof fields>;
+
+const name = 'RLOO';
+const magic = 'RLABRLO\n';
+const formatVersion = 1;
+/** Steps that go through the network at once; the gradient is that of all of them. */
+const chunkRows = 2048;
+/** The learning rate never anneals below this share of itself. */
+const lastRateShare = 0.05;
+
+export const rloo: Algorithm = {
+  id: 'rloo',
+  title: 'RLOO',
+  summary: 'The plain policy gradient; episodes from one start are each other’s baseline, no critic.',
+  source: 'Ahmadian et al. 2024, arXiv:2402.14740',
+  fields,
+  check: (settings) => {
+    together(settings);
+  },
+  workload: (given, { observationDim, actionDim, choices, count }) => {
+    const { hiddenLayers, hiddenSize } = together(given);
+    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
+    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
+    return { networks: [{ sizes, activation: 'tanh' }], updateRows: chunkRows, actRows: count };
+  },
+  create: (settings, setup) => new Rloo(checked(settings, setup), setup),
+  resume: (bytes, settings, setup) => {
+    const learner = new Rloo(checked(settings, setup), setup);
+    try {
+      learner.restore(bytes);
+    } catch (error) {
+      learner.dispose();
+      throw error;
+    }
+    return learner;
+  },
+  loadPolicy: (bytes): Policy => {
+    const block = readBlock(magic, bytes);
+    checkedHeader(name, block, formatVersion, ['steps', 'worlds']);
+    return readMlpPolicy(name, block);
+  },
+};
+
+/** Fills in defaults. @throws RangeError naming settings that cannot work together. */
+function together(given: AnySettings): RlooSettings {
+  const settings: RlooSettings = Object.freeze({ ...defaultsOf(fields), ...given });
+  const { worlds, groupSize } = settings;
+  if (worlds % groupSize !== 0) {
+    throw new RangeError(`${name}: groupSize is ${groupSize}, wanted a divisor of worlds = ${worlds}`);
+  }
+  return settings;
+}
+
+function checked(given: AnySettings, setup: LearnerSetup): RlooSettings {
+  const settings = together(given);
+  if (settings.worlds !== setup.count) {
+    throw new RangeError(`${name}: worlds is ${settings.worlds}, the environment has ${setup.count}`);
+  }
+  return settings;
+}
+
+class Rloo implements Learner {
+  readonly #settings: RlooSettings;
+  readonly #setup: LearnerSetup;
+  readonly #random: Random;
+  readonly #actor: Actor;
+  readonly #episodes: Episodes;
+  /** [R] */
+  #advantages = new Float64Array(0);
+  /** Observations on their way to the network. [chunkRows, observationDim] */
+  readonly #gathered: Float64Array;
+  readonly #clock: () => number;
+  #steps = 0;
+  #lastSteps: number;
+
+  constructor(settings: RlooSettings, setup: LearnerSetup) {
+    const { observationDim, actionDim, count } = setup;
+    this.#settings = settings;
+    this.#setup = setup;
+    this.#clock = setup.clock ?? (() => 0);
+    this.#random = new Random(setup.seed);
+    this.#actor = new Actor({
+      name,
+      setup,
+      ...settings,
+      rows: Math.max(chunkRows, count),
+      random: this.#random,
+    });
+    this.#episodes = new Episodes(count, settings.groupSize, observationDim, actionDim);
+    this.#gathered = new Float64Array(chunkRows * observationDim);
+    this.#lastSteps = count * (setup.model?.horizon ?? 1);
+  }
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Episodes end when they end: as many as the last time, before the first time as many as can be. */
+  get stepsPerIteration(): number {
+    return this.#lastSteps;
+  }
+
+  async iterate(env: VectorEnv): Promise<Metrics> {
+    checkEnvironment(name, env, this.#setup);
+    const begun = this.#clock();
+    const waited = await collectEpisodes(name, env, this.#actor, this.#random, this.#episodes, this.#clock);
+    const collected = this.#clock();
+    const { credit, gamma, normalizeAdvantages } = this.#settings;
+    if (this.#advantages.length < this.#episodes.rows) {
+      this.#advantages = new Float64Array(this.#episodes.rewards.length);
+    }
+    leaveOneOut(this.#episodes, gamma, credit, this.#advantages);
+    const usable = this.#episodes.usable();
+    if (normalizeAdvantages) {
+      let squares = 0;
+      for (const i of usable) squares += this.#advantages[i]! ** 2;
+      const scale = 1 / (Math.sqrt(squares / Math.max(1, usable.length)) + 1e-8);
+      for (const i of usable) this.#advantages[i]! *= scale;
+    }
+    const learned = await this.#learn(usable);
+    this.#actor.takeInSeen();
+    this.#lastSteps = this.#episodes.rows;
+    this.#steps += this.#lastSteps;
+    return {
+      ...this.#episodes.metrics(),
+      ...learned,
+      'time/act': collected - begun - waited,
+      'time/learn': this.#clock() - collected,
+    };
+  }
+
+  /**
+   * One step down the gradient of
+   *   loss = mean over all steps of -A_t log p(a_t | s_t) - entropyCoef H(s_t)
+   */
+  async #learn(usable: Int32Array): Promise<Record<string, number>> {
+    const { entropyCoef, maxGradNorm } = this.#settings;
+    const e = this.#episodes;
+    const { head, networks } = this.#actor;
+    const learningRate = this.#learningRate();
+    let [loss, entropy] = [0, 0];
+    for (let first = 0; first < usable.length; first += chunkRows) {
+      const indices = usable.subarray(first, first + chunkRows);
+      e.gather(indices, this.#gathered);
+      this.#actor.look(this.#gathered, indices.length);
+      const outputs = await this.#actor.forward(indices.length);
+      for (const [row, i] of indices.entries()) {
+        const at = row * head.outputs;
+        const advantage = this.#advantages[i]!;
+        const action = i * e.actionDim;
+        loss -= advantage * head.logProbability(outputs, at, networks.loose, e.actions, action);
+        entropy += head.entropy(outputs, at, networks.loose);
+        head.gradient(
+          outputs,
+          at,
+          networks.loose,
+          e.actions,
+          action,
+          -advantage / usable.length,
+          -entropyCoef / usable.length,
+          networks.outputGradients[0]!,
+          at,
+          networks.looseGradients,
+        );
+      }
+      await this.#actor.backward(indices.length);
+    }
+    const gradientNorm = usable.length === 0 ? 0 : await this.#actor.step(learningRate, maxGradNorm);
+    return {
+      'loss/policy': loss / Math.max(1, usable.length),
+      'policy/entropy': entropy / Math.max(1, usable.length),
+      ...this.#actor.deviation(),
+      'learn/learningRate': learningRate,
+      'learn/gradientNorm': gradientNorm,
+    };
+  }
+
+  #learningRate(): number {
+    const { learningRate, annealLearningRate, steps } = this.#settings;
+    if (!annealLearningRate) return learningRate;
+    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+  }
+
+  policy(): Promise<Policy> {
+    return this.#actor.policy();
+  }
+
+  async save(): Promise<Uint8Array> {
+    return writeBlock(
+      magic,
+      {
+        version: formatVersion,
+        ...this.#actor.header,
+        worlds: this.#setup.count,
+        steps: this.#steps,
+        lastSteps: this.#lastSteps,
+      },
+      { ...(await this.#actor.save()), random: this.#random.save() },
+    );
+  }
+
+  /** @throws RangeError when the checkpoint belongs to another network, number of worlds or version. */
+  restore(bytes: Uint8Array): void {
+    const block = readBlock(magic, bytes);
+    const header = checkedHeader(name, block, formatVersion, ['steps', 'worlds', 'lastSteps']);
+    checkSame(name, header, { worlds: this.#setup.count });
+    this.#actor.restore(block);
+    this.#random.restore(float64Of(name, block, 'random'));
+    this.#steps = header['steps'] as number;
+    this.#lastSteps = header['lastSteps'] as number;
+  }
+
+  dispose(): void {
+    this.#actor.networks.dispose();
+  }
+}
+
+/**
+ * Writes A of every row to `out` [R]. With k episodes in a group and R_i the discounted return of episode i,
+ *   A_i = R_i - 1/(k - 1) sum over j != i of R_j
+ * for all its steps (credit `episode`). With credit `step` the same of the returns-to-go at each time, over the others
+ * that still run then; once no other runs, the last such mean stays. Either way the baseline does not depend on what
+ * episode i did. Episodes that broke off have no return: they take no part, and A is 0 where that leaves no other.
+ */
+export function leaveOneOut(e: Episodes, gamma: number, credit: 'step' | 'episode', out: Float64Array): void {
+  const groups = e.worlds / e.groupSize;
+  const sums = new Float64Array(groups);
+  const counts = new Int32Array(groups);
+  // Of each episode: R_i, its baseline, whether it has one.
+  const whole = new Float64Array(e.worlds);
+  const baselines = new Float64Array(e.worlds);
+  const isJudged = new Uint8Array(e.worlds);
+  e.returnsToGo(gamma, out);
+  for (let t = 0; t + 1 < e.starts.length; t++) {
+    const [first, end] = [e.starts[t]!, e.starts[t + 1]!];
+    // At time 0 all episodes run, and returns-to-go are those of whole episodes.
+    const isNew = t === 0 || credit === 'step';
+    sums.fill(0);
+    counts.fill(0);
+    for (let i = first; i < end && isNew; i++) {
+      const n = e.world[i]!;
+      if (e.broken[n]) continue;
+      const group = Math.floor(n / e.groupSize);
+      sums[group]! += out[i]!;
+      counts[group]!++;
+    }
+    for (let i = first; i < end; i++) {
+      const n = e.world[i]!;
+      const group = Math.floor(n / e.groupSize);
+      const others = counts[group]! - 1;
+      if (t === 0) whole[n] = out[i]!;
+      if (others > 0 && !e.broken[n]) {
+        baselines[n] = (sums[group]! - out[i]!) / others;
+        isJudged[n] = 1;
+      }
+      const own = credit === 'step' ? out[i]! : whole[n]!;
+      out[i] = isJudged[n] ? own - baselines[n]! : 0;
+    }
+  }
+}
