@@ -5,14 +5,16 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { readBlock, writeBlock } from '../parts/block.ts';
+import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { gae } from '../parts/gae.ts';
 import { type Head, headFor } from '../parts/heads.ts';
+import { initializeMemory, Memory, memoryNetworks, memoryShapes, PlainMemory } from '../parts/memory.ts';
+import { Network } from '../parts/network.ts';
 import { Normalizer, RewardScaler } from '../parts/normalizer.ts';
-import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
+import { MlpPolicy, type PolicyHeader, policyHeader, policyShape, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import type { Networks } from '../tensor/compute.ts';
+import type { Networks, Soon } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
@@ -102,6 +104,21 @@ export const fields = {
     options: ['one', 'each'],
     help: 'One critic for the weighted sum of the rewards, or one for each reward term, so that a term may have its own discount and a change of weights needs no new learning.',
   },
+  memory: {
+    type: 'choice',
+    default: 'none',
+    options: ['none', 'gru'],
+    help: 'A gated recurrent unit before actor and critic, for tasks in which one observation does not tell the state.',
+  },
+  memorySize: { type: 'integer', default: 32, min: 1, max: 512, help: 'Units of the memory.' },
+  memoryWindow: {
+    type: 'integer',
+    default: 16,
+    min: 2,
+    max: 1024,
+    unit: 'steps',
+    help: 'How far gradients go back through the memory; divides stepsPerWorld.',
+  },
   initialLogStd: {
     type: 'number',
     default: -0.5,
@@ -162,8 +179,8 @@ export const ppo: Algorithm = {
   },
   loadPolicy: (bytes) => {
     const block = readBlock(magic, bytes);
-    checkedHeader('PPO', block, formatVersion, ['worlds', 'steps']);
-    return readMlpPolicy('PPO', block);
+    const { memorySize } = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
+    return memorySize === 0 ? readMlpPolicy('PPO', block) : readMemoryPolicy(block);
   },
 };
 
@@ -174,6 +191,17 @@ function together(given: AnySettings): PpoSettings {
   if (minibatch > worlds * stepsPerWorld) {
     throw new RangeError(
       `PPO: minibatch is ${minibatch}, wanted at most worlds x stepsPerWorld = ${worlds} x ${stepsPerWorld} = ${worlds * stepsPerWorld}`,
+    );
+  }
+  const { memory, memoryWindow } = settings;
+  if (memory !== 'none' && stepsPerWorld % memoryWindow !== 0) {
+    throw new RangeError(
+      `PPO: memoryWindow is ${memoryWindow}, wanted one that divides stepsPerWorld = ${stepsPerWorld}`,
+    );
+  }
+  if (memory !== 'none' && minibatch < memoryWindow) {
+    throw new RangeError(
+      `PPO: minibatch is ${minibatch}, wanted at least one memoryWindow of ${memoryWindow}`,
     );
   }
   if (learningRateSchedule === 'adaptive' && targetKl === 0) {
@@ -193,15 +221,20 @@ function checked(given: AnySettings, setup: LearnerSetup): PpoSettings {
   return settings;
 }
 
+/** Of the memory; 0 without one. */
+const memorySizeOf = ({ memory, memorySize }: PpoSettings): number => (memory === 'none' ? 0 : memorySize);
+
 function shapesOf(
-  { hiddenLayers, hiddenSize, activation }: PpoSettings,
+  settings: PpoSettings,
   { observationDim, actionDim, choices }: Pick<LearnerSetup, 'observationDim' | 'actionDim' | 'choices'>,
   critics: number,
 ): { actor: MlpShape; critic: MlpShape } {
+  const { hiddenLayers, hiddenSize, activation } = settings;
   const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
+  const inputs = memorySizeOf(settings) || observationDim;
   return {
-    actor: { sizes: [observationDim, ...hidden, headFor(actionDim, choices).outputs], activation },
-    critic: { sizes: [observationDim, ...hidden, critics], activation },
+    actor: { sizes: [inputs, ...hidden, headFor(actionDim, choices).outputs], activation },
+    critic: { sizes: [inputs, ...hidden, critics], activation },
   };
 }
 
@@ -213,8 +246,14 @@ class Ppo implements Learner {
   readonly #actorShape: MlpShape;
   /** Names of the critics: the reward terms, or one without a name. */
   readonly #critics: readonly string[];
-  /** Actor (0), critic (1) with an output for each critic, logStd: one vector, so that the gradient is clipped as a whole. */
+  /**
+   * Actor (0), critic (1) with an output for each critic, the memory's two (2, 3) where there is one, logStd: one vector, so
+   * that the gradient is clipped as a whole.
+   */
   readonly #networks: Networks;
+  readonly #memory: Memory | undefined;
+  /** What each world's memory holds before the next step. [N, memorySize] */
+  readonly #hidden: Float32Array;
   /** Frozen while collecting and learning; takes in `#seen` between iterations. */
   readonly #normalizer: Normalizer;
   readonly #seen: Normalizer;
@@ -223,6 +262,7 @@ class Ppo implements Learner {
   readonly #random: Random;
   readonly #rollout: Rollout;
   readonly #batch: Batch;
+  readonly #sequences: Sequences;
   readonly #clock: () => number;
   /** Where the adaptive schedule stands. */
   #adaptiveRate: number;
@@ -243,17 +283,25 @@ class Ppo implements Learner {
     // A small last layer: the first policy is centred noise, whatever the observation.
     const first = initialize(actor, this.#random, { outputGain: 0.01 });
     const second = initialize(critic, this.#random, { outputGain: 1 });
-    const parameters = new Float32Array(first.length + second.length + this.#head.looseCount);
-    parameters.set(first);
-    parameters.set(second, first.length);
-    parameters.fill(settings.initialLogStd, first.length + second.length);
+    const memorySize = memorySizeOf(settings);
+    const third =
+      memorySize > 0 ? initializeMemory(observationDim, memorySize, this.#random) : new Float32Array(0);
+    const logStd = new Float32Array(this.#head.looseCount).fill(settings.initialLogStd);
+    const parameters = joined([first, second, third, logStd]);
+    const inputGradient = memorySize > 0;
     this.#networks = setup.compute.networks({
-      networks: [{ shape: actor }, { shape: critic, inputOf: 0 }],
+      networks: [
+        { shape: actor, inputGradient },
+        { shape: critic, inputOf: 0, inputGradient },
+        ...(memorySize > 0 ? memoryNetworks(observationDim, memorySize) : []),
+      ],
       rows: Math.max(settings.minibatch, count),
       loose: this.#head.looseCount,
       parameters,
       epsilon: 1e-5,
     });
+    this.#memory = memorySize > 0 ? new Memory(this.#networks, 2, observationDim, memorySize) : undefined;
+    this.#hidden = new Float32Array(count * memorySize);
     this.#normalizer = new Normalizer(observationDim);
     this.#seen = new Normalizer(observationDim);
     this.#scalers = this.#critics.map(() => new RewardScaler(count, settings.gamma));
@@ -263,8 +311,10 @@ class Ppo implements Learner {
       observationDim,
       actionDim,
       this.#critics.length,
+      memorySize,
     );
     this.#batch = createBatch(settings.minibatch, actionDim, this.#critics.length);
+    this.#sequences = createSequences(settings.minibatch, observationDim, memorySize);
   }
 
   get steps(): number {
@@ -312,7 +362,7 @@ class Ppo implements Learner {
     const { count, observationDim, actionDim } = this.#setup;
     const r = this.#rollout;
     const networks = this.#networks;
-    const [inputs, means] = [networks.inputs[0]!, networks.outputs[0]!];
+    const means = networks.outputs[0]!;
     const critics = this.#critics.length;
     let rewardSum = 0;
     let waited = 0;
@@ -321,8 +371,11 @@ class Ppo implements Learner {
       const row = t * count;
       // 1. See: normalise and keep what the networks will see again while learning.
       this.#seen.update(env.observations, count);
-      this.#normalizer.apply(env.observations, count, inputs);
-      r.observations.set(inputs.subarray(0, count * observationDim), row * observationDim);
+      r.hidden.set(this.#hidden, t * this.#hidden.length);
+      const seen = this.#see(env.observations);
+      if (seen) await seen;
+      r.observations.set(r.seen, row * observationDim);
+      this.#hidden.set(networks.inputs[0]!.subarray(0, this.#hidden.length));
       // 2. Act.
       const wait = networks.forward(bothNetworks, count);
       if (wait) await wait;
@@ -369,7 +422,8 @@ class Ppo implements Learner {
       }
       if (env.truncated.includes(1)) {
         // The value of the state in which time ran out; other rows hold no final observation and are not read.
-        this.#normalizer.apply(env.finalObservations, count, inputs);
+        const seen = this.#see(env.finalObservations);
+        if (seen) await seen;
         const wait = networks.forward(criticOnly, count);
         if (wait) await wait;
         for (let n = 0; n < count; n++) {
@@ -379,12 +433,25 @@ class Ppo implements Learner {
           }
         }
       }
+      const { size = 0 } = this.#memory ?? {};
+      for (let n = 0; n < count; n++) if (hasEnded(n)) this.#hidden.fill(0, n * size, (n + 1) * size);
     }
-    this.#normalizer.apply(env.observations, count, inputs);
+    const seen = this.#see(env.observations);
+    if (seen) await seen;
     const wait = networks.forward(criticOnly, count);
     if (wait) await wait;
     this.#bootstrap(this.#settings.stepsPerWorld - 1);
     return { reward: rewardSum / this.stepsPerIteration, waited };
+  }
+
+  /** The inputs of actor and critic for an observation of every world: normalised, and through the memory where there is one. */
+  #see(observations: Float64Array): Soon {
+    const { count } = this.#setup;
+    const { seen } = this.#rollout;
+    const inputs = this.#networks.inputs[0]!;
+    this.#normalizer.apply(observations, count, seen);
+    if (this.#memory === undefined) return void inputs.set(seen);
+    return this.#memory.step(seen, 0, this.#hidden, 0, count, inputs, 0);
   }
 
   /** What one critic predicts the return of: a term's raw reward, or the weighted sum; 0 where the world diverged. [count] */
@@ -485,6 +552,10 @@ class Ppo implements Learner {
     let known = 0;
     for (let i = 0; i < r.size; i++) if (!r.diverged[i]) r.indices[known++] = i;
     const indices = r.indices.subarray(0, known);
+    // What is shuffled: steps, or whole windows where there is a memory.
+    const window = this.#memory === undefined ? 1 : this.#settings.memoryWindow;
+    const units = window === 1 ? indices.slice() : Int32Array.from({ length: r.size / window }, (_, w) => w);
+    const perBatch = Math.floor(minibatch / window);
     const learningRate = this.#learningRate();
     const clipCoef =
       this.#settings.clipCoef * (this.#settings.clipSchedule === 'linear' ? this.#left('linear') : 1);
@@ -494,14 +565,17 @@ class Ppo implements Learner {
     let gradientNorm = 0;
     let stopped = known < 2;
     for (let epoch = 0; epoch < epochs && !stopped; epoch++) {
-      this.#random.shuffle(indices);
-      const parts = Math.ceil(known / minibatch);
+      this.#random.shuffle(units);
+      const parts = Math.ceil(units.length / perBatch);
       for (let part = 0; part < parts && !stopped; part++) {
         // Even parts: a last minibatch of a few steps would be all noise once its advantages are normalised.
-        const first = Math.floor((part * known) / parts);
-        const last = Math.floor(((part + 1) * known) / parts);
-        const rows = last - first;
-        this.#gather(indices.subarray(first, last));
+        const first = Math.floor((part * units.length) / parts);
+        const last = Math.floor(((part + 1) * units.length) / parts);
+        const chosen = units.subarray(first, last);
+        let rows = chosen.length;
+        if (this.#memory === undefined) this.#gather(chosen);
+        else rows = await this.#gatherWindows(this.#memory, chosen);
+        if (rows < 2) continue;
         const wait = networks.forward(bothNetworks, rows);
         if (wait) await wait;
         const loss = ppoLoss(
@@ -538,6 +612,7 @@ class Ppo implements Learner {
         }
         const back = networks.backward(bothNetworks, rows);
         if (back) await back;
+        if (this.#memory !== undefined) await this.#backWindows(this.#memory, chosen.length, rows);
         const norm = await networks.step({ learningRate, maxGradNorm });
         if (!Number.isFinite(norm)) {
           throw new Error(`PPO: learn/gradientNorm is ${norm} after ${this.#steps} steps`);
@@ -554,22 +629,21 @@ class Ppo implements Learner {
     for (const name of lossNames) metrics[name] = totals[name] / Math.max(1, batches);
     if (this.#settings.learningRateSchedule === 'adaptive') this.#adapt(metrics['policy/kl']!);
     const { loose } = networks;
-    const explained = this.#critics.map((name, c) => [
-      name === '' ? 'value/explainedVariance' : `value/explainedVariance/${name}`,
-      explainedVariance(
-        r.values.subarray(c * r.size, (c + 1) * r.size),
-        r.returns.subarray(c * r.size, (c + 1) * r.size),
-        indices,
-      ),
-    ]);
+    const values: Record<string, number> = {};
+    for (const [c, name] of this.#critics.entries()) {
+      const suffix = name === '' ? '' : `/${name}`;
+      const own = r.values.subarray(c * r.size, (c + 1) * r.size);
+      const returns = r.returns.subarray(c * r.size, (c + 1) * r.size);
+      values[`value/explainedVariance${suffix}`] = explainedVariance(own, returns, indices);
+      values[`value/mean${suffix}`] = own.reduce((sum, value) => sum + value, 0) / r.size;
+    }
     return {
       ...metrics,
       'policy/entropy': -metrics['loss/entropy']!,
       ...(loose.length === 0
         ? {}
         : { 'policy/std': loose.reduce((sum, value) => sum + Math.exp(value), 0) / loose.length }),
-      ...(Object.fromEntries(explained) as Record<string, number>),
-      'value/mean': r.values.reduce((sum, value) => sum + value, 0) / r.values.length,
+      ...values,
       'learn/learningRate': learningRate,
       'learn/gradientNorm': gradientNorm / Math.max(1, updates),
       'learn/updates': updates,
@@ -600,25 +674,99 @@ class Ppo implements Learner {
 
   /** Copies the chosen steps into the batch and the networks' inputs. */
   #gather(indices: Int32Array): void {
-    const { observationDim, actionDim } = this.#setup;
-    const r = this.#rollout;
-    const b = this.#batch;
+    const { observationDim } = this.#setup;
+    const { observations } = this.#rollout;
     const inputs = this.#networks.inputs[0]!;
-    const critics = this.#critics.length;
     for (let row = 0; row < indices.length; row++) {
       const i = indices[row]!;
       for (let k = 0; k < observationDim; k++) {
-        inputs[row * observationDim + k] = r.observations[i * observationDim + k]!;
+        inputs[row * observationDim + k] = observations[i * observationDim + k]!;
       }
-      for (let k = 0; k < actionDim; k++) b.actions[row * actionDim + k] = r.actions[i * actionDim + k]!;
-      b.logProbabilities[row] = r.logProbabilities[i]!;
-      b.advantages[row] = r.advantages[i]!;
-      for (let c = 0; c < critics; c++) b.returns[row * critics + c] = r.returns[c * r.size + i]!;
+      this.#gatherStep(row, i);
+    }
+  }
+
+  /** What was done in step i of the rollout, and what came of it, into a row of the batch. */
+  #gatherStep(row: number, i: number): void {
+    const { actionDim } = this.#setup;
+    const r = this.#rollout;
+    const b = this.#batch;
+    const critics = this.#critics.length;
+    for (let k = 0; k < actionDim; k++) b.actions[row * actionDim + k] = r.actions[i * actionDim + k]!;
+    b.logProbabilities[row] = r.logProbabilities[i]!;
+    b.advantages[row] = r.advantages[i]!;
+    for (let c = 0; c < critics; c++) b.returns[row * critics + c] = r.returns[c * r.size + i]!;
+  }
+
+  /**
+   * Plays the chosen windows through the memory as it is now, from what it held at their beginning; copies their steps into
+   * the batch, all but the diverged ones: the rows. Window w is that of world w mod N, the (w div N)-th in time.
+   */
+  async #gatherWindows(memory: Memory, windows: Int32Array): Promise<number> {
+    const { observationDim, count } = this.#setup;
+    const { memoryWindow } = this.#settings;
+    const { size } = memory;
+    const r = this.#rollout;
+    const q = this.#sequences;
+    const inputs = this.#networks.inputs[0]!;
+    const width = windows.length;
+    let rows = 0;
+    for (let t = 0; t < memoryWindow; t++) {
+      for (let n = 0; n < width; n++) {
+        const w = windows[n]!;
+        const i = (Math.floor(w / count) * memoryWindow + t) * count + (w % count);
+        const place = t * width + n;
+        for (let k = 0; k < observationDim; k++) {
+          q.seen[place * observationDim + k] = r.observations[i * observationDim + k]!;
+        }
+        // What the step before left behind, or the rollout where the window begins; nothing where an episode begins.
+        const before = i - count;
+        const fresh = t > 0 && !!(r.terminated[before] || r.truncated[before] || r.diverged[before]);
+        q.fresh[place] = fresh ? 1 : 0;
+        for (let k = 0; k < size; k++) {
+          const left = t === 0 ? r.hidden[i * size + k]! : q.after[(place - width) * size + k]!;
+          q.before[place * size + k] = fresh ? 0 : left;
+        }
+        q.rows[place] = r.diverged[i] ? -1 : rows;
+        if (!r.diverged[i]) this.#gatherStep(rows++, i);
+      }
+      const [x, h] = [t * width * observationDim, t * width * size];
+      await memory.step(q.seen, x, q.before, h, width, q.after, h);
+    }
+    for (let place = 0; place < memoryWindow * width; place++) {
+      const row = q.rows[place]!;
+      if (row >= 0) inputs.set(q.after.subarray(place * size, (place + 1) * size), row * size);
+    }
+    return rows;
+  }
+
+  /** From the gradients of the inputs of actor and critic back through the windows played last. */
+  async #backWindows(memory: Memory, width: number, rows: number): Promise<void> {
+    const { observationDim } = this.#setup;
+    const { memoryWindow } = this.#settings;
+    const { size } = memory;
+    const q = this.#sequences;
+    const [byActor, byCritic] = this.#networks.inputGradients as readonly Float32Array[];
+    for (let row = 0; row < rows * size; row++) byActor![row]! += byCritic![row]!;
+    const carried = q.carried.fill(0, 0, width * size);
+    for (let t = memoryWindow - 1; t >= 0; t--) {
+      for (let n = 0; n < width; n++) {
+        const place = t * width + n;
+        const row = q.rows[place]!;
+        for (let k = 0; k < size; k++) {
+          if (row >= 0) carried[n * size + k]! += byActor![row * size + k]!;
+        }
+      }
+      await memory.back(q.seen, t * width * observationDim, q.before, t * width * size, width, carried);
+      for (let n = 0; n < width; n++) {
+        if (q.fresh[t * width + n] === 1) carried.fill(0, n * size, (n + 1) * size);
+      }
     }
   }
 
   async policy(): Promise<Policy> {
     const parameters = await this.#networks.read();
+    if (this.#memory !== undefined) return readMemoryPolicy(readBlock(magic, await this.save()));
     return new MlpPolicy(
       this.#actorShape,
       parameters.subarray(0, parameterCount(this.#actorShape)),
@@ -636,6 +784,7 @@ class Ppo implements Learner {
       hidden: this.#actorShape.sizes.slice(1, -1),
       activation: this.#actorShape.activation,
       critics: this.#critics,
+      memorySize: memorySizeOf(this.#settings),
       worlds: count,
     };
   }
@@ -654,6 +803,7 @@ class Ppo implements Learner {
         adam: await this.#networks.saveOptimizer(),
         rewardScalers: Float64Array.from(this.#scalers.flatMap((scaler) => [...scaler.save()])),
         random: this.#random.save(),
+        hidden: this.#hidden,
         adaptiveRate: Float64Array.of(this.#adaptiveRate),
       },
     );
@@ -673,6 +823,7 @@ class Ppo implements Learner {
       scaler.restore(scalers.subarray(c * scalerSize, (c + 1) * scalerSize));
     }
     this.#random.restore(float64Of('PPO', block, 'random'));
+    this.#hidden.set(float32Of('PPO', block, 'hidden', this.#hidden.length));
     this.#adaptiveRate = float64Of('PPO', block, 'adaptiveRate', 1)[0]!;
     this.#steps = found['steps'] as number;
   }
@@ -680,6 +831,16 @@ class Ppo implements Learner {
   dispose(): void {
     this.#networks.dispose();
   }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** Actor and critic, as `forward` and `backward` want them. */
@@ -821,6 +982,7 @@ function createRollout(
   observationDim: number,
   actionDim: number,
   critics: number,
+  memorySize: number,
 ) {
   const size = steps * worlds;
   return {
@@ -828,6 +990,8 @@ function createRollout(
     // [T, N, dim]; observations as the networks saw them, actions before clipping
     observations: new Float32Array(size * observationDim),
     actions: new Float64Array(size * actionDim),
+    /** What the memory held before the step. [T, N, memorySize] */
+    hidden: new Float32Array(size * memorySize),
     // [C, T, N]
     rewards: new Float64Array(critics * size),
     values: new Float64Array(critics * size),
@@ -843,6 +1007,7 @@ function createRollout(
     own: new Float64Array(size),
     indices: new Int32Array(size),
     // Scratch of one step: [N, dim] and [N]
+    seen: new Float32Array(worlds * observationDim),
     clipped: new Float64Array(worlds * actionDim),
     worldValues: new Float64Array(worlds),
     worldRewards: new Float64Array(worlds),
@@ -858,4 +1023,109 @@ function createBatch(minibatch: number, actionDim: number, critics: number) {
     advantages: new Float64Array(minibatch),
     returns: new Float64Array(minibatch * critics),
   };
+}
+
+type Sequences = ReturnType<typeof createSequences>;
+
+/** Windows played side by side: L steps of W windows, time first; L x W is at most the minibatch. */
+function createSequences(minibatch: number, observationDim: number, memorySize: number) {
+  const places = memorySize > 0 ? minibatch : 0;
+  return {
+    // [L, W, dim]
+    seen: new Float32Array(places * observationDim),
+    before: new Float32Array(places * memorySize),
+    after: new Float32Array(places * memorySize),
+    // [L, W]: where an episode begins; the row in the batch, -1 where there is none
+    fresh: new Uint8Array(places),
+    rows: new Int32Array(places),
+    // [W, memorySize]
+    carried: new Float32Array(places * memorySize),
+  };
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The policy that remembers
+
+/** Memory, then actor: the mean action, clipped; of options the likeliest. Row n is world n. */
+class MemoryPolicy implements Policy {
+  readonly observationDim: number;
+  readonly actionDim: number;
+  readonly #normalizer: Normalizer;
+  readonly #memory: PlainMemory;
+  readonly #actor: Network;
+  readonly #head: Head;
+  #hidden = new Float64Array(0);
+  #seen = new Float64Array(0);
+  readonly #outputs: Float64Array;
+
+  constructor(
+    header: PolicyHeader,
+    memorySize: number,
+    actor: Float32Array,
+    memory: Float32Array,
+    normalizer: Float64Array,
+  ) {
+    this.observationDim = header.observationDim;
+    this.actionDim = header.actionDim;
+    this.#head = headFor(header.actionDim, header.choices);
+    this.#actor = new Network(policyShape({ ...header, observationDim: memorySize }), actor);
+    this.#memory = new PlainMemory(header.observationDim, memorySize, memory);
+    this.#normalizer = new Normalizer(header.observationDim);
+    this.#normalizer.restore(normalizer);
+    this.#outputs = new Float64Array(this.#head.outputs);
+  }
+
+  #reserve(count: number): void {
+    const { size } = this.#memory;
+    if (this.#hidden.length >= count * size) return;
+    const old = this.#hidden;
+    this.#hidden = new Float64Array(count * size);
+    this.#hidden.set(old);
+    this.#seen = new Float64Array(count * this.observationDim);
+  }
+
+  begin(world: number): void {
+    const { size } = this.#memory;
+    this.#reserve(world + 1);
+    this.#hidden.fill(0, world * size, (world + 1) * size);
+  }
+
+  act(observations: Float64Array, count: number, out: Float64Array): void {
+    const { actionDim, observationDim } = this;
+    if (observations.length < count * observationDim || out.length < count * actionDim) {
+      throw new RangeError(
+        `Policy: ${observations.length} observations and ${out.length} actions, ` +
+          `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
+      );
+    }
+    this.#reserve(count);
+    this.#normalizer.apply(observations, count, this.#seen);
+    for (let n = 0; n < count; n++) {
+      this.#memory.step(this.#seen, n * observationDim, this.#hidden, n * this.#memory.size);
+      this.#actor.forward(this.#hidden, 1, this.#outputs, n * this.#memory.size);
+      this.#head.mode(this.#outputs, 0, out, n * actionDim);
+      if (this.#head.looseCount === 0) continue;
+      for (let k = n * actionDim; k < (n + 1) * actionDim; k++) out[k] = Math.max(-1, Math.min(1, out[k]!));
+    }
+  }
+}
+
+function readMemoryPolicy(block: Block): Policy {
+  const header = policyHeader('PPO', block);
+  const memorySize = block.header['memorySize'] as number;
+  const critics = block.header['critics'] as readonly string[];
+  const { observationDim, hidden, activation } = header;
+  const actor = parameterCount(policyShape({ ...header, observationDim: memorySize }));
+  const critic = parameterCount({ sizes: [memorySize, ...hidden, critics.length], activation });
+  const { gates, candidate } = memoryShapes(observationDim, memorySize);
+  const memory = parameterCount(gates) + parameterCount(candidate);
+  const loose = headFor(header.actionDim, header.choices).looseCount;
+  const parameters = float32Of('PPO', block, 'parameters', actor + critic + memory + loose);
+  return new MemoryPolicy(
+    header,
+    memorySize,
+    parameters.subarray(0, actor),
+    parameters.subarray(actor + critic, actor + critic + memory),
+    float64Of('PPO', block, 'normalizer', 1 + 2 * observationDim),
+  );
 }

@@ -9,6 +9,7 @@ import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { openDevice } from '../../../learn/tensor/open.ts';
 import { ChoiceEnv } from './choice-env.ts';
 import { PointEnv } from './point-env.ts';
+import { RecallEnv } from './recall-env.ts';
 
 const { tf } = await openDevice('cpu');
 const compute = await openKernel();
@@ -305,4 +306,115 @@ test('options: a checkpoint or an environment with another number of them is ref
   );
   const other = ppo.create(small, { ...setupOf(env), choices: [4] });
   await assert.rejects(other.iterate(env), /options \[3\], wanted \[4\]/);
+});
+
+test('several option components: PPO learns both, and a critic for each term sees its own return', async () => {
+  // Every step shows its cue: nothing to remember.
+  const env = new RecallEnv(8, 7, 1);
+  const settings = { ...small, gamma: 0, critics: 'each', learningRate: 5e-3 };
+  const setup = { ...setupOf(env), channels: env.channels.names };
+  const learner = ppo.create(settings, setup);
+  const first = await learner.iterate(env);
+  assert.ok(Math.abs(first['policy/entropy']! - Math.log(6)) < 0.05);
+  let last = first;
+  while (learner.steps < 12_000) last = await learner.iterate(env);
+  assert.ok(last['rollout/reward']! > 0.9, `reward ${last['rollout/reward']}`);
+  for (const name of env.channels.names) {
+    assert.ok(Number.isFinite(last[`value/explainedVariance/${name}`]!));
+    assert.ok(last[`advantage/${name}`]! > 0);
+  }
+  // A weight of zero takes a term out of the policy's advantage, not out of its critic.
+  env.channels.weights[1] = 0;
+  assert.equal((await learner.iterate(env))['advantage/second'], 0);
+  const out = new Float64Array(2);
+  ppo.loadPolicy(await learner.save()).act(Float64Array.of(1, -1, 1), 1, out);
+  assert.deepEqual([...out], [2, 0]);
+  assert.throws(
+    () => ppo.create(settings, setupOf(env)),
+    /critics is each, but the environment does not tell/,
+  );
+  await assert.rejects(
+    ppo.create(settings, { ...setup, channels: ['other'] }).iterate(env),
+    /reward terms first, second, wanted other/,
+  );
+});
+
+test('a discount of its own: the critic of a term with discount 0 sees this step alone', async () => {
+  const env = new RecallEnv(8, 7, 4);
+  env.channels.gammas[0] = 0;
+  const settings = { ...small, gamma: 0.99, gaeLambda: 1, critics: 'each', scaleRewards: false };
+  const setup = { ...setupOf(env), channels: env.channels.names };
+  const learner = ppo.create({ ...settings, learningRate: 5e-3, learningRateSchedule: 'constant' }, setup);
+  let last: Readonly<Record<string, number>> = {};
+  for (let i = 0; i < 25; i++) last = await learner.iterate(env);
+  // Chance pays a third and a half a step; episodes have four steps.
+  assert.ok(Math.abs(last['value/mean/first']! - 1 / 3) < 0.12, `${last['value/mean/first']}`);
+  assert.ok(last['value/mean/second']! > 0.9, `${last['value/mean/second']}`);
+});
+
+test('with a memory PPO recalls what it saw six steps ago, without one it cannot', async () => {
+  const train = async (memory: string) => {
+    const env = new RecallEnv(16, 7, 6);
+    const settings = {
+      ...small,
+      worlds: 16,
+      minibatch: 128,
+      gamma: 0.5,
+      learningRate: 5e-3,
+      memory,
+      memorySize: 12,
+      memoryWindow: 8,
+    };
+    const setup = setupOf(env);
+    const learner = ppo.create(settings, setup);
+    let last = 0;
+    while (learner.steps < 30_000) last = (await learner.iterate(env))['rollout/reward']!;
+    return { last, learner, settings, setup, env };
+  };
+  const without = await train('none');
+  assert.ok(without.last < 0.6, `without ${without.last}`);
+  const { last, learner, settings, setup, env } = await train('gru');
+  assert.ok(last > 0.85, `with ${last}`);
+  // The policy of the checkpoint remembers, world by world, until it is told to forget.
+  const policy = ppo.loadPolicy(await learner.save());
+  const out = new Float64Array(4);
+  for (const world of [0, 1]) policy.begin!(world);
+  policy.act(Float64Array.of(1, -1, 1, -1, 1, 1), 2, out);
+  for (let t = 0; t < 4; t++) policy.act(Float64Array.of(0, 0, -1, 0, 0, -1), 2, out);
+  assert.deepEqual([...out], [2, 0, 0, 1]);
+  // Resumed in mid-episode it goes on bit for bit.
+  const saved = await learner.save();
+  const savedEnv = env.copy();
+  const resumed = ppo.resume(saved, settings, { ...setup, seed: 9 });
+  assert.deepEqual(await resumed.save(), saved);
+  for (let i = 0; i < 2; i++) assert.deepEqual(await resumed.iterate(savedEnv), await learner.iterate(env));
+  assert.deepEqual(await resumed.save(), await learner.save());
+});
+
+test('schedules: what the learning rate is half way, and how it follows the policy', async () => {
+  const half = async (learningRateSchedule: string, more = {}) => {
+    const env = new PointEnv(8, 7);
+    const settings = { ...small, steps: 512, learningRateSchedule, targetKl: 0, ...more };
+    const learner = ppo.create(settings, setupOf(env));
+    await learner.iterate(env);
+    return (await learner.iterate(env))['learn/learningRate']! / 2e-3;
+  };
+  assert.equal(await half('constant'), 1);
+  assert.equal(await half('linear'), 0.5);
+  assert.ok(Math.abs((await half('cosine')) - 0.5) < 1e-12);
+  assert.ok(Math.abs((await half('adaptive', { targetKl: 1e-6 })) - 1 / 1.5) < 1e-12);
+  assert.ok(Math.abs((await half('adaptive', { targetKl: 10 })) - 1.5) < 1e-12);
+  await assert.rejects(half('adaptive'), /adaptive, which needs a targetKl above 0/);
+});
+
+test('settings of the memory that cannot work are refused by name', () => {
+  const setup = setupOf(new PointEnv(8, 7));
+  assert.throws(
+    () => ppo.create({ ...small, memory: 'gru', memoryWindow: 12 }, setup),
+    /memoryWindow is 12, wanted one that divides stepsPerWorld = 32/,
+  );
+  assert.throws(
+    () => ppo.create({ ...small, memory: 'gru', memoryWindow: 32, minibatch: 16 }, setup),
+    /minibatch is 16, wanted at least one memoryWindow of 32/,
+  );
 });
