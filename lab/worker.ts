@@ -7,11 +7,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Algorithm, LearnerSetup, Policy } from '../learn/algorithms/types.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
-import { openDevice } from '../learn/tensor/open.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
-import { openComputeFor } from './compute.ts';
+import { openComputeFor, openDeviceFor } from './compute.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
 import type {
@@ -151,7 +150,7 @@ function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] 
 }
 
 async function device(link: Link, choice: DeviceChoice) {
-  const opened = await openDevice(choice);
+  const opened = await openDeviceFor(choice);
   link.send({ type: 'device', name: opened.name, reason: opened.reason });
   return opened;
 }
