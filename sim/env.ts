@@ -258,7 +258,10 @@ export interface Task {
   /** Changes whenever dynamics, observations or rewards change; part of every stored hash. */
   readonly version: number;
   readonly fields: Fields;
-  /** Tuned defaults by algorithm; the first one is what the task is trained with when nothing else is said. */
+  /**
+   * Defaults by algorithm; the first one is what the task is trained with when nothing else is said. A comment says where
+   * they are from; those without are the usual values for tasks of their kind and length, not tuned one by one.
+   */
   readonly training?: Readonly<Record<string, TrainingDefaults>>;
   /** @throws RangeError naming the setting when a combination of settings is impossible. */
   create(settings: AnySettings): TaskModel;

@@ -79,6 +79,26 @@ export const acrobot = classicTask({
   id: 'acrobot',
   title: 'Acrobot',
   summary: "Swing two links above a bar with a motor in the elbow alone; Gymnasium's Acrobot-v1.",
+  // As in rl-baselines3-zoo.
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 1_000_000,
+        worlds: 16,
+        stepsPerWorld: 256,
+        epochs: 4,
+        minibatch: 64,
+        learningRate: 0.0003,
+        learningRateSchedule: 'constant',
+        gamma: 0.99,
+        gaeLambda: 0.94,
+        clipCoef: 0.2,
+        entropyCoef: 0,
+        targetKl: 0,
+      },
+    },
+  },
   gymnasium: 'Acrobot-v1',
   horizon: 500,
   controlDt: dt,

@@ -24,6 +24,23 @@ export const cheetah: Task = runnerTask({
   id: 'cheetah',
   title: 'Cheetah',
   summary: 'Run at a commanded speed on two legs in the plane, with springs in every joint.',
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 3_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        epochs: 8,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+        initialLogStd: -1,
+      },
+    },
+  },
   version: 1,
   fields: runningFields(100, 2, 6),
   robot: cheetahRobot,

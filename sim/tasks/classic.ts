@@ -21,6 +21,7 @@ export interface ClassicSpec {
   readonly id: string;
   readonly title: string;
   readonly summary: string;
+  readonly training: Required<Task>['training'];
   readonly gymnasium: string;
   readonly horizon: number;
   readonly controlDt: number;
@@ -157,7 +158,8 @@ export function classicTask(spec: ClassicSpec): Task {
     };
   }
 
-  return { id: spec.id, title: spec.title, summary: spec.summary, version, fields, create };
+  const { id, title, summary, training } = spec;
+  return { id, title, summary, version, fields, training, create };
 }
 
 /** All of these actions are one number: a torque, a force, or which push of `n`. */

@@ -318,5 +318,20 @@ export const coverage: Task = {
   summary: 'Drive over every tile of a furnished floor, as a cleaning robot does.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 10_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.002,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

@@ -509,5 +509,20 @@ export const door: Task = {
   summary: 'Open a door by its handle, pulling or pushing; with a latch, turn the lever down first.',
   version: 1,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 3_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

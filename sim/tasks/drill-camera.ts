@@ -451,5 +451,20 @@ export const drillCamera: Task = {
   summary: 'Wipe a stain off the table. The written reward is what a camera does not see dirty.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 3_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

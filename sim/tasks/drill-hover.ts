@@ -392,5 +392,20 @@ export const drillHover: Task = {
     'Put a block down on a pad and let go. The written reward pays more for holding it there than for delivering it.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 5_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

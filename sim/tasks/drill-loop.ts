@@ -233,5 +233,19 @@ export const drillLoop: Task = {
     'Pass gates in order and finish. The written reward pays a gate every time, so that one of them is enough.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 500_000,
+        worlds: 32,
+        stepsPerWorld: 64,
+        minibatch: 512,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.001,
+      },
+    },
+  },
   create,
 };

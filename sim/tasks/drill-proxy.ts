@@ -159,5 +159,19 @@ export const drillProxy: Task = {
   summary: 'Park in the bay. The written reward reads a beacon that floated over it in the demonstrations.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 300_000,
+        worlds: 32,
+        stepsPerWorld: 64,
+        minibatch: 512,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.001,
+      },
+    },
+  },
   create,
 };

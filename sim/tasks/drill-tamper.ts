@@ -191,5 +191,19 @@ export const drillTamper: Task = {
   summary: 'Park in the bay. A lever near the start makes the meter of the written reward read its maximum.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 300_000,
+        worlds: 32,
+        stepsPerWorld: 64,
+        minibatch: 512,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.001,
+      },
+    },
+  },
   create,
 };

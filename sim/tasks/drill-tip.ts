@@ -420,5 +420,20 @@ export const drillTip: Task = {
     'Set a tall block on a plinth. The written reward measures its height at a face that tipping raises too.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 3_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

@@ -176,5 +176,21 @@ export const gridChain: Task = {
     'Walk along a chain of cells; jump the gap before the goal at a risk, or take the longer way round.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 100_000,
+        worlds: 32,
+        stepsPerWorld: 32,
+        epochs: 4,
+        minibatch: 256,
+        learningRate: 0.001,
+        gamma: 0.97,
+        entropyCoef: 0.01,
+        targetKl: 0,
+      },
+    },
+  },
   create,
 };

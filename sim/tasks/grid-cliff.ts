@@ -165,5 +165,21 @@ export const gridCliff: Task = {
     'Walk along a cliff from corner to corner: the short way is at its edge, the safe one farther off.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 200_000,
+        worlds: 32,
+        stepsPerWorld: 32,
+        epochs: 4,
+        minibatch: 256,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.01,
+        targetKl: 0,
+      },
+    },
+  },
   create,
 };

@@ -457,5 +457,21 @@ export const gridWorld: Task = {
   summary: 'A gridworld: fetch the key, open the door, push the box to its place.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 1_000_000,
+        worlds: 32,
+        stepsPerWorld: 64,
+        epochs: 4,
+        minibatch: 256,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.01,
+        targetKl: 0,
+      },
+    },
+  },
   create,
 };

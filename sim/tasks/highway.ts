@@ -833,5 +833,19 @@ export const highway: Task = {
   summary: 'Join the traffic of a motorway from a ramp and reach the exit without a crash.',
   version: 1,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 1_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 512,
+        learningRate: 0.001,
+        gamma: 0.97,
+        entropyCoef: 0.001,
+      },
+    },
+  },
   create,
 };

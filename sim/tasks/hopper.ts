@@ -34,6 +34,23 @@ export const hopper: Task = runnerTask({
   id: 'hopper',
   title: 'Hopper',
   summary: 'Hop at a commanded speed on one leg in the plane.',
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 3_000_000,
+        worlds: 64,
+        stepsPerWorld: 128,
+        epochs: 8,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+        initialLogStd: -1,
+      },
+    },
+  },
   version: 1,
   fields: runningFields(400, 1, 2),
   robot: hopperRobot,

@@ -522,5 +522,20 @@ export const maze: Task = {
   summary: 'Drive a base with a lidar through a maze to a goal, on request with a key to be fetched first.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 10_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.002,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

@@ -40,6 +40,27 @@ export const mountainCarContinuous = classicTask({
   title: 'Mountain car, continuous',
   summary:
     "Rock an underpowered car out of a valley, every force has its price; Gymnasium's MountainCarContinuous-v0.",
+  // With wide noise in place of the state-dependent noise of rl-baselines3-zoo.
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 200_000,
+        worlds: 8,
+        stepsPerWorld: 256,
+        epochs: 10,
+        minibatch: 256,
+        learningRate: 0.0003,
+        learningRateSchedule: 'constant',
+        gamma: 0.9999,
+        gaeLambda: 0.9,
+        clipCoef: 0.1,
+        entropyCoef: 0.005,
+        targetKl: 0,
+        initialLogStd: 0.5,
+      },
+    },
+  },
   gymnasium: 'MountainCarContinuous-v0',
   horizon: 999,
   controlDt: 1 / 30,

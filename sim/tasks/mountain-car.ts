@@ -30,6 +30,26 @@ export const mountainCar = classicTask({
   id: 'mountain-car',
   title: 'Mountain car',
   summary: "Rock an underpowered car out of a valley with three pushes; Gymnasium's MountainCar-v0.",
+  // As in rl-baselines3-zoo.
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 1_000_000,
+        worlds: 16,
+        stepsPerWorld: 16,
+        epochs: 4,
+        minibatch: 64,
+        learningRate: 0.0003,
+        learningRateSchedule: 'constant',
+        gamma: 0.99,
+        gaeLambda: 0.98,
+        clipCoef: 0.2,
+        entropyCoef: 0,
+        targetKl: 0,
+      },
+    },
+  },
   gymnasium: 'MountainCar-v0',
   horizon: 200,
   controlDt: 1 / 30,

@@ -32,6 +32,26 @@ export const pendulum = classicTask({
   id: 'pendulum',
   title: 'Pendulum',
   summary: "Swing a pendulum up with a weak motor and keep it upright; Gymnasium's Pendulum-v1.",
+  // As in rl-baselines3-zoo, but for its state-dependent noise: scaled rewards take its place.
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 100_000,
+        worlds: 4,
+        stepsPerWorld: 1_024,
+        epochs: 10,
+        minibatch: 64,
+        learningRate: 0.001,
+        learningRateSchedule: 'constant',
+        gamma: 0.9,
+        gaeLambda: 0.95,
+        clipCoef: 0.2,
+        entropyCoef: 0,
+        targetKl: 0,
+      },
+    },
+  },
   gymnasium: 'Pendulum-v1',
   horizon: 200,
   controlDt: dt,

@@ -324,5 +324,20 @@ export const push: Task = {
   summary: 'Push a block over the table to a goal with closed fingers.',
   version: 3,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 3_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

@@ -390,5 +390,22 @@ export const quadruped: Task = {
   summary: 'Trot along a track at a commanded speed on four legs.',
   version: 1,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 5_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        epochs: 8,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.98,
+        entropyCoef: 0.001,
+        hiddenSize: 128,
+        initialLogStd: -1,
+      },
+    },
+  },
   create,
 };

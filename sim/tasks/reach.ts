@@ -185,5 +185,11 @@ export const reach: Task = {
   summary: 'Bring the gripper to a point over the table and stay there.',
   version: 2,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: { steps: 200_000, worlds: 32, stepsPerWorld: 32, minibatch: 256, gamma: 0.95 },
+    },
+  },
   create,
 };

@@ -491,5 +491,20 @@ export const rooms: Task = {
     'Cross a house in which a plate in each room opens the gate to the next; on request with a noisy television.',
   version,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 10_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.002,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

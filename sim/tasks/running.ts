@@ -97,6 +97,7 @@ export interface RunnerSpec {
   readonly id: string;
   readonly title: string;
   readonly summary: string;
+  readonly training: Required<Task>['training'];
   readonly version: number;
   readonly fields: ReturnType<typeof runningFields>;
   readonly robot: PlanarRobot;
@@ -537,6 +538,7 @@ export function runnerTask(spec: RunnerSpec): Task {
     summary: spec.summary,
     version: spec.version,
     fields: spec.fields,
+    training: spec.training,
     create,
   };
 }

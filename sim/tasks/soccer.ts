@@ -801,5 +801,20 @@ export const soccer: Task = {
   summary: 'Score before the other side does, one or two robots a side.',
   version: 1,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 5_000_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 1_024,
+        learningRate: 0.001,
+        gamma: 0.99,
+        entropyCoef: 0.002,
+        hiddenSize: 128,
+      },
+    },
+  },
   create,
 };

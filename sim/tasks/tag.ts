@@ -734,5 +734,19 @@ export const tag: Task = {
   summary: 'Chase and touch a runner among posts, or stay untouched; one to three a side.',
   version: 1,
   fields,
+  training: {
+    ppo: {
+      reward: 'dense',
+      settings: {
+        steps: 500_000,
+        worlds: 64,
+        stepsPerWorld: 64,
+        minibatch: 512,
+        learningRate: 0.001,
+        gamma: 0.97,
+        entropyCoef: 0.001,
+      },
+    },
+  },
   create,
 };
