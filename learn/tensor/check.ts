@@ -12,10 +12,10 @@ export function checkNetworks({
   epsilon = 1e-8,
 }: NetworksOptions): void {
   if (!Number.isInteger(rows) || rows < 1)
-    throw new RangeError(`Networks: found ${rows} rows, wanted a whole number from 1`);
+    throw new RangeError(`Networks: rows: found ${rows}, wanted a whole number from 1`);
   if (!Number.isInteger(loose) || loose < 0)
-    throw new RangeError(`Networks: found ${loose} loose numbers, wanted a whole number from 0`);
-  if (!(epsilon > 0)) throw new RangeError(`Networks: found epsilon ${epsilon}, wanted a number above 0`);
+    throw new RangeError(`Networks: loose: found ${loose}, wanted a whole number from 0`);
+  if (!(epsilon > 0)) throw new RangeError(`Networks: epsilon: found ${epsilon}, wanted a number above 0`);
   if (networks.length === 0) throw new RangeError('Networks: found none, wanted one or more');
   let wanted = loose;
   for (const [n, { shape, inputOf }] of networks.entries()) {
@@ -23,23 +23,23 @@ export function checkNetworks({
     if (inputOf === undefined) continue;
     const source = networks[inputOf];
     if (source === undefined || !(inputOf < n))
-      throw new RangeError(`Network ${n}: inputs of network ${inputOf}, wanted an earlier one`);
+      throw new RangeError(`Network ${n}: inputOf: found ${inputOf}, wanted an earlier network`);
     const [found, given] = [shape.sizes[0]!, source.shape.sizes[0]!];
     if (found !== given)
-      throw new RangeError(
-        `Network ${n}: ${found} inputs, but network ${inputOf}, whose it reads, has ${given}`,
-      );
+      throw new RangeError(`Network ${n}: inputOf ${inputOf}: found ${given} inputs there, wanted ${found}`);
   }
   if (parameters.length !== wanted)
-    throw new RangeError(`Networks: found ${parameters.length} parameters, wanted ${wanted}`);
+    throw new RangeError(`Networks: parameters: found ${parameters.length}, wanted ${wanted}`);
 }
 
 /** @throws RangeError when a call names networks or rows that are not there. */
 export function checkCall({ networks, rows: most }: Networks, which: readonly number[], rows: number): void {
   if (!Number.isInteger(rows) || rows < 1 || rows > most)
-    throw new RangeError(`Networks: found ${rows} rows, wanted a whole number from 1 to ${most}`);
+    throw new RangeError(`Networks: rows: found ${rows}, wanted a whole number from 1 to ${most}`);
   for (const [i, n] of which.entries()) {
     if (networks[n] === undefined || (i > 0 && n <= which[i - 1]!))
-      throw new RangeError(`Networks: found [${which}], wanted ascending numbers below ${networks.length}`);
+      throw new RangeError(
+        `Networks: found networks [${which.join(', ')}], wanted ascending numbers from 0 to ${networks.length - 1}`,
+      );
   }
 }

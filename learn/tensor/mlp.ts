@@ -114,13 +114,9 @@ export function layerForward(
   b: Tensor1D,
   activation: Layer['activation'],
 ): Tensor2D {
-  if (activation === 'tanh' && tf.getBackend() === 'wasm') {
-    // tanh z = 2 sigmoid(2z) - 1, to 3e-7: WASM's tanh is scalar (16 ns a number), its sigmoid is SIMD (2 ns).
-    const z2 = tf.fused.matMul({ a: x, b: tf.mul(w, 2), bias: tf.mul(b, 2) });
-    return tf.sub(tf.mul(tf.sigmoid(z2), 2), 1) as Tensor2D;
-  }
-  if (activation === 'tanh') return tf.tanh(tf.fused.matMul({ a: x, b: w, bias: b }) as Tensor2D);
-  return tf.fused.matMul({ a: x, b: w, bias: b, activation }) as Tensor2D;
+  const z = tf.fused.matMul({ a: x, b: w, bias: b }) as Tensor2D;
+  // Not fused: WASM's fused relu makes 0 of not-a-number, which the monitors must see.
+  return activation === 'tanh' ? tf.tanh(z) : activation === 'relu' ? tf.relu(z) : z;
 }
 
 /**
