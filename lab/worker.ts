@@ -218,8 +218,8 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
 /** Environment steps that one message of metrics covers at least: small iterations are averaged. */
 const metricsEvery = 1000;
 
-/** Means over the iterations of one round. */
-class Means {
+/** What the iterations of one round said: times are added up, all else is averaged. */
+class Round {
   readonly #sums = new Map<string, { sum: number; count: number }>();
 
   add(values: Readonly<Record<string, number>>): void {
@@ -234,9 +234,11 @@ class Means {
   }
 
   take(): Record<string, number> {
-    const means = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
+    const values = Object.fromEntries(
+      [...this.#sums].map(([name, { sum, count }]) => [name, name.startsWith('time/') ? sum : sum / count]),
+    );
     this.#sums.clear();
-    return means;
+    return values;
   }
 }
 
@@ -331,7 +333,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     );
   };
   const weights = new WeightSchedule(job.weightChanges, learner.steps);
-  const means = new Means();
+  const said = new Round();
   link.progress(learner.steps, until, 'steps');
   try {
     while (learner.steps < until && !link.stopped) {
@@ -341,10 +343,10 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
       for (const change of fresh) link.send({ type: 'reweighed', ...change });
 
       const round = Math.min(until, learner.steps + metricsEvery);
-      const spent = { ...env.seconds };
-      do means.add(await learner.iterate(env));
+      const [begun, from, spent] = [now(), learner.steps, { ...env.seconds }];
+      do said.add(await learner.iterate(env));
       while (learner.steps < round);
-      const values = means.take();
+      const values = said.take();
       if (window.episodes > 0) {
         values['rollout/success'] = window.successes / window.episodes;
         values['rollout/return'] = window.total / window.episodes;
@@ -353,6 +355,11 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
       }
       for (const part of ['simulate', 'reward', 'record'] as const) {
         values[`time/${part}`] = env.seconds[part] - spent[part];
+      }
+      values['time/all'] = now() - begun;
+      // Microseconds an environment step.
+      for (const name of Object.keys(values)) {
+        if (name.startsWith('time/')) values[name]! *= 1e6 / (learner.steps - from);
       }
       values['speed/stepsPerSecond'] = (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt);
       if (learner.steps >= nextEvaluation || learner.steps >= total) {
