@@ -15,9 +15,11 @@ import { loadRecipe } from './catalog.ts';
 import { runBench } from './cli/bench.ts';
 import { showCatalog } from './cli/catalog-verbs.ts';
 import { doctor } from './cli/doctor.ts';
+import { showMetrics } from './cli/metrics.ts';
 import {
   type Common,
   commonOptions,
+  metricFileOptions,
   policyOf,
   runId,
   share,
@@ -301,6 +303,8 @@ function program(): { command: Command; exitCode: () => number } {
       });
     });
 
+  for (const option of metricFileOptions()) train.addOption(option);
+
   const resume = command
     .command('resume')
     .description('go on with a run that was stopped, failed or was killed, and with its sparse baseline')
@@ -315,6 +319,8 @@ function program(): { command: Command; exitCode: () => number } {
         exitCode = await showRun(lab, id, baseline, options.json === true);
       });
     });
+
+  for (const option of metricFileOptions()) resume.addOption(option);
 
   const evaluate = command
     .command('evaluate')
@@ -413,6 +419,21 @@ function program(): { command: Command; exitCode: () => number } {
     const options = runs.optsWithGlobals<Common>();
     await withReader(options, (lab) => listRuns(lab, options.json === true));
   });
+
+  const metrics = command
+    .command('metrics')
+    .description("a run's metrics: an overview, or every row of them for other programs")
+    .argument('<run>', 'its id', runId)
+    .option('--jsonl', 'one JSON object a row')
+    .option('--csv', 'a table with a column a metric')
+    .action(async (id: number) => {
+      const options = metrics.optsWithGlobals<Common & { jsonl?: boolean; csv?: boolean }>();
+      const formats = (['json', 'jsonl', 'csv'] as const).filter((format) => options[format] === true);
+      if (formats.length > 1) {
+        throw new UsageError([`metrics: found --${formats.join(' and --')}, wanted one of them`]);
+      }
+      await withReader(options, (lab) => showMetrics(lab, id, formats[0] ?? 'table'));
+    });
 
   const serveVerb = command
     .command('serve')

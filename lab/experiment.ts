@@ -79,6 +79,16 @@ export const experimentFields = {
     options: ['all', 'tenth', 'none'],
     help: 'Which training episodes are stored: every one, every tenth, or none; one that diverges and evaluations always',
   },
+  tensorboard: {
+    type: 'boolean',
+    default: false,
+    help: "Also write metrics as TensorBoard event files, to tensorboard/ in the project's folder",
+  },
+  jsonl: {
+    type: 'boolean',
+    default: false,
+    help: "Also write metrics as JSON lines, to metrics/ in the project's folder",
+  },
   baseline: {
     type: 'boolean',
     default: false,

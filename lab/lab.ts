@@ -48,6 +48,7 @@ import type {
   WorkerMessage,
 } from './jobs.ts';
 import { type Logger, openLog } from './log.ts';
+import { type MetricFileChoice, MetricFiles } from './metric-files.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { algorithmNamed, rewardNamed } from './registry.ts';
@@ -113,6 +114,8 @@ export interface LabOptions {
   /** Makes the project where there is none; the default when writing. */
   readonly create?: boolean;
   readonly device?: DeviceChoice;
+  /** Files beside the database for the metrics of every training run; a run's own settings may ask for them too. */
+  readonly metricFiles?: MetricFileChoice;
 }
 
 export interface EvaluationSummary {
@@ -135,6 +138,7 @@ export class Lab {
   readonly store: Store;
   readonly events = new EventHub();
   readonly device: DeviceChoice;
+  readonly #metricFiles: MetricFileChoice;
   readonly log: Logger;
   readonly #active = new Map<number, Active>();
   readonly #queue: { readonly id: number; readonly begin: () => void }[] = [];
@@ -153,6 +157,7 @@ export class Lab {
       create: options.create ?? true,
     });
     this.device = options.device ?? 'auto';
+    this.#metricFiles = options.metricFiles ?? {};
     this.log = openLog(this.store.directory, this.store.readOnly);
     this.log.info({ project: this.store.directory, ...versions() }, 'opened');
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
@@ -649,6 +654,7 @@ export class Lab {
         this.store.episodes.list({ runId: id, kind: 'training', limit: 1_000_000 }).items.map(identityOf),
       );
       this.store.metrics.truncateAfter(id, checkpoint?.step ?? -1);
+      const writeFiles = this.#openMetricFiles(row, experiment, checkpoint?.step ?? -1);
       await this.#job<TrainResult>(
         id,
         active,
@@ -672,6 +678,7 @@ export class Lab {
           device: (name) => this.store.runs.update(id, { device: name }),
           metrics: (step, values) => {
             this.store.metrics.add(id, step, values);
+            writeFiles(step, values);
             this.events.emit({ type: 'metrics', runId: id, step });
           },
           episodes: (episodes) => this.#keep(id, episodes, stored),
@@ -746,6 +753,47 @@ export class Lab {
       'search/return': sum.return / episodes,
       'search/progress': sum.progress / episodes,
     });
+  }
+
+  /**
+   * Writes metrics to the files that were asked for. What cannot be written is given up with a word: the database has it
+   * all.
+   */
+  #openMetricFiles(
+    { id, name, seed }: RunRow,
+    experiment: Experiment,
+    from: number,
+  ): (step: number, values: Readonly<Record<string, number>>) => void {
+    const wanted = (kind: 'tensorboard' | 'jsonl'): string | true | undefined =>
+      this.#metricFiles[kind] ?? (experiment.experiment[kind] === true ? true : undefined);
+    const [tensorboard, jsonl] = [wanted('tensorboard'), wanted('jsonl')];
+    if (tensorboard === undefined && jsonl === undefined) return () => undefined;
+    let files: MetricFiles | undefined;
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        files = undefined;
+        this.#alert(
+          id,
+          'warning',
+          `No more metric files (${messageOf(error)}); the database has all metrics: lab metrics ${id}`,
+        );
+      }
+    };
+    attempt(() => {
+      files = new MetricFiles({
+        project: this.store.directory,
+        run: id,
+        name,
+        seed,
+        from,
+        settings: { seed, ...experiment },
+        ...(tensorboard === undefined ? {} : { tensorboard }),
+        ...(jsonl === undefined ? {} : { jsonl }),
+      });
+    });
+    return (step, values) => attempt(() => files?.write(step, values));
   }
 
   /** The newest checkpoint whose bytes are whole: the ones before it are kept for this. */

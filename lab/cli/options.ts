@@ -17,6 +17,9 @@ export interface Common {
   readonly set: readonly string[];
   readonly json?: boolean;
   readonly device: DeviceChoice;
+  /** Of the verbs that train: a place, or true for that in the project. */
+  readonly tensorboard?: string | true;
+  readonly jsonl?: string | true;
 }
 
 const devices: readonly DeviceChoice[] = ['auto', 'kernel', 'tfjs-node-gpu', 'webgpu', 'wasm', 'cpu'];
@@ -76,6 +79,18 @@ export const commonOptions = (): Option[] => [
   new Option('--json', 'print exactly one JSON object on stdout'),
 ];
 
+/** Files for the metrics, for the verbs that train. */
+export const metricFileOptions = (): Option[] => [
+  new Option(
+    '--tensorboard [dir]',
+    "also write TensorBoard event files (default: tensorboard/ in the project's folder)",
+  ).argParser(folder),
+  new Option(
+    '--jsonl [file]',
+    "also write metrics as JSON lines (default: metrics/<run>.jsonl in the project's folder)",
+  ).argParser(folder),
+];
+
 /**
  * The policy of `collect`: what is no word of its own is a checkpoint, by id or as the newest of a run.
  * @throws UsageError
@@ -107,10 +122,14 @@ interface Wanted {
 
 function open(options: Common, { create = false, orRead = false }: Wanted): Lab {
   const project = projectDirectory(options.project);
-  const { device } = options;
+  const { device, tensorboard, jsonl } = options;
+  const metricFiles = {
+    ...(tensorboard === undefined ? {} : { tensorboard }),
+    ...(jsonl === undefined ? {} : { jsonl }),
+  };
   if (!create) checkProject(project);
   try {
-    return new Lab({ project, device, create });
+    return new Lab({ project, device, create, metricFiles });
   } catch (error) {
     const barred = error instanceof StoreBusyError || error instanceof StoreReadOnlyError;
     if (!barred || !orRead || !existsSync(resolve(project, 'lab.db'))) throw error;
