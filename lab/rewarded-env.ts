@@ -5,6 +5,7 @@
  */
 
 import type { RewardChannels, Simulator, VectorEnv } from '../learn/algorithms/types.ts';
+import type { TermSums } from '../learn/diagnostics/term-sums.ts';
 import type { RewardStack } from '../learn/rewards/stack.ts';
 import { createBatch } from '../sim/batch.ts';
 import type { BatchEnv, TaskModel } from '../sim/env.ts';
@@ -33,11 +34,15 @@ export interface RewardedEnvOptions {
     readonly success: boolean;
     readonly ending: Ending;
     readonly total: number;
+    /** True progress at the end, 0 where it diverged. */
+    readonly progress: number;
   }) => void;
   /** An episode starts: the n-th of all, with this seed. */
   readonly onBegin?: (world: number, index: number, seed: number) => void;
-  /** An episode broke off: what was not finite. */
-  readonly onInvalid?: (message: string) => void;
+  /** An episode broke off: what was not finite, and the reward term it was, if it was one. */
+  readonly onInvalid?: (message: string, term: string | undefined) => void;
+  /** Gathers what the terms of the stack pay. */
+  readonly sums?: TermSums;
 }
 
 /** Options of each action component; none where actions are real numbers. */
@@ -177,6 +182,7 @@ export class RewardedEnv implements VectorEnv {
     const simulated = performance.now();
     // 2. reward
     stack.step(batch.previousStates, actions, batch.states, batch.observations, batch.terminated);
+    this.#options.sums?.add(stack.raw, stack.weights, this.#ended);
     this.finalObservations.set(batch.observations);
     if (this.#simulator !== undefined) {
       // The batch writes over both when a world starts again.
@@ -215,11 +221,18 @@ export class RewardedEnv implements VectorEnv {
     const { stack, model, onEpisode, onEnd, onInvalid } = this.#options;
     const diverged = this.diverged[world] === 1;
     const ending: Ending = diverged ? 'diverged' : this.terminated[world] === 1 ? 'terminated' : 'truncated';
-    if (invalid) onInvalid?.(`${stack.invalidTerm(world)}; the episode ended as diverged`);
-    else if (diverged)
-      onInvalid?.('the simulated state became non-finite or exploded; the episode ended as diverged');
+    if (invalid) {
+      const words = `${stack.invalidTerm(world)} in world ${world}; the episode ended as diverged`;
+      onInvalid?.(words, stack.terms.find(({ id }) => words.includes(`term ${id} (`))?.id);
+    } else if (diverged) {
+      onInvalid?.(
+        'the simulated state became non-finite or exploded; the episode ended as diverged',
+        undefined,
+      );
+    }
     const success = !diverged && model.success(batch.states, world * model.stateDim);
-    onEnd?.({ success, ending, total: this.#totals[world]! });
+    const progress = diverged ? 0 : model.progress(batch.states, world * model.stateDim);
+    onEnd?.({ success, ending, progress, total: this.#totals[world]! });
     const episode = this.#recorder.finish(world, ending, batch.states);
     if (episode !== undefined) onEpisode(episode);
   }

@@ -5,6 +5,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Algorithm, LearnerSetup, Policy } from '../learn/algorithms/types.ts';
+import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
+import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
+import { unitMetrics } from '../learn/diagnostics/units.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { TaskModel } from '../sim/env.ts';
@@ -84,6 +87,11 @@ class Link {
     if (this.#alerted.has(message)) return;
     this.#alerted.add(message);
     this.send({ type: 'alert', level, message, ...(step === undefined ? {} : { step }) });
+  }
+
+  /** What a monitor found: it says itself when the same is news again. */
+  say({ level, message, step }: MonitorAlert): void {
+    this.send({ type: 'alert', level, message, step });
   }
 
   keep(episode: FinishedEpisode): void {
@@ -273,7 +281,8 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const worlds = await openWorlds(model, count, job.threads);
 
   // 2. learner and environment, new or as they were
-  const stack = createStack(stackEntries(experiment, job.models), { model, gamma, count });
+  const entries = stackEntries(experiment, job.models);
+  const stack = createStack(entries, { model, gamma, count });
   const setup: LearnerSetup = {
     ...sizes,
     compute,
@@ -287,8 +296,15 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const learner = saved
     ? algorithm.resume(saved.learner, settings, setup, job.journal)
     : algorithm.create(settings, setup);
+  const sums = new TermSums(stack.terms.length, count);
+  const monitors = new Monitors({
+    terms: setup.channels!,
+    actionDim: setup.actionDim,
+    choices: sizes.choices,
+    gamma,
+  });
   const every = options['record'] === 'all' ? 1 : options['record'] === 'tenth' ? 10 : 0;
-  const window = { episodes: 0, successes: 0, total: 0, diverged: 0 };
+  const window = { episodes: 0, successes: 0, total: 0, diverged: 0, progress: 0 };
   const env = new RewardedEnv({
     model,
     count,
@@ -300,16 +316,25 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     recordEpisode: (index) => (every > 0 && index % every === 0 ? 'always' : 'diverged'),
     trainedSteps: () => learner.steps,
     onEpisode: (episode) => link.keep(episode),
-    onEnd: ({ success, ending, total: sum }) => {
+    onEnd: ({ success, ending, progress, total: sum }) => {
       window.episodes++;
       if (success) window.successes++;
       if (ending === 'diverged') window.diverged++;
       window.total += sum;
+      window.progress += progress;
     },
-    onInvalid: (message) => link.alert('warning', message, learner.steps),
+    onInvalid: (message, term) => {
+      const alert = monitors.invalid(learner.steps, term, message);
+      if (alert !== undefined) link.say(alert);
+    },
+    sums,
   });
-  if (saved) env.restore(saved.env);
-  else env.start();
+  if (saved) {
+    env.restore(saved.env);
+    monitors.restore(saved.env['monitors']!);
+  } else {
+    env.start();
+  }
 
   // 3. rounds: collect and learn, measure, evaluate shortly, save
   const startedAt = now();
@@ -324,7 +349,10 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const save = async (): Promise<void> => {
     if (lastSaved === learner.steps) return;
     lastSaved = learner.steps;
-    const bytes = packCheckpoint(await learner.save(), env.save());
+    const bytes = packCheckpoint(await learner.save(), {
+      ...env.save(),
+      monitors: monitors.save(),
+    });
     const piece = learner.takeJournal?.();
     link.checkpoint(
       learner.steps,
@@ -351,7 +379,9 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
         values['rollout/success'] = window.successes / window.episodes;
         values['rollout/return'] = window.total / window.episodes;
         values['rollout/diverged'] = window.diverged / window.episodes;
-        window.episodes = window.successes = window.total = window.diverged = 0;
+        values['rollout/progress'] = window.progress / window.episodes;
+        values['rollout/episodes'] = window.episodes;
+        Object.assign(window, { episodes: 0, successes: 0, total: 0, diverged: 0, progress: 0 });
       }
       for (const part of ['simulate', 'reward', 'record'] as const) {
         values[`time/${part}`] = env.seconds[part] - spent[part];
@@ -372,10 +402,21 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
           policy: await learner.policy(),
           trainedSteps: learner.steps,
         };
-        const result = await runEpisodes({ model, actor, kind: 'evaluation', seeds });
+        const result = await runEpisodes({
+          model,
+          actor,
+          kind: 'evaluation',
+          seeds,
+          stack: (worlds) => createStack(entries, { model, gamma, count: worlds }),
+        });
         values['evaluation/success'] = result.success;
+        values['evaluation/return'] = result.meanReturn;
+        Object.assign(values, unitMetrics(actor.policy, env.observations, count));
       }
+      const totals = sums.take();
+      Object.assign(values, termMetrics(setup.channels!, totals));
       link.send({ type: 'metrics', step: learner.steps, values });
+      for (const alert of monitors.observe(learner.steps, values, totals)) link.say(alert);
       link.progress(learner.steps, until, 'steps');
       if (learner.steps >= nextCheckpoint) {
         nextCheckpoint = due('checkpointEvery');
