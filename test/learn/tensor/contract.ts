@@ -10,6 +10,8 @@ import { plainCompute } from './plain.ts';
 export interface ComputePromise {
   /** Largest error of an output or gradient, as a share of the largest number beside it. */
   readonly tolerance?: number;
+  /** WebGPU promises the tanh of tiny numbers only to an absolute error. */
+  readonly coarseTanh?: boolean;
 }
 
 export function network(sizes: readonly number[], more: Partial<NetworkSpec> = {}, activation?: Activation) {
@@ -85,7 +87,7 @@ const rowCounts = [1, 2, 3, 4, 5, 31, 32, 33, 65, 130];
 export function checkCompute(
   name: string,
   open: () => Compute | Promise<Compute>,
-  { tolerance = 2e-5 }: ComputePromise = {},
+  { tolerance = 2e-5, coarseTanh = false }: ComputePromise = {},
 ): void {
   let compute: Compute;
   before(async () => {
@@ -353,7 +355,7 @@ export function checkCompute(
           down.map((v) => -v + 0),
           up,
         );
-        assert.ok(Math.abs(up[1]! - 1e-8) < 1e-14);
+        assert.ok(Math.abs(up[1]! - 1e-8) < (coarseTanh ? 4e-7 : 1e-14));
       }
       nets.inputs[0]![3] = Number.NaN;
       await nets.forward([0], rows);

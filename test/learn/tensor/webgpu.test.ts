@@ -11,9 +11,12 @@ const archive = fileURLToPath(
   new URL('../../../node_modules/@sparticuz/chromium/bin/swiftshader.tar.br', import.meta.url),
 );
 const canRun = process.platform === 'linux' && process.arch === 'x64' && existsSync(archive);
+/** Without the loops over many sizes: every new size has its shaders compiled, which takes minutes in software. */
+const chosen = 'share inputs|without parameters|worked by hand|not finite|tanh saturates|a blend|refused';
+const imported = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
 
 /** The software Vulkan device that comes with the tests' browser; the one GPU every Linux machine has. */
-test('WebGPU on a software device is opened when asked for, and PPO learns the same there as on wasm', {
+test('WebGPU on a software device is opened when asked for and keeps the contract of computes', {
   skip: canRun ? false : 'needs the software Vulkan device of the Linux x64 test browser',
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'reward-lab-vulkan-'));
@@ -22,47 +25,30 @@ test('WebGPU on a software device is opened when asked for, and PPO learns the s
     writeFileSync(tar, brotliDecompressSync(readFileSync(archive)));
     assert.equal(spawnSync('tar', ['-xf', tar, '-C', folder]).status, 0);
     const script = `
-      import { openDevice } from '${new URL('../../../learn/tensor/open.ts', import.meta.url)}';
-      import { ppo } from '${new URL('../../../learn/algorithms/ppo.ts', import.meta.url)}';
-      import { PointEnv } from '${new URL('../algorithms/point-env.ts', import.meta.url)}';
-      const settings = { worlds: 4, stepsPerWorld: 16, minibatch: 32, hiddenSize: 8, epochs: 2, targetKl: 0 };
-      const found = {};
-      for (const name of ['webgpu', 'wasm']) {
-        const device = await openDevice(name);
-        const env = new PointEnv(4, 7, 2);
-        const learner = ppo.create(settings, { observationDim: 2, actionDim: 2, count: 4, device, seed: 1 });
-        const before = device.tf.memory().numTensors;
-        const metrics = await learner.iterate(env);
-        found[name] = { reason: device.reason, metrics, left: device.tf.memory().numTensors - before };
-      }
-      console.log(JSON.stringify(found));
+      import { openDevice } from ${imported('../../../learn/tensor/open.ts')};
+      import { tfjsCompute } from ${imported('../../../learn/tensor/tfjs.ts')};
+      import { checkCompute } from ${imported('./contract.ts')};
+      const device = await openDevice('webgpu');
+      console.log(device.reason);
+      checkCompute('webgpu', () => tfjsCompute(device), { coarseTanh: true });
     `;
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
-      ['--input-type=module-typescript', '-e', script],
+      [`--test-name-pattern=${chosen}`, '--input-type=module-typescript', '-e', script],
       {
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: 120_000,
         env: {
           ...process.env,
+          NODE_TEST_CONTEXT: '',
           LD_LIBRARY_PATH: folder,
           VK_ICD_FILENAMES: join(folder, 'vk_swiftshader_icd.json'),
         },
       },
     );
-    assert.equal(status, 0, stderr);
-    const { webgpu, wasm } = JSON.parse(stdout) as Record<
-      string,
-      { reason: string; metrics: Record<string, number>; left: number }
-    >;
-    assert.match(webgpu!.reason, /WebGPU on the software adapter .*swiftshader/i);
-    assert.equal(webgpu!.left, 0);
-    for (const [name, value] of Object.entries(wasm!.metrics)) {
-      assert.ok(
-        Math.abs(value - webgpu!.metrics[name]!) < 1e-3,
-        `${name}: ${value} ${webgpu!.metrics[name]}`,
-      );
-    }
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /^\S* ?pass 7$/m);
+    assert.match(stdout, /WebGPU on the software adapter .*swiftshader/i);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
