@@ -14,6 +14,7 @@ import type { Recipe } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { runBench } from './cli/bench.ts';
 import { showCatalog } from './cli/catalog-verbs.ts';
+import { showComparison } from './cli/compare.ts';
 import { doctor } from './cli/doctor.ts';
 import { showMetrics } from './cli/metrics.ts';
 import {
@@ -22,6 +23,7 @@ import {
   metricFileOptions,
   policyOf,
   runId,
+  seedsOf,
   share,
   whole,
   withLab,
@@ -30,14 +32,19 @@ import {
 import { note, print, printJson, table } from './cli/output.ts';
 import { largestPicture, type PictureKind, pictureKinds, takePicture } from './cli/picture.ts';
 import { rollOut } from './cli/rollout.ts';
-import { listRuns, showRun } from './cli/runs.ts';
+import { listRuns, resumeAll, resumeGroup, showGroup, showRun } from './cli/runs.ts';
+import { checkSave, followSearch, startSearch } from './cli/search.ts';
 import { verify } from './cli/verify.ts';
+import { type ComparedMetric, comparedMetrics } from './compare.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { applySets, checkRecipe, resolveExperiment } from './experiment.ts';
 import { checkSettings, nearest } from './fields.ts';
+import { isGroupId, type SearchDefinition } from './groups.ts';
 import { projectDirectory } from './project.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
+import { trialsOf } from './search.ts';
 import { applySetsTo } from './sets.ts';
+import { taskRecipe } from './task-recipe.ts';
 import { version } from './versions.ts';
 
 const episodeKinds = ['demonstration', 'failure', 'random', 'training', 'evaluation'] as const;
@@ -54,31 +61,44 @@ interface TrainFlags {
   readonly task?: string;
   readonly algorithm?: string;
   readonly reward?: string;
-  readonly baseline: boolean;
+}
+
+interface SearchFlags extends TrainFlags {
+  readonly space: string;
+  readonly trials: number;
+  readonly eta: number;
+  readonly minSteps: number;
+  readonly maxSteps?: number;
+  readonly seeds: string;
+  readonly episodes: number;
+  readonly score: ComparedMetric;
+  readonly save?: string;
 }
 
 /** The recipe that `--task --algorithm --reward` stand for. */
-function recipeFromFlags({ task, algorithm = 'ppo', reward = 'sarm' }: TrainFlags): Recipe {
+function recipeFromFlags(verb: string, { task, algorithm, reward }: TrainFlags): Recipe {
   if (task === undefined) {
-    throw new UsageError([`train: wanted a recipe, or --task with one of ${Object.keys(tasks).join(', ')}`]);
+    throw new UsageError([
+      `${verb}: wanted a recipe, or --task with one of ${Object.keys(tasks).join(', ')}`,
+    ]);
   }
-  const { kind } = rewardOf('--reward', reward, Object.keys(rewards));
-  return checkRecipe({
-    name: `${task}-${reward}`,
-    task,
-    algorithm,
-    reward: kind === 'learned' ? [{ reward: 'sparse' }, { reward, use: 'shaping' }] : [{ reward }],
-  });
+  if (reward !== undefined) rewardOf('--reward', reward, Object.keys(rewards));
+  const { recipe, notes } = taskRecipe({ task, algorithm, reward });
+  for (const line of notes) note(line);
+  return checkRecipe(recipe);
 }
 
-function recipeOf(name: string | undefined, flags: TrainFlags): Recipe {
-  if (name === undefined) return recipeFromFlags(flags);
+function recipeOf(verb: string, name: string | undefined, flags: TrainFlags): Recipe {
+  if (name === undefined) return recipeFromFlags(verb, flags);
   const both = (['task', 'algorithm', 'reward'] as const).filter((flag) => flags[flag] !== undefined);
   if (both.length === 0) return loadRecipe(name);
   throw new UsageError([
-    `train: found the recipe ${name} and --${both.join(', --')}, which the recipe says; leave one of them out`,
+    `${verb}: found the recipe ${name} and --${both.join(', --')}, which the recipe says; leave one of them out`,
   ]);
 }
+
+/** Seeds that a search trains on, so that those from 0 on are left to report on. */
+const firstSearchSeed = 1000;
 
 function rewardOf(flag: string, id: string, known: readonly string[]): RewardMethod {
   const method = known.includes(id) ? rewardNamed(id) : undefined;
@@ -110,7 +130,7 @@ function settingsFrom(name: string, fields: Parameters<typeof checkSettings>[0],
   return checkSettings(fields, settings, `--set ${name}`).settings;
 }
 
-const verbsWithSettings = ['rollout', 'picture', 'collect', 'fit', 'train'];
+const verbsWithSettings = ['rollout', 'picture', 'collect', 'fit', 'train', 'search'];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
 function checkCommon(verb: Command): void {
@@ -284,20 +304,29 @@ function program(): { command: Command; exitCode: () => number } {
     .command('train')
     .description('train an agent from a recipe, or from --task --algorithm --reward')
     .argument('[recipe]', 'a recipe by name or file')
-    .option('--task <task>', 'which task')
-    .option('--algorithm <algorithm>', 'which algorithm (default: "ppo")')
+    .option('--task <task>', 'which task, with its own tuned settings')
+    .option('--algorithm <algorithm>', "which algorithm (default: the task's own choice)")
     .option(
       '--reward <reward>',
-      'sparse, dense, or a learned reward as shaping on top of sparse (default: "sarm")',
+      "sparse, dense, or a learned reward as shaping on top of sparse (default: the task's own choice)",
     )
     .option('--no-baseline', 'leave out the sparse baseline that the recipe asks for')
+    .option(
+      '--seeds <seeds>',
+      'a run for each: 5 of them from --seed on, a list (1,2,3) or a range (0..9); as many at once as there are cores',
+    )
     .action(async (name: string | undefined) => {
-      const options = train.optsWithGlobals<Common & TrainFlags>();
+      const options = train.optsWithGlobals<Common & TrainFlags & { baseline: boolean; seeds?: string }>();
       const sets = options.baseline ? options.set : [...options.set, 'experiment.baseline=false'];
-      const recipe = applySets(recipeOf(name, options), sets);
+      const recipe = applySets(recipeOf('train', name, options), sets);
       // A recipe that is wrong leaves no project behind.
       resolveExperiment(recipe);
+      const seeds = options.seeds === undefined ? null : seedsOf(options.seeds, options.seed);
       await withLab(options, { create: true }, async (lab) => {
+        if (seeds !== null) {
+          exitCode = await showGroup(lab, lab.startGroup(recipe, seeds), options.json === true);
+          return;
+        }
         const { id, baseline } = lab.start(recipe, options.seed);
         exitCode = await showRun(lab, id, baseline, options.json === true);
       });
@@ -307,16 +336,102 @@ function program(): { command: Command; exitCode: () => number } {
 
   const resume = command
     .command('resume')
-    .description('go on with a run that was stopped, failed or was killed, and with its sparse baseline')
-    .argument('<run>', 'its id', runId)
-    .action(async (id: number) => {
-      const options = resume.optsWithGlobals<Common>();
+    .description('go on with what was stopped, failed or was killed: a run, a group of seeds, a search')
+    .argument('[run]', 'its id: 3, g1, s1')
+    .option('--all', 'every training run and evaluation that is paused or crashed')
+    .action(async (word: string | undefined) => {
+      const options = resume.optsWithGlobals<Common & { all?: boolean }>();
+      if ((word === undefined) === (options.all !== true))
+        throw new UsageError(['resume: wanted a run (3), a group (g1), a search (s1), or --all']);
       await withLab(options, {}, async (lab) => {
+        const json = options.json === true;
+        if (word === undefined) {
+          exitCode = await resumeAll(lab, json);
+          return;
+        }
+        if (isGroupId(word)) {
+          exitCode = word.startsWith('s')
+            ? await followSearch(lab, word, { json, save: undefined })
+            : await resumeGroup(lab, word, json);
+          return;
+        }
+        if (!/^[1-9]\d{0,14}$/.test(word)) {
+          throw new UsageError([`resume: found "${word}", wanted a run (3), a group (g1) or a search (s1)`]);
+        }
+        const id = Number(word);
         const baseline = lab.baselineOf(id);
         const open = [id, baseline].filter((run) => run !== null && lab.find(run).status !== 'done');
         // With nothing left, resuming the run itself says so.
         for (const run of open.length === 0 ? [id] : open) lab.resume(run!);
         exitCode = await showRun(lab, id, baseline, options.json === true);
+      });
+    });
+
+  const comparison = command
+    .command('compare')
+    .description('put runs and groups side by side: intervals, paired starts, what can be told and what not')
+    .argument('<sides...>', 'two or more: a run (3), a group (g1), or runs put together (1,2,5 or 4..8)')
+    .addOption(new Option('--metric <metric>', 'what counts').choices(comparedMetrics).default('success'))
+    .action(async (sides: readonly string[]) => {
+      const options = comparison.optsWithGlobals<Common & { metric: ComparedMetric }>();
+      await withReader(options, (lab) => showComparison(lab, sides, options.metric, options.json === true));
+    });
+
+  const search = command
+    .command('search')
+    .description('look for better settings by successive halving; the same command goes on with it')
+    .argument('[recipe]', 'a recipe by name or file')
+    .option('--task <task>', 'which task, with its own tuned settings')
+    .option('--algorithm <algorithm>', "which algorithm (default: the task's own choice)")
+    .option('--reward <reward>', "which reward (default: the task's own choice)")
+    .requiredOption(
+      '--space <space>',
+      'what is tried: algorithm.learningRate=1e-4..1e-2:log, algorithm.minibatch=128|256, weight.dense=0.5..2',
+    )
+    .addOption(
+      new Option('--trials <n>', 'configurations, the recipe itself among them')
+        .argParser(whole(2, 10_000))
+        .default(16),
+    )
+    .addOption(
+      new Option('--eta <n>', 'one in eta goes on, with eta times the steps')
+        .argParser(whole(2, 100))
+        .default(3),
+    )
+    .addOption(
+      new Option('--min-steps <n>', 'steps of the first rung').argParser(whole(1, 1e9)).default(20_000),
+    )
+    .addOption(new Option('--max-steps <n>', 'no rung is longer').argParser(whole(1, 1e9)))
+    .option('--seeds <seeds>', 'training seeds of each trial: how many from 1000 on, a list or a range', '1')
+    .addOption(
+      new Option('--episodes <n>', 'starts that a trial is scored on')
+        .argParser(whole(1, 100_000))
+        .default(64),
+    )
+    .addOption(
+      new Option('--score <metric>', 'what makes a trial better').choices(comparedMetrics).default('success'),
+    )
+    .option('--save <file>', 'write the best recipe here')
+    .action(async (name: string | undefined) => {
+      const options = search.optsWithGlobals<Common & SearchFlags>();
+      const definition: SearchDefinition = {
+        recipe: applySets(recipeOf('search', name, options), options.set),
+        space: options.space,
+        trials: options.trials,
+        eta: options.eta,
+        minSteps: options.minSteps,
+        maxSteps: options.maxSteps ?? null,
+        seeds: seedsOf(options.seeds, firstSearchSeed),
+        seed: options.seed,
+        episodes: options.episodes,
+        score: options.score,
+      };
+      // What cannot be drawn leaves no project behind.
+      trialsOf(definition);
+      checkSave(options.save);
+      await withLab(options, { create: true }, async (lab) => {
+        const output = { json: options.json === true, save: options.save };
+        exitCode = await startSearch(lab, definition, output);
       });
     });
 

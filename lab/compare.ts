@@ -519,13 +519,61 @@ function flatten({ config, versions, device }: RunRow): Map<string, string> {
     for (const [name, value] of Object.entries(settings)) found.set(`${group}.${name}`, String(value));
   }
   for (const line of reward) {
-    found.set(
-      `reward.${line.reward}`,
-      `${line.use} x ${line.weight}${line.model === null ? '' : `, model ${line.model}`}`,
-    );
+    const model = line.model === null ? '' : `, model ${line.model}`;
+    // Runs of before this field have none.
+    const gamma = typeof line.gamma === 'number' ? `, gamma ${line.gamma}` : '';
+    found.set(`reward.${line.reward}`, `${line.use} x ${line.weight}${model}${gamma}`);
     for (const [name, value] of Object.entries(line.settings))
       found.set(`${line.reward}.${name}`, String(value));
   }
   found.set('device', device ?? '-');
   return found;
+}
+
+// The seeds of one experiment
+
+export interface Spread {
+  readonly mean: number;
+  /** NaN of one seed. */
+  readonly deviation: number;
+  readonly iqm: number;
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+export interface SeedsSummary {
+  /** Runs that were evaluated. */
+  readonly seeds: number;
+  readonly episodes: number;
+  /** Over all episodes of all seeds. */
+  readonly success: number;
+  readonly interval: Interval;
+  /** Of each seed's mean. */
+  readonly overSeeds: Readonly<Record<ComparedMetric, Spread>>;
+}
+
+/** What the evaluations of several runs have come to together; runs without one are left out. */
+export function summarize(store: Store, runIds: readonly number[]): SeedsSummary {
+  const evaluated = runIds
+    .map((id) => [...scoredRun(store, store.runs.get(id)).byStart.values()])
+    .filter((episodes) => episodes.length > 0);
+  const all = evaluated.flat();
+  const won = all.filter((episode) => episode.success).length;
+  const spread = (metric: ComparedMetric): Spread => {
+    const means = evaluated.map((episodes) => mean(episodes.map((episode) => numberOf(episode, metric))));
+    return {
+      mean: mean(means),
+      deviation: standardDeviation(means),
+      iqm: interquartileMean(means),
+      lowest: means.length === 0 ? Number.NaN : Math.min(...means),
+      highest: means.length === 0 ? Number.NaN : Math.max(...means),
+    };
+  };
+  return {
+    seeds: evaluated.length,
+    episodes: all.length,
+    success: all.length === 0 ? 0 : won / all.length,
+    interval: wilsonInterval(won, all.length),
+    overSeeds: { success: spread('success'), return: spread('return'), progress: spread('progress') },
+  };
 }

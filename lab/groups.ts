@@ -19,11 +19,13 @@ export interface SearchDefinition {
   readonly trials: number;
   readonly eta: number;
   readonly minSteps: number;
+  /** No rung is longer; null: as many rungs as the trials last. */
+  readonly maxSteps: number | null;
   /** Training seeds of every trial. */
   readonly seeds: readonly number[];
   /** Of the drawing of configurations, and of the starts that trials are scored on. */
   readonly seed: number;
-  /** Starts that a trial is scored on at the end of a rung. */
+  /** How many starts a trial is scored on at the end of a rung. */
   readonly episodes: number;
   readonly score: 'success' | 'return' | 'progress';
 }

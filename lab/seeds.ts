@@ -15,6 +15,10 @@ const streams = {
   learner: 6,
   fit: 7,
   failure: 8,
+  /** Starts on which a search scores its trials: what is tuned on is never reported on. */
+  search: 9,
+  /** Not of episodes: the configurations that a search draws. */
+  configuration: 10,
 } as const;
 
 /** An unsigned 32-bit seed. */
