@@ -1,89 +1,255 @@
 /**
- * How fast PPO learns on this machine, apart from any simulator: the update (gradients and Adam), the inference of a
- * rollout, and both together over an environment that costs next to nothing.
+ * How fast and how well agents learn on this machine, through the whole lab: worker thread, recording, database.
  *
- *   node bench/train.ts [--device auto|wasm|cpu|webgpu|tfjs-node-gpu] [--json]
+ *   npm run bench -- train                       all parts, in this order
+ *   npm run bench -- train speed [--tasks a,b]   steps/s of every task at its own settings, split into its parts
+ *   npm run bench -- train recording             what recording costs, with and without in turns
+ *   npm run bench -- train cartpole | pendulum | pendulum-sac    seconds to a mean return over 100 episodes
+ *   npm run bench -- train success [--tasks a,b] success of the tuned settings on fresh starts, over seeds
+ *   npm run bench -- train memory [--steps n]    memory over a long run
+ *
+ * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`), --device, --json.
  */
 
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ppo } from '../learn/algorithms/ppo.ts';
-import { Network } from '../learn/parts/network.ts';
-import { Random } from '../learn/parts/random.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
-import { initialize } from '../learn/tensor/mlp.ts';
-import { openDevice } from '../learn/tensor/open.ts';
-import { defaultsOf } from '../sim/fields.ts';
-import { IdleEnv } from './idle-env.ts';
+import { tasks } from '../sim/tasks/index.ts';
+import { median, recipeOf, type Trained, train } from './train/runs.ts';
 
-const { values: flags } = parseArgs({
-  options: { device: { type: 'string', default: 'auto' }, json: { type: 'boolean', default: false } },
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tasks: { type: 'string' },
+    seeds: { type: 'string' },
+    seconds: { type: 'string' },
+    steps: { type: 'string' },
+    device: { type: 'string', default: 'auto' },
+    json: { type: 'boolean', default: false },
+  },
 });
-
-const observationDim = 25;
-const actionDim = 3;
-const device = await openDevice(flags.device as DeviceChoice);
-
-/** Median milliseconds of one call. */
-async function time(work: () => unknown, warmUp: number, repeats: number): Promise<number> {
-  for (let i = 0; i < warmUp; i++) await work();
-  const times: number[] = [];
-  for (let i = 0; i < repeats; i++) {
-    const start = performance.now();
-    await work();
-    times.push(performance.now() - start);
-  }
-  return times.sort((a, b) => a - b)[repeats >> 1]!;
-}
-
-const random = new Random(1);
-const shape = { sizes: [observationDim, 64, 64, actionDim], activation: 'tanh' as const };
-const network = new Network(shape, initialize(shape, random));
-const inference: Record<string, number> = {};
-for (const rows of [1, 32, 64]) {
-  const inputs = Float64Array.from({ length: rows * observationDim }, () => random.gaussian());
-  const out = new Float64Array(rows * actionDim);
-  inference[`${rows} rows`] = 1000 * (await time(() => network.forward(inputs, rows, out), 2000, 2001));
-}
-
-const results = [];
-for (const settings of [{}, { minibatch: 256 }, { epochs: 10 }, { worlds: 64 }]) {
-  const merged = { ...defaultsOf(ppo.fields), targetKl: 0, ...settings } as Readonly<Record<string, number>>;
-  const env = new IdleEnv(merged['worlds']!, observationDim, actionDim);
-  const learner = ppo.create(merged, { observationDim, actionDim, count: env.count, device, seed: 1 });
-  let updates = 0;
-  const iteration = await time(
-    async () => {
-      updates = (await learner.iterate(env))['learn/updates']!;
-    },
-    3,
-    9,
-  );
-  results.push({
-    settings: Object.entries(settings).join() || 'defaults',
-    iterationMs: iteration,
-    updates,
-    stepsPerSecond: (1000 * learner.stepsPerIteration) / iteration,
-  });
-  learner.dispose();
-}
-
-const tensors = device.tf.memory().numTensors;
-const report = {
-  device: device.name,
-  reason: device.reason,
-  inferenceMicroseconds: inference,
-  results,
-  tensors,
+const device = flags.device as DeviceChoice;
+const report: Record<string, unknown> = {
+  machine: `${availableParallelism()} threads of ${cpus()[0]?.model ?? 'an unknown processor'}`,
 };
-if (flags.json) console.log(JSON.stringify(report));
-else {
-  console.log(`${device.name}: ${device.reason}`);
-  console.log(`network ${shape.sizes.join(' -> ')}, tanh; plain-number inference, median microseconds:`);
-  for (const [rows, us] of Object.entries(inference)) console.log(`  ${rows}: ${us.toFixed(1)}`);
-  console.log('PPO on an idle environment (collect, advantages, update):');
-  for (const { settings, iterationMs, updates, stepsPerSecond } of results) {
-    const perUpdate = `${updates} gradients, ${iterationMs.toFixed(1)} ms`;
-    console.log(`  ${settings}: ${Math.round(stepsPerSecond)} steps/s (one iteration: ${perUpdate})`);
+const say = (line: string): void => {
+  if (!flags.json) console.log(line);
+};
+const seedList = (count: number): number[] =>
+  Array.from({ length: flags.seeds === undefined ? count : Number(flags.seeds) }, (_, seed) => seed);
+/** Neither evaluates nor saves on the way: seconds to a threshold are seconds of learning, as the peers' are. */
+const undisturbed = { evaluateEvery: 100_000_000, checkpointEvery: 100_000_000, evaluationEpisodes: 100 };
+
+interface Threshold {
+  readonly task: string;
+  readonly algorithm: string;
+  readonly settings: Readonly<Record<string, number | string | boolean>>;
+  readonly meanReturn: number;
+  readonly seeds: number;
+  /** What peers need for the same on a machine like ours (../shared/perf.md). */
+  readonly peers: string;
+}
+
+const thresholds: Readonly<Record<string, Threshold>> = {
+  cartpole: {
+    task: 'cartpole',
+    algorithm: 'ppo',
+    settings: { steps: 150_000 },
+    meanReturn: 475,
+    seeds: 10,
+    peers: 'Stable-Baselines3 12.9 s at 5,450 steps/s, CleanRL 36 s',
+  },
+  pendulum: {
+    task: 'pendulum',
+    algorithm: 'ppo',
+    settings: {},
+    meanReturn: -250,
+    seeds: 10,
+    peers: 'Stable-Baselines3 17.3 s at 3,160 steps/s, CleanRL not within 160,000 steps',
+  },
+  'pendulum-sac': {
+    task: 'pendulum',
+    algorithm: 'sac',
+    settings: { steps: 10_000 },
+    meanReturn: -200,
+    seeds: 10,
+    peers: 'the aim is within 10,000 steps',
+  },
+};
+
+/** Index of the episode with which the mean of the last 100 (or `most`) returns first reaches the threshold; -1: never. */
+function reached({ episodes }: Trained, meanReturn: number, most = 100): number {
+  let sum = 0;
+  for (const [i, episode] of episodes.entries()) {
+    sum += episode.returnTotal;
+    if (i >= most) sum -= episodes[i - most]!.returnTotal;
+    if (i >= most - 1 && sum / most >= meanReturn) return i;
   }
-  console.log(`tensors left: ${tensors}`);
+  return -1;
+}
+
+async function toThreshold(name: string): Promise<void> {
+  const { task, algorithm, settings, meanReturn, seeds, peers } = thresholds[name]!;
+  const rows = [];
+  for (const seed of seedList(seeds)) {
+    const recipe = recipeOf(task, { algorithm, algorithmSettings: settings, experiment: undisturbed });
+    const trained = await train(recipe, seed, { device });
+    // Ten thousand steps of pendulum are 50 episodes: there the last 20 have to do.
+    const at = reached(trained, meanReturn, algorithm === 'sac' ? 20 : 100);
+    const episode = trained.episodes[at];
+    const row = {
+      seed,
+      seconds: episode === undefined ? null : (episode.createdAt - trained.beganAt) / 1000,
+      steps:
+        episode === undefined
+          ? null
+          : trained.episodes.slice(0, at + 1).reduce((sum, { length }) => sum + length, 0),
+      stepsPerSecond: trained.stepsPerSecond,
+      evaluation: trained.evaluation,
+      device: trained.device,
+    };
+    rows.push(row);
+    say(
+      `  seed ${seed}: ${row.seconds === null ? 'not reached' : `${row.seconds.toFixed(2)} s, ${row.steps} steps`}` +
+        `, ${Math.round(row.stepsPerSecond)} steps/s, then ${row.evaluation.meanReturn.toFixed(1)} on fresh starts`,
+    );
+  }
+  const times = rows.map(({ seconds }) => seconds ?? Number.POSITIVE_INFINITY);
+  const summary = {
+    threshold: meanReturn,
+    reached: rows.filter(({ seconds }) => seconds !== null).length,
+    medianSeconds: median(times),
+    medianSteps: median(rows.map(({ steps }) => steps ?? Number.POSITIVE_INFINITY)),
+    medianStepsPerSecond: median(rows.map(({ stepsPerSecond }) => stepsPerSecond)),
+    peers,
+    rows,
+  };
+  report[name] = summary;
+  say(
+    `${name}: mean return ${meanReturn} in ${summary.reached} of ${rows.length} seeds, median ${summary.medianSeconds.toFixed(2)} s ` +
+      `and ${summary.medianSteps} steps, ${Math.round(summary.medianStepsPerSecond)} steps/s (${peers})`,
+  );
+}
+
+const chosenTasks = (): string[] => flags.tasks?.split(',') ?? Object.keys(tasks);
+
+async function speed(): Promise<void> {
+  const rows = [];
+  say('us a step:               steps/s  simulate   reward   record      act    learn    other');
+  for (const task of chosenTasks()) {
+    const recipe = recipeOf(task, { experiment: undisturbed });
+    const seconds = Number(flags.seconds ?? 4);
+    const {
+      stepsPerSecond,
+      parts,
+      device: used,
+    } = await train(
+      { ...recipe, algorithmSettings: { ...recipe.algorithmSettings, steps: 1_000_000_000 } },
+      0,
+      { device, seconds },
+    );
+    const { all = 0, ...named } = parts;
+    const other = all - Object.values(named).reduce((sum, value) => sum + value, 0);
+    rows.push({
+      task,
+      algorithm: recipe.algorithm,
+      device: used,
+      stepsPerSecond,
+      microseconds: { ...named, other },
+    });
+    const numbers = ['simulate', 'reward', 'record', 'act', 'learn']
+      .map((part) => (named[part] ?? 0).toFixed(1).padStart(9))
+      .join('');
+    say(
+      `  ${`${task} (${recipe.algorithm})`.padEnd(22)}${Math.round(stepsPerSecond).toString().padStart(8)}${numbers}${other.toFixed(1).padStart(9)}`,
+    );
+  }
+  report['speed'] = rows;
+}
+
+/** Recorded and not, in turns, the best of each: what else runs on the machine only slows. */
+async function recording(): Promise<void> {
+  const rows = [];
+  for (const task of flags.tasks?.split(',') ?? ['cartpole', 'push', 'cheetah']) {
+    const best = { all: 0, none: 0 };
+    for (let turn = 0; turn < 3; turn++) {
+      for (const record of ['all', 'none'] as const) {
+        const recipe = recipeOf(task, { experiment: { ...undisturbed, record } });
+        const steps = { ...recipe.algorithmSettings, steps: 1_000_000_000 };
+        const trained = await train({ ...recipe, algorithmSettings: steps }, 0, { device, seconds: 4 });
+        best[record] = Math.max(best[record], trained.stepsPerSecond);
+      }
+    }
+    const cost = 1 - best.all / best.none;
+    rows.push({ task, recorded: best.all, unrecorded: best.none, cost });
+    say(
+      `${task}: ${Math.round(best.all)} steps/s recorded, ${Math.round(best.none)} not: recording costs ${(100 * cost).toFixed(1)} %`,
+    );
+  }
+  report['recording'] = rows;
+}
+
+async function success(): Promise<void> {
+  const rows = [];
+  for (const task of flags.tasks?.split(',') ?? ['reach', 'push', 'pick-place']) {
+    for (const algorithm of Object.keys(
+      (tasks as Record<string, { training?: object }>)[task]?.training ?? {},
+    )) {
+      const runs = [];
+      for (const seed of seedList(5)) {
+        const recipe = recipeOf(task, { algorithm, experiment: { evaluationEpisodes: 200 } });
+        const trained = await train(recipe, seed, { device });
+        runs.push({ seed, seconds: trained.seconds, steps: trained.steps, ...trained.evaluation });
+        say(
+          `  ${task} by ${algorithm}, seed ${seed}: success ${trained.evaluation.success.toFixed(3)}, return ` +
+            `${trained.evaluation.meanReturn.toFixed(1)}, ${trained.steps} steps in ${trained.seconds.toFixed(0)} s`,
+        );
+      }
+      const rates = runs.map((run) => run.success);
+      rows.push({ task, algorithm, runs });
+      say(
+        `${task} by ${algorithm}: success median ${median(rates).toFixed(3)}, from ${Math.min(...rates).toFixed(3)} to ` +
+          `${Math.max(...rates).toFixed(3)} over ${rates.length} seeds, ${median(runs.map((run) => run.seconds)).toFixed(0)} s`,
+      );
+    }
+  }
+  report['success'] = rows;
+}
+
+/** A process of its own, so that nothing else is counted. */
+async function memory(): Promise<void> {
+  const steps = Number(flags.steps ?? 10_000_000);
+  const script = fileURLToPath(new URL('./train/memory.ts', import.meta.url));
+  const child = spawnSync(process.execPath, [script, String(steps), device], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 26,
+  });
+  if (child.status !== 0) throw new Error(`The memory run ended with code ${child.status}`);
+  const found = JSON.parse(child.stdout) as { peakMb: number; quarters: number[]; stepsPerSecond: number };
+  report['memory'] = { steps, ...found };
+  say(
+    `memory over ${steps} steps of cartpole, recorded: peak ${found.peakMb.toFixed(0)} MB; most in each quarter of the run ` +
+      `${found.quarters.map((mb) => mb.toFixed(0)).join(', ')} MB; ${Math.round(found.stepsPerSecond)} steps/s`,
+  );
+}
+
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  speed,
+  recording,
+  ...Object.fromEntries(Object.keys(thresholds).map((name) => [name, () => toThreshold(name)])),
+  success,
+  memory,
+};
+const wanted = positionals.length === 0 ? Object.keys(parts) : positionals;
+const strange = wanted.find((name) => !Object.hasOwn(parts, name));
+if (strange !== undefined) {
+  process.stderr.write(`Unknown part "${strange}"; there are ${Object.keys(parts).join(', ')}\n`);
+  process.exitCode = 2;
+} else {
+  say(String(report['machine']));
+  for (const name of wanted) await parts[name]!();
+  if (flags.json) console.log(JSON.stringify(report));
 }

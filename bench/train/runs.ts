@@ -1,0 +1,127 @@
+/** Training runs as a user makes them: the real lab in a project of its own, everything recorded, measured from outside. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Recipe } from '../../lab/api.ts';
+import { Lab } from '../../lab/lab.ts';
+import { taskRecipe } from '../../lab/task-recipe.ts';
+import type { DeviceChoice } from '../../learn/tensor/device.ts';
+import type { EpisodeRow } from '../../store/types.ts';
+
+/** A task's own tuned recipe, with what the benchmark wants otherwise. */
+export function recipeOf(
+  task: string,
+  change: {
+    readonly algorithm?: string;
+    readonly algorithmSettings?: Readonly<Record<string, number | string | boolean>>;
+    readonly experiment?: Readonly<Record<string, number | string | boolean>>;
+  } = {},
+): Recipe {
+  const { recipe } = taskRecipe({ task, algorithm: change.algorithm });
+  return {
+    ...recipe,
+    algorithmSettings: { ...recipe.algorithmSettings, ...change.algorithmSettings },
+    experiment: { ...recipe.experiment, ...change.experiment },
+  };
+}
+
+export interface Trained {
+  readonly device: string;
+  readonly steps: number;
+  /** Seconds from the first step to the last, as the training thread measures it. */
+  readonly seconds: number;
+  readonly stepsPerSecond: number;
+  /** Mean microseconds an environment step, by part. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** Training episodes in the order in which they ended. */
+  readonly episodes: readonly EpisodeRow[];
+  /** When training began, milliseconds since 1970: start-up of the thread is over. */
+  readonly beganAt: number;
+  readonly evaluation: { readonly success: number; readonly meanReturn: number; readonly episodes: number };
+}
+
+/** @param seconds ends the run after so long; to the end of its steps without. */
+export async function train(
+  recipe: Recipe,
+  seed: number,
+  { device = 'auto', seconds }: { device?: DeviceChoice; seconds?: number } = {},
+): Promise<Trained> {
+  const folder = mkdtempSync(join(tmpdir(), 'reward-lab-bench-'));
+  const lab = new Lab({ project: join(folder, 'project'), device });
+  try {
+    const { id } = lab.start(recipe, seed);
+    let beganAt = 0;
+    let cursor = 0;
+    let timer: NodeJS.Timeout | undefined;
+    const end = lab.finished(id);
+    let over = false;
+    void end.then(() => {
+      over = true;
+    });
+    while (beganAt === 0 && !over) {
+      const { cursor: next, events } = await lab.events.since(cursor, 1000);
+      cursor = next;
+      // The first word of progress comes when everything is open.
+      const begun = events.find(
+        (event) =>
+          event.type === 'run' &&
+          event.run.id === id &&
+          event.run.phase === 'training' &&
+          event.run.total > 1,
+      );
+      if (begun) beganAt = Date.now();
+    }
+    if (seconds !== undefined) timer = setTimeout(() => lab.stop(id), 1000 * seconds);
+    const run = await end;
+    clearTimeout(timer);
+    if (run.status !== 'done' && run.status !== 'paused') {
+      throw new Error(`${recipe.name}, seed ${seed}: ended as ${run.status}: ${run.error}`);
+    }
+    const { steps, values } = lab.store.metrics.series(id, { maxPoints: 1_000_000 });
+    const parts: Record<string, number> = {};
+    // The first rounds are not compiled yet.
+    const from = steps.length > 6 ? 3 : 0;
+    for (const [name, series] of values) {
+      if (!name.startsWith('time/')) continue;
+      let [sum, weight] = [0, 0];
+      for (let i = from; i < steps.length; i++) {
+        const share = steps[i]! - (i === 0 ? 0 : steps[i - 1]!);
+        if (!Number.isFinite(series[i]!)) continue;
+        sum += share * series[i]!;
+        weight += share;
+      }
+      parts[name.slice('time/'.length)] = weight > 0 ? sum / weight : 0;
+    }
+    const taken = steps.at(-1) ?? 0;
+    const stepsPerSecond = values.get('speed/stepsPerSecond')?.at(-1) ?? 0;
+    const evaluated = lab.store.episodes.list({ runId: id, kind: 'evaluation', limit: 1_000_000 }).items;
+    const mean = (of: (episode: EpisodeRow) => number): number =>
+      evaluated.reduce((sum, episode) => sum + of(episode), 0) / Math.max(1, evaluated.length);
+    return {
+      device: run.device ?? '?',
+      steps: taken,
+      seconds: stepsPerSecond > 0 ? taken / stepsPerSecond : 0,
+      stepsPerSecond,
+      parts,
+      episodes: lab.store.episodes
+        .list({ runId: id, kind: 'training', limit: 1_000_000 })
+        .items.toSorted((a, b) => a.id - b.id),
+      beganAt,
+      evaluation: {
+        success: mean((episode) => (episode.success ? 1 : 0)),
+        meanReturn: mean((episode) => episode.returnTotal),
+        episodes: evaluated.length,
+      },
+    };
+  } finally {
+    await lab.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+};
