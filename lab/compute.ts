@@ -1,29 +1,269 @@
-/** Which compute a run works with: the one asked for, the one it was begun with, or the faster one for its sizes. */
+/**
+ * Which compute a run works with. A new run gets the one asked for, or the faster one for its sizes, timed in the first
+ * second; a resumed run gets the one it was begun with, so that its curve is the same to the bit.
+ */
 
-import type { Compute, Workload } from '../learn/tensor/compute.ts';
+import type { Compute, ComputeName, Soon, Workload } from '../learn/tensor/compute.ts';
 import type { Device, DeviceChoice } from '../learn/tensor/device.ts';
-import { openDevice } from '../learn/tensor/open.ts';
+import { parameterCount } from '../learn/tensor/mlp.ts';
+import { gpuInSight, openDevice } from '../learn/tensor/open.ts';
 import { tfjsCompute } from '../learn/tensor/tfjs.ts';
+import { messageOf } from './errors.ts';
 
-export interface ComputeWanted {
+/** How long one compute takes for a workload. */
+export interface Figure {
+  readonly name: ComputeName;
+  /** All networks forward and backward over `updateRows`, one step of Adam. Median milliseconds. */
+  readonly updateMs: number;
+  /** All networks forward over `actRows`. Median microseconds. */
+  readonly actUs: number;
+}
+
+export interface ComputeReport {
+  readonly name: ComputeName;
+  /** Plain sentences: what it is, why this one, with the figures. */
+  readonly reason: string;
+  readonly figures: readonly Figure[];
+  /** What is not there, and why. */
+  readonly passedOver: readonly { readonly name: ComputeName; readonly reason: string }[];
+}
+
+export type ChosenCompute = Compute & ComputeReport;
+
+export interface ChooseOptions {
+  readonly threads: number;
+  /** How many of the threads may work right now; shared memory. */
+  readonly budget?: Int32Array | undefined;
+  /** Times TensorFlow.js too where it is not expected to win. */
+  readonly measureAll?: boolean;
+  /** Milliseconds. */
+  readonly clock?: () => number;
+  readonly openers?: Openers;
+}
+
+/** Where computes come from; tests bring their own. */
+export interface Openers {
+  kernel(threads: number, budget: Int32Array | undefined): Promise<Compute>;
+  tfjs(choice: Exclude<DeviceChoice, 'kernel'>): Promise<Compute & Pick<Device, 'passedOver'>>;
+  gpuInSight(): Promise<boolean>;
+}
+
+const openersHere: Openers = {
+  kernel: async (threads, budget) => {
+    const file = new URL('../learn/tensor/kernel/open.ts', import.meta.url).href;
+    const { openKernel } = (await import(file)) as {
+      openKernel(options: { threads: number; budget?: Int32Array }): Promise<Compute>;
+    };
+    return openKernel({ threads, ...(budget === undefined ? {} : { budget }) });
+  },
+  tfjs: async (choice) => {
+    const device = await openDevice(choice);
+    return { ...tfjsCompute(device), passedOver: device.passedOver };
+  },
+  gpuInSight,
+};
+
+/** What `doctor` and the window time: a small policy as the arm's tasks have it. */
+export const referenceWorkload: Workload = {
+  networks: [{ sizes: [32, 128, 128, 8], activation: 'tanh' }],
+  updateRows: 256,
+  actRows: 1,
+};
+
+/**
+ * TensorFlow.js takes a second and 100 MB to load. Where the kernel is done with an update in fewer milliseconds than these
+ * it is not loaded: it hands some sixty operations of an update to a GPU one by one, and without one it has no other cores
+ * than the kernel.
+ */
+const worthLoadingMs = { withGpu: 2, without: 20 };
+/** Another device must need less than this share of the kernel's time: timings scatter, and the seeds of one run should agree. */
+const clearlyFaster = 0.8;
+/** For each kind of call. */
+const timing = { milliseconds: 120, repeats: 101, warmUp: 3 };
+
+/**
+ * The one asked for; with `auto` the kernel, or TensorFlow.js' best device where that is clearly faster.
+ * @throws Error naming an explicitly chosen device that is not there.
+ */
+export async function chooseCompute(
+  choice: DeviceChoice,
+  workload: Workload | undefined,
+  {
+    threads,
+    budget,
+    measureAll = false,
+    clock = () => performance.now(),
+    openers = openersHere,
+  }: ChooseOptions,
+): Promise<ChosenCompute> {
+  const time = async (compute: Compute): Promise<Figure[]> =>
+    workload === undefined ? [] : [await timeCompute(compute, workload, clock)];
+
+  if (choice !== 'auto') {
+    const compute = await openNamed(choice, threads, budget, openers);
+    return chosen(compute, 'Chosen explicitly.', await time(compute));
+  }
+
+  // 1. the kernel, on the processor
+  let kernel: Compute;
+  try {
+    kernel = await openers.kernel(threads, budget);
+  } catch (error) {
+    const other = await openers.tfjs('auto');
+    const passedOver = [{ name: 'kernel', reason: messageOf(error) } as const, ...other.passedOver];
+    return chosen(other, 'The kernel does not run here.', await time(other), passedOver);
+  }
+  const [own] = await time(kernel);
+  if (own === undefined) return chosen(kernel, 'This algorithm has no networks.', []);
+
+  // 2. whether TensorFlow.js is worth a try
+  const gpu = await openers.gpuInSight();
+  if (!measureAll && own.updateMs < (gpu ? worthLoadingMs.withGpu : worthLoadingMs.without)) {
+    const why = gpu
+      ? 'to hand so small an update to a GPU takes it longer'
+      : 'without a GPU it has the same cores and is slower (docs/compute.md)';
+    return chosen(kernel, `TensorFlow.js was not timed: ${why}.`, [own]);
+  }
+
+  // 3. its best device
+  let other: Awaited<ReturnType<Openers['tfjs']>>;
+  try {
+    other = await openers.tfjs('auto');
+  } catch (error) {
+    return chosen(kernel, `TensorFlow.js does not run here: ${messageOf(error)}.`, [own]);
+  }
+  const [its] = await time(other);
+  const faster = cost(its!) < clearlyFaster * cost(own);
+  (faster ? kernel : other).dispose();
+  return chosen(faster ? other : kernel, 'The faster one for these sizes.', [own, its!], other.passedOver);
+}
+
+/** A call that acts goes with every update in off-policy learning; on-policy algorithms are of that order. */
+const cost = ({ updateMs, actUs }: Figure): number => updateMs + actUs / 1000;
+
+async function openNamed(
+  name: Exclude<DeviceChoice, 'auto'>,
+  threads: number,
+  budget: Int32Array | undefined,
+  openers: Openers,
+): Promise<Compute> {
+  if (name !== 'kernel') return openers.tfjs(name);
+  try {
+    return await openers.kernel(threads, budget);
+  } catch (error) {
+    throw new Error(`Device kernel is not available: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function chosen(
+  compute: Compute,
+  why: string,
+  figures: readonly Figure[],
+  passedOver: ComputeReport['passedOver'] = [],
+): ChosenCompute {
+  const times = figures.map(
+    ({ name, updateMs, actUs }) => `${name} ${rounded(updateMs)} ms an update, ${rounded(actUs)} us to act`,
+  );
+  return {
+    name: compute.name,
+    reason: [compute.reason, why, ...(times.length === 0 ? [] : [`Timed: ${times.join('; ')}.`])].join(' '),
+    figures,
+    passedOver,
+    networks: (options) => compute.networks(options),
+    dispose: () => compute.dispose(),
+  };
+}
+
+/** Two digits that count. */
+const rounded = (value: number): string => String(Number(value.toPrecision(2)));
+
+/** Medians over networks of a workload's sizes; what they compute does not matter, but it is finite and not zero. */
+async function timeCompute(
+  compute: Compute,
+  { networks, updateRows, actRows }: Workload,
+  clock: () => number,
+): Promise<Figure> {
+  const wave = (_: number, i: number): number => 0.1 * Math.sin(i);
+  const size = networks.reduce((sum, shape) => sum + parameterCount(shape), 0);
+  const nets = compute.networks({
+    networks: networks.map((shape) => ({ shape })),
+    rows: Math.max(updateRows, actRows),
+    parameters: new Float32Array(size).map(wave),
+  });
+  for (const array of [...nets.inputs, ...nets.outputGradients]) array.set(array.map(wave));
+  const all = networks.map((_, n) => n);
+  try {
+    return {
+      name: compute.name,
+      updateMs: await medianMs(clock, async () => {
+        await nets.forward(all, updateRows);
+        await nets.backward(all, updateRows);
+        await nets.step({ learningRate: 1e-4, maxGradNorm: 0.5 });
+      }),
+      actUs: 1000 * (await medianMs(clock, () => nets.forward(all, actRows))),
+    };
+  } finally {
+    nets.dispose();
+  }
+}
+
+async function medianMs(clock: () => number, call: () => Soon): Promise<number> {
+  const end = clock() + timing.milliseconds;
+  const times: number[] = [];
+  do {
+    const begun = clock();
+    const wait = call();
+    if (wait) await wait;
+    times.push(clock() - begun);
+  } while (clock() < end && times.length < timing.repeats + timing.warmUp);
+  const warm = times.slice(Math.min(timing.warmUp, times.length - 1)).sort((a, b) => a - b);
+  return warm[warm.length >> 1]!;
+}
+
+export interface ComputeWanted extends Omit<ChooseOptions, 'measureAll'> {
   readonly choice: DeviceChoice;
   /** The device that the run was begun with, where it was begun. */
   readonly stored?: string | null | undefined;
   /** None: an algorithm without networks. */
   readonly workload?: Workload | undefined;
-  readonly threads: number;
-  /** How many of the threads may work right now; shared memory. */
-  readonly budget?: Int32Array | undefined;
   /** Plain words for the person whose run it is. */
   readonly onAlert?: (message: string) => void;
 }
 
-/** @throws Error naming an explicitly chosen device that is not there. */
-export async function openComputeFor({ choice }: ComputeWanted): Promise<Compute> {
-  return tfjsCompute(await openDevice(choice === 'kernel' || choice === 'auto' ? 'wasm' : choice));
+/**
+ * What a run computes with: as `chooseCompute` says for a new one; a run that was begun goes on where it was, for the sake of
+ * the bits, unless something else is asked for or that device is gone, which is said.
+ * @throws Error naming an explicitly chosen device that is not there.
+ */
+export async function openComputeFor({
+  choice,
+  stored,
+  workload,
+  onAlert,
+  ...options
+}: ComputeWanted): Promise<ChosenCompute> {
+  if (stored === undefined || stored === null || stored === choice)
+    return chooseCompute(choice, workload, options);
+  const other = 'from here on its curve is not to the bit what it would have been';
+  if (choice !== 'auto') {
+    const compute = await chooseCompute(choice, workload, options);
+    onAlert?.(`The run began on ${stored} and goes on with ${compute.name} as asked; ${other}`);
+    return compute;
+  }
+  const { threads, budget, openers = openersHere } = options;
+  try {
+    const compute = await openNamed(stored as ComputeName, threads, budget, openers);
+    return chosen(compute, 'The run was begun with it.', []);
+  } catch (error) {
+    const compute = await chooseCompute('auto', workload, options);
+    onAlert?.(
+      `${messageOf(error)}; the run began on ${stored} and goes on with ${compute.name}, so ${other}`,
+    );
+    return compute;
+  }
 }
 
-/** The TensorFlow.js device for what cannot use the kernel. */
+/** The TensorFlow.js device, for reward models: what `auto` gives where the kernel is asked for. */
 export function openDeviceFor(choice: DeviceChoice): Promise<Device> {
   return openDevice(choice === 'kernel' ? 'auto' : choice);
 }

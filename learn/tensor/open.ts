@@ -55,6 +55,16 @@ export async function openDevice(choice: Exclude<DeviceChoice, 'kernel'>): Promi
   );
 }
 
+/** Whether it looks as if a device of `auto` were a GPU, found out without loading anything. */
+export async function gpuInSight(): Promise<boolean> {
+  try {
+    await assertGpuFile();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function openNodeGpu(): Promise<{ tf: Tf; reason: string }> {
   const { createRequire } = await import('node:module');
   const require = createRequire(import.meta.url);
