@@ -100,6 +100,8 @@ export const catalogSchema = z.object({
       /** Numbers of a state, and the bytes they take. */
       stateDim: z.int(),
       stateBytes: z.int(),
+      /** Tuned settings by algorithm, the task's own choice first; what they leave out is the algorithm's default. */
+      training: z.record(z.string(), z.object({ reward: z.enum(['sparse', 'dense']), settings })).optional(),
       /** Named camera views. */
       views: z.array(z.string()),
       /** Names of a goal's numbers, where goals can be relabelled. */

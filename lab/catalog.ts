@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { algorithms } from '../learn/algorithms/index.ts';
 import { rewards } from '../learn/rewards/index.ts';
 import { viewsOf } from '../sim/camera.ts';
+import type { Task } from '../sim/env.ts';
 import { defaultsOf, type Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { Catalog, Recipe } from './api.ts';
@@ -66,6 +67,7 @@ export function catalog(): Catalog {
   return {
     tasks: Object.values(tasks).map((task) => {
       const model = task.create(defaultsOf(task.fields));
+      const { training }: Task = task;
       return {
         id: task.id,
         title: task.title,
@@ -78,6 +80,9 @@ export function catalog(): Catalog {
         horizon: model.horizon,
         stateDim: model.stateDim,
         stateBytes: model.stateDim * Float64Array.BYTES_PER_ELEMENT,
+        ...(training === undefined
+          ? {}
+          : { training: structuredClone(training) as Catalog['tasks'][number]['training'] }),
         views: viewsOf(model).map((view) => view.name),
         goals: model.goals === undefined ? null : [...model.goals.names],
         agents: model.parallel?.agents.map(({ id, side }) => ({ id, side })) ?? null,

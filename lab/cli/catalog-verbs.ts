@@ -49,6 +49,10 @@ export function showCatalog(what: 'tasks' | 'rewards' | 'algorithms' | 'recipes'
           task.tabular === null ? '' : `tables of ${task.tabular.states} states`,
           task.exploit ? 'a policy that exploits its written reward' : '',
         ].filter((text) => text !== '');
+        for (const [algorithm, { reward, settings }] of Object.entries(task.training ?? {})) {
+          const values = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+          print(`  training with ${algorithm} (${reward} reward): ${values.join(' ') || 'its own defaults'}`);
+        }
         if (also.length > 0) print(`  has: ${also.join('; ')}`);
         print(
           `  reward terms: ${task.rewardTerms.map((term) => `${term.id} (${term.kind}, weight ${term.weight})`).join(', ')}`,

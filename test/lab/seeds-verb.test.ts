@@ -1,0 +1,153 @@
+/** Several seeds in one command: as one group, stopped and resumed together, compared. */
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { seedsOf } from '../../lab/cli/options.ts';
+import type { Comparison } from '../../lab/compare.ts';
+import { Lab } from '../../lab/lab.ts';
+import { temporaryFolder, tinyRecipe } from '../support/project.ts';
+
+const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
+
+function lab(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
+}
+
+test('seeds are a count, a list or a range', () => {
+  assert.deepEqual(seedsOf('3', 0), [0, 1, 2]);
+  assert.deepEqual(seedsOf('2', 100), [100, 101]);
+  assert.deepEqual(seedsOf('4,2', 9), [4, 2]);
+  assert.deepEqual(seedsOf('7..9', 0), [7, 8, 9]);
+  for (const bad of ['0', 'x', '3..1', '1,', '', '99999', '1..3000000000']) {
+    assert.throws(() => seedsOf(bad, 0), /--seeds: found .* wanted how many/, bad);
+  }
+  assert.throws(() => seedsOf('1,2,1', 0), /--seeds: 1 is there twice/);
+});
+
+test('a group is stopped as a whole, resumed as a whole and put together', {
+  timeout: 120_000,
+}, async (t) => {
+  const folder = temporaryFolder(t);
+  const project = join(folder, 'project');
+  const file = join(folder, 'recipe.yaml');
+  const settings = { ...tinyRecipe().algorithmSettings, steps: 4096 };
+  const reward = [{ reward: 'dense' }];
+  writeFileSync(file, stringify(tinyRecipe({ reward, algorithmSettings: settings })));
+  const flags = ['--project', project, '--device', 'kernel'];
+
+  // Stopped when the first of three trains; the third still waits where there are two cores.
+  const child = spawn(process.execPath, [cli, 'train', file, '--seeds', '4..6', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (text) => {
+    out += text;
+  });
+  child.stderr.on('data', (text) => {
+    err += text;
+    if (err.includes('training')) child.kill('SIGINT');
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  assert.equal(child.exitCode, 130, err);
+  assert.match(err, /Group g1 is saved; go on with: lab resume g1/);
+  assert.match(out, /paused/);
+
+  const resumed = lab('resume', 'g1', '--json', ...flags);
+  assert.equal(resumed.code, 0, resumed.err);
+  const group = JSON.parse(resumed.out) as Record<string, unknown> & {
+    overSeeds: Record<string, { mean: number; deviation: number }>;
+    interval: { low: number; high: number };
+    runs: { status: string; success: number; episodes: number }[];
+  };
+  assert.deepEqual(
+    [group['group'], group['status'], group['seeds'], group['episodes']],
+    ['g1', 'done', [4, 5, 6], 30],
+  );
+  assert.deepEqual(
+    group.runs.map(({ status, episodes }) => [status, episodes]),
+    [
+      ['done', 10],
+      ['done', 10],
+      ['done', 10],
+    ],
+  );
+  const mean = group.runs.reduce((sum, { success }) => sum + success, 0) / 3;
+  assert.ok(Math.abs(group.overSeeds['success']!.mean - mean) < 1e-12);
+  assert.ok(Math.abs((group['success'] as number) - mean) < 1e-12);
+  assert.ok(group.interval.low <= mean && mean <= group.interval.high);
+  assert.ok(Number.isFinite(group.overSeeds['return']!.deviation));
+  assert.match(lab('resume', 'g1', ...flags).err, /group g1 is done/);
+  assert.match(lab('resume', '--all', ...flags).err, /no run of this project is paused or crashed/);
+  assert.match(lab('runs', ...flags).out, /g1 /);
+
+  // Runs of different seeds of the group, on the same starts, by the verb.
+  const compared = lab('compare', '1', '2,3', '--metric', 'return', '--json', ...flags);
+  assert.equal(compared.code, 0, compared.err);
+  const found = JSON.parse(compared.out) as Comparison;
+  assert.deepEqual(
+    found.runs.map(({ run, episodes }) => [run, episodes]),
+    [
+      [1, 10],
+      [2, 10],
+      [3, 10],
+    ],
+  );
+  assert.equal(found.differences[0]!.verdict, 'not measurable');
+  const shown = lab('compare', '1', '2', ...flags);
+  assert.equal(shown.out.match(/^Protocol: /gm)?.length, 3);
+  assert.match(shown.out, /All settings are the same/);
+  assert.match(shown.out, /policies.*(cannot tell|better|worse)/);
+});
+
+test('a baseline beside several seeds is a group of its own, in pairs', (t) => {
+  const store = new Lab({ project: temporaryFolder(t), device: 'kernel' });
+  t.after(() => store.close());
+  const experiment = { ...tinyRecipe().experiment, baseline: true };
+  const started = store.startGroup(tinyRecipe({ reward: [{ reward: 'dense' }], experiment }), [0, 1]);
+  assert.deepEqual(
+    started.runs.map((run) => store.baselineOf(run)),
+    started.baseline!.runs,
+  );
+  assert.deepEqual(
+    [...started.runs, ...started.baseline!.runs].map((run) => [
+      store.run(run).group!.id,
+      store.run(run).seed,
+    ]),
+    [
+      ['g2', 0],
+      ['g2', 1],
+      ['g1', 0],
+      ['g1', 1],
+    ],
+  );
+});
+
+test('wrong seeds, sides and words are refused and leave no project behind', (t) => {
+  const project = join(temporaryFolder(t), 'project');
+  const cases: [string[], RegExp][] = [
+    [['train', 'cartpole', '--seeds', 'many'], /--seeds: found "many"/],
+    [['search', 'cartpole', '--space', 'gama=0.9..0.99'], /did you mean "gamma"/],
+    [['search', 'cartpole', '--space', 'gamma=0.9..0.99', '--trials', '2'], /are one rung/],
+    [['search', 'cartpole'], /--space/],
+    [
+      ['search', 'cartpole', '--space', 'gamma=0.9..0.99', '--save', '/nowhere/at/all.yaml'],
+      /no folder \/nowhere/,
+    ],
+    [['compare', '1', '2'], /no project yet/],
+    [['resume', 'g1'], /no project yet/],
+    [['resume'], /wanted a run \(3\), a group/],
+    [['resume', 'g1', '--all'], /wanted a run \(3\), a group/],
+  ];
+  for (const [args, wanted] of cases) {
+    const result = lab(...args, '--project', project);
+    assert.equal(result.code, 2, `${args.join(' ')}: ${result.err}`);
+    assert.match(result.err, wanted, args.join(' '));
+    assert.equal(existsSync(project), false, args.join(' '));
+  }
+});
