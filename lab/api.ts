@@ -388,6 +388,14 @@ export const contract = {
     /** Stops cleanly: the run is saved as `paused` and can be resumed. */
     stop: oc.input(z.object({ id })).output(z.object({ stopped: z.boolean() })),
     resume: oc.input(z.object({ id })).output(z.object({ id })),
+    /** Gives a line of a training run's reward stack another weight while it trains, at the next chance. */
+    reweigh: oc
+      .input(z.object({ id, line: z.int().min(0).max(15), weight: z.number().min(-1000).max(1000) }))
+      .output(z.object({ id })),
+    /** Weights that were changed while the run went on, by step; the newest of a step and line. */
+    weights: oc
+      .input(z.object({ id }))
+      .output(z.array(z.object({ step: z.int(), line: z.int(), weight: z.number(), at: z.number() }))),
     /** `data` unpacks to `steps` float64 [n] and one float64 [n] array a metric name (NaN where absent). */
     metrics: oc
       .input(

@@ -84,6 +84,14 @@ export function createRouter(lab: Lab) {
         lab.resume(input.id);
         return { id: input.id };
       }),
+      reweigh: os.runs.reweigh.handler(({ input }) => {
+        lab.reweigh(input.id, input.line, input.weight);
+        return { id: input.id };
+      }),
+      weights: os.runs.weights.handler(({ input }) => {
+        lab.store.runs.get(input.id);
+        return lab.store.weightChanges.of(input.id).map((change) => ({ ...change }));
+      }),
       metrics: os.runs.metrics.handler(({ input }) => {
         lab.store.runs.get(input.id);
         const series = lab.store.metrics.series(input.id, {
