@@ -1,10 +1,11 @@
-/** `doctor`: versions, devices, the chosen backend and why, and the health of the project's database. */
+/** `doctor`: versions, what computes and why with its timings, and the health of the project's database. */
 
 import { existsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceChoice } from '../../learn/tensor/device.ts';
 import { openStore } from '../../store/index.ts';
+import { referenceWorkload } from '../compute.ts';
 import { messageOf } from '../errors.ts';
 import { probeDevice } from '../probe.ts';
 import { versions } from '../versions.ts';
@@ -12,7 +13,7 @@ import { print, printJson } from './output.ts';
 
 export async function doctor(project: string, choice: DeviceChoice, json: boolean): Promise<number> {
   const problems: string[] = [];
-  const device = await probeDevice(choice).catch((error: unknown) => {
+  const device = await probeDevice(choice, true).catch((error: unknown) => {
     problems.push(messageOf(error));
     return undefined;
   });
@@ -40,10 +41,7 @@ export async function doctor(project: string, choice: DeviceChoice, json: boolea
     ok: problems.length === 0,
     versions: versions(),
     machine: { cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30) },
-    device:
-      device === undefined
-        ? null
-        : { name: device.name, reason: device.reason, passedOver: device.passedOver },
+    device: device === undefined ? null : { ...device, timed: referenceWorkload },
     window: electron ? 'Electron' : 'browser (the Electron binary is not there)',
     database,
     problems,
@@ -56,6 +54,14 @@ export async function doctor(project: string, choice: DeviceChoice, json: boolea
     print(`machine: ${report.machine.cores} cores, ${report.machine.memoryGiB} GiB`);
     if (device !== undefined) {
       print(`device: ${device.name} - ${device.reason}`);
+      const { networks, updateRows, actRows } = referenceWorkload;
+      const sizes = networks.map((shape) => shape.sizes.join(' -> ')).join(', ');
+      print(`  timed for networks ${sizes}, median of calls:`);
+      for (const { name, updateMs, actUs } of device.figures) {
+        print(
+          `  ${name}: update of ${updateRows} rows ${updateMs.toFixed(3)} ms, act on ${actRows} ${actUs.toFixed(1)} us`,
+        );
+      }
       for (const { name, reason } of device.passedOver) print(`  passed over ${name}: ${reason}`);
     }
     print(`window: ${report.window}`);

@@ -8,7 +8,7 @@ export type DeviceChoice = 'auto' | 'kernel' | DeviceName;
 
 export interface Device {
   readonly name: DeviceName;
-  /** One plain sentence: why this one. */
+  /** One plain sentence: what it is. */
   readonly reason: string;
   /** What was tried before and why it was passed over, in order. */
   readonly passedOver: readonly { readonly name: DeviceName; readonly reason: string }[];

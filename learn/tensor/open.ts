@@ -36,7 +36,7 @@ export async function openDevice(choice: Exclude<DeviceChoice, 'kernel'>): Promi
     if (!attempt) throw new Error(`Device ${choice}: unknown; wanted auto, ${deviceNames.join(', ')}`);
     try {
       const { tf, reason } = await bounded(attempt(true));
-      return { name: choice, reason: `Chosen explicitly: ${reason}`, passedOver: [], tf };
+      return { name: choice, reason, passedOver: [], tf };
     } catch (error) {
       throw new Error(`Device ${choice} is not available: ${messageOf(error)}`, { cause: error });
     }
@@ -45,7 +45,7 @@ export async function openDevice(choice: Exclude<DeviceChoice, 'kernel'>): Promi
   for (const name of deviceNames) {
     try {
       const { tf, reason } = await bounded(attempts[name](false));
-      return { name, reason: `First available device: ${reason}`, passedOver, tf };
+      return { name, reason, passedOver, tf };
     } catch (error) {
       passedOver.push({ name, reason: messageOf(error) });
     }
@@ -85,7 +85,7 @@ async function openNodeGpu(): Promise<{ tf: Tf; reason: string }> {
     throw new Error('@tensorflow/tfjs-node-gpu loads, but TensorFlow sees no GPU');
   }
   await checkArithmetic(tf);
-  return { tf, reason: 'TensorFlow on a CUDA GPU.' };
+  return { tf, reason: 'TensorFlow.js on a CUDA GPU.' };
 }
 
 /** What we read of WebGPU's adapter; npm `webgpu` and browsers agree on it. */
@@ -122,7 +122,10 @@ async function openWebGpu(explicit: boolean): Promise<{ tf: Tf; reason: string }
   await import('@tensorflow/tfjs-backend-webgpu');
   await select(tf, 'webgpu');
   await checkArithmetic(tf);
-  return { tf, reason: `WebGPU on ${isSoftware ? 'the software adapter' : 'the GPU'} ${title}.` };
+  return {
+    tf,
+    reason: `TensorFlow.js in WebGPU on ${isSoftware ? 'the software adapter' : 'the GPU'} ${title}.`,
+  };
 }
 
 /** On Linux a GPU shows as a device file; without one Dawn would load only to print a warning about Vulkan. */
@@ -176,7 +179,7 @@ async function openWasm(): Promise<{ tf: Tf; reason: string }> {
   }
   await checkArithmetic(tf);
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-  return { tf, reason: `WebAssembly ${simd ? 'with SIMD' : 'without SIMD'}, one thread.` };
+  return { tf, reason: `TensorFlow.js in WebAssembly ${simd ? 'with' : 'without'} SIMD, one thread.` };
 }
 
 const crashEvents = ['uncaughtException', 'unhandledRejection'] as const;
@@ -185,7 +188,7 @@ async function openCpu(): Promise<{ tf: Tf; reason: string }> {
   const tf = await loadTf();
   await select(tf, 'cpu');
   await checkArithmetic(tf);
-  return { tf, reason: 'plain JavaScript, slow but everywhere.' };
+  return { tf, reason: 'TensorFlow.js in plain JavaScript, slow but everywhere.' };
 }
 
 async function loadTf(): Promise<Tf> {
