@@ -221,6 +221,8 @@ export const runSchema = z.object({
   createdAt: z.number(),
   endedAt: z.number().nullable(),
   device: z.string().nullable(),
+  /** Why that device, with timings; while the run goes on here. */
+  deviceReason: z.string().nullable(),
   rewardHash: z.string().nullable(),
   episodes: z.int(),
   /** Latest evaluation, if any. */

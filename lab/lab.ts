@@ -77,6 +77,8 @@ interface Active {
   unit: string;
   stepsPerSecond: number | null;
   etaSeconds: number | null;
+  /** Why the device of its worker, in plain sentences with timings; null until one was opened. */
+  deviceReason: string | null;
   stopping: boolean;
   worker: Worker | undefined;
   finished: Promise<RunStatus>;
@@ -219,6 +221,7 @@ export class Lab {
       unit: row.kind === 'train' ? 'steps' : 'episodes',
       stepsPerSecond: null,
       etaSeconds: null,
+      deviceReason: null,
     };
     const done =
       active !== undefined || row.kind !== 'train'
@@ -241,6 +244,7 @@ export class Lab {
       createdAt: row.createdAt,
       endedAt: row.endedAt,
       device: row.device,
+      deviceReason: rest.deviceReason,
       rewardHash: row.rewardHash,
       episodes: row.episodes,
       evaluation: this.evaluationOf(row.id),
@@ -427,6 +431,7 @@ export class Lab {
       unit: 'steps',
       stepsPerSecond: null,
       etaSeconds: null,
+      deviceReason: null,
       stopping: false,
       worker: undefined,
       finished: Promise.resolve('queued'),
@@ -531,7 +536,9 @@ export class Lab {
           switch (message.type) {
             case 'device':
               this.log.info({ run: owner, device: message.name, reason: message.reason }, 'device');
+              active.deviceReason = message.reason;
               save.device?.(message.name, message.reason);
+              this.#changed(owner);
               break;
             case 'progress': {
               firstDone ??= message.done;

@@ -10,6 +10,7 @@ import { duration, note, Progress, percent, print, printJson, table } from './ou
 /** Follows runs on stderr until all have ended; their alerts are told, those before `alertsSince` not again. */
 export async function follow(lab: Lab, labels: ReadonlyMap<number, string>, alertsSince = 0): Promise<Run[]> {
   const progress = new Progress(labels);
+  const devices = new Set<string>();
   let going = true;
   let cursor = 0;
   const watching = (async () => {
@@ -17,7 +18,13 @@ export async function follow(lab: Lab, labels: ReadonlyMap<number, string>, aler
       const news = await lab.events.since(cursor, 1000);
       cursor = news.cursor;
       for (const event of news.events) {
-        if (event.type === 'run' && event.run.status === 'running') progress.show(event.run);
+        if (event.type !== 'run' || event.run.status !== 'running') continue;
+        progress.show(event.run);
+        const { id, device, deviceReason } = event.run;
+        // The seeds of one experiment compute alike: each device is explained once.
+        if (!labels.has(id) || device === null || deviceReason === null || devices.has(device)) continue;
+        devices.add(device);
+        note(`${labels.get(id)}device: ${device} - ${deviceReason}`);
       }
     }
   })();
