@@ -12,6 +12,7 @@ import { Normalizer } from '../parts/normalizer.ts';
 import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
 import { Replay, type ReplayBatch, storeStep } from '../parts/replay.ts';
+import { scheduled, scheduleField } from '../parts/schedule.ts';
 import type { Networks } from '../tensor/compute.ts';
 import { initialize, type MlpShape } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
@@ -28,11 +29,7 @@ export const fields = {
   worlds: { type: 'integer', default: 8, min: 1, max: 4096, help: 'Worlds stepped side by side.' },
   gamma: { type: 'number', default: 0.99, min: 0, max: 0.9999, help: 'Discount of a reward one step later.' },
   learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
-  annealLearningRate: {
-    type: 'boolean',
-    default: true,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
-  },
+  learningRateSchedule: scheduleField('linear'),
   tau: {
     type: 'number',
     default: 0.01,
@@ -109,8 +106,6 @@ const magic = 'RLABDQN\n';
 const formatVersion = 1;
 /** Environment steps of one `iterate`, up to whole steps of all worlds. */
 const roundSteps = 256;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
 
 export const dqn: Algorithm = {
   id: 'dqn',
@@ -311,9 +306,8 @@ class Dqn implements Learner {
   }
 
   #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+    const { learningRate, learningRateSchedule, steps } = this.#settings;
+    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   /** One update from one minibatch of B transitions. */

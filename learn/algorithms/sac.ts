@@ -14,6 +14,7 @@ import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
 import { Random } from '../parts/random.ts';
 import { Replay, type ReplayBatch, storeStep } from '../parts/replay.ts';
+import { scheduled, scheduleField } from '../parts/schedule.ts';
 import type { Networks } from '../tensor/compute.ts';
 import { initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
@@ -36,11 +37,7 @@ export const fields = {
     max: 0.1,
     help: 'Step size of Adam for actor, critics and temperature.',
   },
-  annealLearningRate: {
-    type: 'boolean',
-    default: false,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
-  },
+  learningRateSchedule: scheduleField('constant'),
   tau: {
     type: 'number',
     default: 0.005,
@@ -71,6 +68,21 @@ export const fields = {
     max: 10_000_000,
     unit: 'steps',
     help: 'Steps with random actions before learning starts.',
+  },
+  randomActions: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 0.9,
+    help: 'Share of the later steps that are still taken with random actions, for tasks in which noise alone finds nothing.',
+  },
+  randomHold: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 1000,
+    unit: 'steps',
+    help: 'Steps for which a random action is held: longer goes farther.',
   },
   updatesPerStep: {
     type: 'number',
@@ -131,8 +143,6 @@ const magic = 'RLABSAC\n';
 const formatVersion = 1;
 /** Environment steps of one `iterate`, up to whole steps of all worlds. */
 const roundSteps = 256;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
 
 export const sac: Algorithm = {
   id: 'sac',
@@ -341,20 +351,36 @@ class Sac implements Learner {
     const { count, actionDim, observationDim } = this.#setup;
     const a = this.#acting;
     this.#normalizer.apply(a.before, count, a.inputs);
-    if (this.#steps < this.#settings.learningStarts) {
-      for (let i = 0; i < a.actions.length; i++) a.actions[i] = 2 * this.#random.uniform() - 1;
-    } else {
-      this.#actor.inputs[0]!.set(a.inputs);
-      const wait = this.#actor.forward(first, count);
-      if (wait) await wait;
-      drawNoise(this.#random, a.noise, a.noise.length);
-      squash(this.#actor.outputs[0]!, count, actionDim, a.noise, a.actions, a.logProbabilities);
-    }
+    this.#actor.inputs[0]!.set(a.inputs);
+    let wait = this.#actor.forward(first, count);
+    if (wait) await wait;
+    drawNoise(this.#random, a.noise, a.noise.length);
+    squash(this.#actor.outputs[0]!, count, actionDim, a.noise, a.actions, a.logProbabilities);
+    this.#explore();
     join(a.inputs, a.actions, count, observationDim, actionDim, this.#critics.inputs[0]!);
-    const wait = this.#critics.forward(both, count);
+    wait = this.#critics.forward(both, count);
     if (wait) await wait;
     const [one, two] = this.#critics.outputs as [Float32Array, Float32Array];
     for (let n = 0; n < count; n++) a.values[n] = Math.min(one[n]!, two[n]!);
+  }
+
+  /** Random actions, each held for a while, in place of the policy's: always at the start, later for a share of the steps. */
+  #explore(): void {
+    const { count, actionDim } = this.#setup;
+    const { learningStarts, randomActions, randomHold } = this.#settings;
+    const a = this.#acting;
+    // A world that is not holding begins to with probability q; share = q hold / (q hold + 1 - q), the random part of a cycle.
+    const q = randomActions / (randomActions + randomHold * (1 - randomActions));
+    for (let n = 0; n < count; n++) {
+      if (a.holding[n] === 0) {
+        const begins = this.#steps < learningStarts || (q > 0 && this.#random.uniform() < q);
+        if (!begins) continue;
+        a.holding[n] = randomHold;
+        for (let k = 0; k < actionDim; k++) a.held[n * actionDim + k] = 2 * this.#random.uniform() - 1;
+      }
+      a.holding[n]!--;
+      for (let k = 0; k < actionDim; k++) a.actions[n * actionDim + k] = a.held[n * actionDim + k]!;
+    }
   }
 
   /** The last step into the buffer; the sum of its rewards. */
@@ -373,9 +399,8 @@ class Sac implements Learner {
   }
 
   #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+    const { learningRate, learningRateSchedule, steps } = this.#settings;
+    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   /** One update of critics, actor, temperature and targets, from one minibatch of B transitions. */
@@ -515,6 +540,8 @@ class Sac implements Learner {
         criticAdam: await this.#critics.saveOptimizer(),
         normalizer: this.#normalizer.save(),
         random: this.#random.save(),
+        held: this.#acting.held,
+        holding: this.#acting.holding,
         ...(this.#hindsight && { hindsight: this.#hindsight.save() }),
       },
     );
@@ -540,6 +567,9 @@ class Sac implements Learner {
     if (waits.some((wait) => wait)) this.#loading = Promise.all(waits);
     this.#normalizer.restore(float64Of('SAC', block, 'normalizer'));
     this.#random.restore(float64Of('SAC', block, 'random'));
+    const { held, holding } = this.#acting;
+    held.set(float64Of('SAC', block, 'held', held.length));
+    holding.set(float64Of('SAC', block, 'holding', holding.length));
     this.#hindsight?.restore(float64Of('SAC', block, 'hindsight'));
     this.#steps = header['steps'] as number;
     this.#replay.replay(journal, header['transitions'] as number);
@@ -768,6 +798,9 @@ function createActing(roundLength: number, worlds: number, observationDim: numbe
     actions: new Float64Array(worlds * actionDim),
     logProbabilities: new Float64Array(worlds),
     values: new Float64Array(worlds),
+    // Random actions [N, actionDim], and for how many steps more each is held [N]
+    held: new Float64Array(worlds * actionDim),
+    holding: new Float64Array(worlds),
   };
 }
 

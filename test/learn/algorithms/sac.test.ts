@@ -176,6 +176,25 @@ test('the temperature falls while there is more entropy than wanted, rises while
   }
 });
 
+test('random actions are held, and later take the share of steps they were given', async () => {
+  const settings = { ...small, worlds: 2, randomHold: 5, randomActions: 0.4, learningStarts: 512 };
+  const env = new PointEnv(2, 7);
+  const step = env.step.bind(env);
+  const taken: number[] = [];
+  env.step = (actions) => {
+    taken.push(actions[1]!);
+    step(actions);
+  };
+  // No updates: the policy draws a new action at every step.
+  const learner = sac.create({ ...settings, updatesPerStep: 0.001 }, setupOf(env));
+  for (let i = 0; i < 12; i++) await learner.iterate(env);
+  for (let t = 0; t < 255; t++) assert.equal(taken[t + 1] === taken[t], t % 5 !== 4, `step ${t}`);
+  const later = taken.slice(256);
+  const repeated = later.filter((action, t) => t > 0 && action === later[t - 1]).length;
+  // Four of five steps of a held action repeat the one before: 0.4 x 4 / 5.
+  assert.ok(Math.abs(repeated / later.length - 0.32) < 0.08, `${repeated} of ${later.length}`);
+});
+
 test('a resumed learner goes on bit for bit, from journal pieces of any size and a ring that wrapped around', async () => {
   const env = new PointEnv(8, 7);
   env.divergeAt = 13;
@@ -198,7 +217,14 @@ test('a resumed learner goes on bit for bit, from journal pieces of any size and
 });
 
 test('with hindsight a learner stopped in the middle of episodes goes on bit for bit', async () => {
-  const settings = { ...small, worlds: 3, hindsight: 'future', bufferSize: 1500 };
+  const settings = {
+    ...small,
+    worlds: 3,
+    hindsight: 'future',
+    bufferSize: 1500,
+    randomActions: 0.3,
+    randomHold: 10,
+  };
   const model = reach.create(defaultsOf(reach.fields));
   const env = new GoalEnv(model, 3, 50);
   const setup = { ...setupOf(env), model };
