@@ -589,7 +589,11 @@ export class Lab {
       worker.on('error', (error) => end(() => reject(error)));
       worker.on('exit', (code) =>
         end(() =>
-          reject(new Error(`The worker thread for "${job.type}" ended without a result (code ${code})`)),
+          reject(
+            new Error(
+              `The worker thread for "${job.type}" died (exit code ${code}); what it had saved is kept: lab resume ${owner}`,
+            ),
+          ),
         ),
       );
     });
@@ -655,13 +659,26 @@ export class Lab {
     let checkpoint = this.#soundCheckpoint(id);
     if (checkpoint === undefined || checkpoint.step < steps) {
       active.phase = 'training';
+      // Before anything that lies after it is given up.
+      if (checkpoint !== undefined) openCheckpoint(checkpoint.bytes, experiment, 'resume');
       this.store.checkpoints.forgetJournalAfter(id, checkpoint?.id ?? null);
       // A resumed run plays the episodes after its checkpoint again; those that were stored already stay as they are.
       const stored = new Set(
         this.store.episodes.list({ runId: id, kind: 'training', limit: 1_000_000 }).items.map(identityOf),
       );
-      this.store.metrics.truncateAfter(id, checkpoint?.step ?? -1);
-      const writeFiles = this.#openMetricFiles(row, experiment, checkpoint?.step ?? -1);
+      // What an earlier life measured after the checkpoint is replaced once this one has measured something: until then
+      // a checkpoint that does not fit has cost nothing.
+      const from = checkpoint?.step ?? -1;
+      let writeFiles: ((step: number, values: Readonly<Record<string, number>>) => void) | undefined;
+      const measured = (step: number, values: Readonly<Record<string, number>>): void => {
+        if (writeFiles === undefined) {
+          this.store.metrics.truncateAfter(id, from);
+          writeFiles = this.#openMetricFiles(row, experiment, from);
+        }
+        this.store.metrics.add(id, step, values);
+        writeFiles(step, values);
+        this.events.emit({ type: 'metrics', runId: id, step });
+      };
       await this.#job<TrainResult>(
         id,
         active,
@@ -683,11 +700,7 @@ export class Lab {
         },
         {
           device: (name) => this.store.runs.update(id, { device: name }),
-          metrics: (step, values) => {
-            this.store.metrics.add(id, step, values);
-            writeFiles(step, values);
-            this.events.emit({ type: 'metrics', runId: id, step });
-          },
+          metrics: measured,
           episodes: (episodes) => this.#keep(id, episodes, stored),
           checkpoint: (step, bytes, journal) => {
             this.store.checkpoints.add(id, step, bytes, journal);
@@ -1045,7 +1058,11 @@ export class Lab {
     return {
       kind: 'policy',
       algorithm: run.algorithm!,
-      bytes: openCheckpoint(checkpoint.bytes).learner,
+      bytes: openCheckpoint(checkpoint.bytes, {
+        task,
+        taskVersion: run.config['taskVersion'] as number,
+        algorithm: run.algorithm!,
+      }).learner,
       trainedSteps: checkpoint.step,
     };
   }
