@@ -292,7 +292,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     demonstrations: job.demonstrations,
     clock: now,
   };
-  const saved = job.checkpoint === null ? undefined : openCheckpoint(job.checkpoint);
+  const saved = job.checkpoint === null ? undefined : openCheckpoint(job.checkpoint, experiment, 'resume');
   const learner = saved
     ? algorithm.resume(saved.learner, settings, setup, job.journal)
     : algorithm.create(settings, setup);
@@ -349,10 +349,11 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const save = async (): Promise<void> => {
     if (lastSaved === learner.steps) return;
     lastSaved = learner.steps;
-    const bytes = packCheckpoint(await learner.save(), {
-      ...env.save(),
-      monitors: monitors.save(),
-    });
+    const bytes = packCheckpoint(
+      await learner.save(),
+      { ...env.save(), monitors: monitors.save() },
+      experiment,
+    );
     const piece = learner.takeJournal?.();
     link.checkpoint(
       learner.steps,
@@ -456,7 +457,7 @@ async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
   const gamma = experiment.algorithmSettings['gamma'] as number;
   const entries = stackEntries(experiment, job.models);
   const policy: Policy = algorithmNamed(experiment.algorithm)!.loadPolicy(
-    openCheckpoint(job.checkpoint).learner,
+    openCheckpoint(job.checkpoint, experiment).learner,
     model,
   );
   return runEpisodes({
