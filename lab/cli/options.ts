@@ -48,8 +48,9 @@ export const runId = whole(1, Number.MAX_SAFE_INTEGER);
  * @throws UsageError
  */
 export function seedsOf(text: string, base: number): number[] {
-  const count = /^\s*\d{1,4}\s*$/.test(text) ? Number(text) : null;
-  const seeds = count === null ? numbersIn(text) : Array.from({ length: count }, (_, i) => base + i);
+  const count = /^\s*\d+\s*$/.test(text) ? Number(text) : null;
+  const seeds =
+    count === null ? numbersIn(text) : Array.from({ length: Math.min(count, 1001) }, (_, i) => base + i);
   if (seeds === null || seeds.length === 0 || seeds.length > 1000 || seeds.some((seed) => seed >= 2 ** 31)) {
     throw new UsageError([
       `--seeds: found "${text}", wanted how many (5), a list (1,2,3) or a range (0..9) of at most 1000 whole numbers`,
