@@ -42,6 +42,9 @@ const browserPackages = /^(react|react-dom|three|uplot|dockview|dockview-react|z
 const notHere = (name: string): string => `imports ${name}`;
 /** Where learn/ asks the machine which devices it has; it may load addons and read the process there. */
 const deviceFile = 'learn/tensor/open.ts';
+/** Where learn/ starts and runs the threads of its kernel. */
+const threadFiles = ['learn/tensor/kernel/threads.ts', 'learn/tensor/kernel/worker.ts'];
+const nodeFiles = [deviceFile, ...threadFiles];
 
 const layers: Readonly<Record<string, Layer>> = {
   sim: {
@@ -53,11 +56,12 @@ const layers: Readonly<Record<string, Layer>> = {
     noNodeGlobals: true,
   },
   learn: {
-    rule: `learn imports only sim and @tensorflow packages; Node only in ${deviceFile}`,
+    rule: `learn imports only sim and @tensorflow packages; Node only in ${nodeFiles.join(', ')}`,
     ours: ['sim'],
     refusesPackage: (name, file) => {
       if (name.startsWith('@tensorflow/')) return null;
-      if (file === deviceFile && (name.startsWith('node:') || name === 'webgpu')) return null;
+      if (nodeFiles.includes(file) && name.startsWith('node:')) return null;
+      if (file === deviceFile && name === 'webgpu') return null;
       return notHere(name);
     },
     repeatable: true,
@@ -261,7 +265,7 @@ function checkGlobals(
 ): { what: string; offset: number }[] {
   const found: { what: string; offset: number }[] = [];
   const own = ownNames(program);
-  const allowed = file === deviceFile;
+  const allowed = nodeFiles.includes(file);
   /** Identifiers that name a member or a key, not a variable. */
   const notVariables = new Set<number>();
   new Visitor({

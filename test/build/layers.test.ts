@@ -25,6 +25,11 @@ const refused: Record<string, [file: string, source: string, what: string]> = {
   'sim re-exports lab': ['sim/tasks/a.ts', `export * from '../../lab/b.ts';`, 'imports lab/b.ts'],
   'learn imports store': ['learn/a.ts', `export { x } from '../store/b.ts';`, 'imports store/b.ts'],
   'learn imports Node': ['learn/rewards/a.ts', `import fs from 'node:fs';`, 'imports node:fs'],
+  'learn imports Node beside the threads of its kernel': [
+    'learn/tensor/kernel/networks.ts',
+    `import { cpus } from 'node:os';`,
+    'imports node:os',
+  ],
   'learn takes a type of Node': [
     'learn/a.ts',
     `type P = import('node:worker_threads').MessagePort;`,
@@ -128,6 +133,14 @@ const allowed: Record<string, [file: string, source: string]> = {
   'learn asks the machine for its devices in one file': [
     'learn/tensor/open.ts',
     `import { createRequire } from 'node:module'; await import('webgpu'); export const g = process.platform;`,
+  ],
+  'learn starts the threads of its kernel': [
+    'learn/tensor/kernel/threads.ts',
+    `import { Worker } from 'node:worker_threads'; new Worker(new URL('./worker.ts', import.meta.url));`,
+  ],
+  'a thread of the kernel says that it ends': [
+    'learn/tensor/kernel/worker.ts',
+    `import { workerData } from 'node:worker_threads'; process.on('exit', () => workerData);`,
   ],
   'store imports Node, SQLite and sim': [
     'store/a.ts',

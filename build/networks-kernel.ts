@@ -1,0 +1,96 @@
+/**
+ * `node build/networks-kernel.ts [--check]`: compiles learn/tensor/kernel/kernel.as to WebAssembly, once with relaxed SIMD and
+ * once without, and writes `learn/tensor/kernel/module.ts`.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { firstByte, mostPages } from '../learn/tensor/kernel/layout.ts';
+import { root } from './renderer.ts';
+
+const source = 'learn/tensor/kernel/kernel.as';
+const target = 'learn/tensor/kernel/module.ts';
+
+/**
+ * tanh x = x P(u) / Q(u) with u = x^2 on 0 <= x <= end: Lawson's iteration (reweighted least squares) for the smallest
+ * largest error, 1.5e-8 before rounding. Constant terms first.
+ */
+const tanh = {
+  end: 8.8,
+  above: [0.99999992411, 0.13386505019, 3.5023604433e-3, 2.0731049425e-5, 1.3544084418e-8],
+  below: [1, 0.4671980841, 2.5902067153e-2, 3.2971625159e-4, 7.8497173938e-7],
+};
+
+/** Horner's rule from the highest term down, as AssemblyScript. */
+function horner(name: string, terms: readonly number[]): string {
+  const [highest, ...rest] = [...terms].reverse();
+  return [
+    `let ${name} = f32x4.splat(${highest});`,
+    ...rest.map((term) => `${name} = madd(${name}, u, f32x4.splat(${term}));`),
+  ].join('\n  ');
+}
+
+/** The AssemblyScript text: `#for n` ... `#end` written out n times with $k = 0 .. n - 1. */
+export function assemblyScript(): string {
+  return readFileSync(join(root, source), 'utf8')
+    .replace(/^#for (\d+)\n([\s\S]*?)^#end\n/gm, (_, count: string, body: string) =>
+      Array.from({ length: Number(count) }, (_, k) => body.replaceAll('$k', String(k))).join(''),
+    )
+    .replaceAll('TANH_END', String(tanh.end))
+    .replace('TANH_BODY', `${horner('p', tanh.above)}\n  ${horner('q', tanh.below)}`);
+}
+
+/** A fingerprint of the text, so that a stale module is found without compiling. */
+export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+
+async function compile(text: string, isRelaxed: boolean): Promise<string> {
+  const { default: asc } = await import('assemblyscript/asc');
+  const files = new Map<string, Uint8Array>();
+  const { error, stderr } = await asc.main(
+    [
+      'kernel.ts',
+      ...['--outFile', 'kernel.wasm', '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
+      ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', String(mostPages)],
+      ...['--memoryBase', String(firstByte), '--use', 'abort=', '--enable', 'simd', '--enable', 'threads'],
+      ...(isRelaxed ? ['--enable', 'relaxed-simd'] : []),
+    ],
+    {
+      readFile: (name: string) => (name === 'kernel.ts' ? text : null),
+      writeFile: (name: string, contents: Uint8Array | string) => {
+        if (typeof contents !== 'string') files.set(name, contents);
+      },
+      listFiles: () => [],
+    },
+  );
+  const bytes = files.get('kernel.wasm');
+  if (error || !bytes) throw new Error(`AssemblyScript: ${error?.message}\n${stderr.toString()}`);
+  return Buffer.from(bytes).toString('base64');
+}
+
+if (import.meta.main) {
+  const text = assemblyScript();
+  const relaxed = await compile(text, true);
+  const plain = await compile(text, false);
+  const module = `/** Made by build/networks-kernel.ts from kernel.as; do not edit. */
+
+/** Of the text that it was compiled from. */
+export const sourceHash = '${hashOf(text)}';
+/** With relaxed SIMD: fused multiply-add. */
+export const relaxedWasm =
+  '${relaxed}';
+export const plainWasm =
+  '${plain}';
+`;
+  if (process.argv.includes('--check')) {
+    if (readFileSync(join(root, target), 'utf8') !== module) {
+      process.stderr.write(
+        `${target} is not what its source compiles to: run node build/networks-kernel.ts\n`,
+      );
+      process.exitCode = 1;
+    }
+  } else {
+    writeFileSync(join(root, target), module);
+    console.log(`${target}: ${Math.round(0.75 * relaxed.length)} bytes of WebAssembly, twice`);
+  }
+}
