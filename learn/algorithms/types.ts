@@ -140,6 +140,8 @@ export interface Trajectory {
   readonly observations: Float64Array;
   /** In [-1, 1] or options. [T, actionDim] */
   readonly actions: Float64Array;
+  /** How much each step counts for learners that imitate; all the same by default. [T] */
+  readonly weights?: Float64Array;
   readonly success: boolean;
 }
 

@@ -1,0 +1,318 @@
+/**
+ * Behavioural cloning: Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation", Neural
+ * Computation 3, 88-97. Read from top to bottom: settings, the demonstrations, one pass over them, checkpoints.
+ * How it differs from the paper and what each metric means: docs/algorithms/bc.md.
+ */
+
+import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
+import { Actor } from '../parts/actor.ts';
+import { readBlock, writeBlock } from '../parts/block.ts';
+import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
+import { headFor } from '../parts/heads.ts';
+import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
+import { readMlpPolicy } from '../parts/policy.ts';
+import { Random } from '../parts/random.ts';
+import { fingerprint } from '../rewards/fingerprint.ts';
+import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, Trajectory } from './types.ts';
+
+export const fields = {
+  steps: {
+    type: 'integer',
+    default: 1_000_000,
+    min: 1,
+    max: 1_000_000_000,
+    unit: 'steps',
+    help: 'Demonstrated steps to learn from, counted anew in every pass; the learning rate anneals over them.',
+  },
+  worlds: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 4096,
+    help: 'Worlds of the environment; none of them is stepped.',
+  },
+  gamma: {
+    type: 'number',
+    default: 0.99,
+    min: 0,
+    max: 0.9999,
+    help: 'Discount of the rewards that are shown; nothing is learned from them.',
+  },
+  loss: {
+    type: 'choice',
+    default: 'squared',
+    options: ['squared', 'likelihood'],
+    help: 'For real actions: squared distance, or likelihood under a normal distribution whose deviation is learned too.',
+  },
+  onlySuccessful: {
+    type: 'boolean',
+    default: true,
+    help: 'Leave out demonstrations that did not reach the goal.',
+  },
+  heldOut: {
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    max: 0.9,
+    help: 'Share of the demonstrations that is not learned from but measured on.',
+  },
+  minibatch: {
+    type: 'integer',
+    default: 256,
+    min: 1,
+    max: 65_536,
+    unit: 'steps',
+    help: 'Largest number of steps in one gradient.',
+  },
+  learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  annealLearningRate: {
+    type: 'boolean',
+    default: true,
+    help: 'Lower the learning rate linearly to a twentieth over the training.',
+  },
+  maxGradNorm: {
+    type: 'number',
+    default: 10,
+    min: 1e-4,
+    max: 1000,
+    help: 'Gradients are shortened to this length.',
+  },
+  hiddenSize: { type: 'integer', default: 128, min: 1, max: 1024, help: 'Units in each hidden layer.' },
+  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
+  initialLogStd: {
+    type: 'number',
+    default: -0.5,
+    min: -4,
+    max: 0.5,
+    help: 'Logarithm of the standard deviation of actions at the start; matters for the likelihood alone.',
+  },
+  normalizeObservations: {
+    type: 'boolean',
+    default: true,
+    help: 'Shift and scale observations by the mean and deviation of the demonstrations.',
+  },
+} as const satisfies Algorithm['fields'];
+
+type BcSettings = Settings<typeof fields>;
+
+const name = 'BC';
+const magic = 'RLABBC1\n';
+const formatVersion = 1;
+/** The learning rate never anneals below this share of itself. */
+const lastRateShare = 0.05;
+
+export const bc: Algorithm = {
+  id: 'bc',
+  title: 'Behavioural cloning',
+  summary: 'Learns to act as the demonstrations do, by supervised learning; no reward, no environment.',
+  source: 'Pomerleau 1991, Neural Computation 3',
+  fields,
+  demonstrations: true,
+  check: (settings) => {
+    withDefaults(settings);
+  },
+  workload: (given, { observationDim, actionDim, choices }) => {
+    const { hiddenLayers, hiddenSize, minibatch } = withDefaults(given);
+    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
+    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
+    return { networks: [{ sizes, activation: 'tanh' }], updateRows: minibatch, actRows: minibatch };
+  },
+  create: (settings, setup) => new Bc(withDefaults(settings), setup),
+  resume: (bytes, settings, setup) => {
+    const learner = new Bc(withDefaults(settings), setup);
+    try {
+      learner.restore(bytes);
+    } catch (error) {
+      learner.dispose();
+      throw error;
+    }
+    return learner;
+  },
+  loadPolicy: (bytes): Policy => {
+    const block = readBlock(magic, bytes);
+    checkedHeader(name, block, formatVersion, ['steps']);
+    return readMlpPolicy(name, block);
+  },
+};
+
+const withDefaults = (given: AnySettings): BcSettings => Object.freeze({ ...defaultsOf(fields), ...given });
+
+class Bc implements Learner {
+  readonly #settings: BcSettings;
+  readonly #random: Random;
+  readonly #actor: Actor;
+  readonly #learned: Labelled;
+  readonly #held: Labelled;
+  readonly #batch: LabelledBatch;
+  readonly #clock: () => number;
+  /** Names the demonstrations, so that a run is not continued on others. */
+  readonly #data: string;
+  #steps = 0;
+
+  constructor(settings: BcSettings, setup: LearnerSetup) {
+    const { observationDim, actionDim } = setup;
+    this.#settings = settings;
+    this.#clock = setup.clock ?? (() => 0);
+    this.#random = new Random(setup.seed);
+    // 1. Which demonstrations are learned from, which are held out: whole ones, since steps of one are much alike.
+    const usable = usableDemonstrations(settings, setup);
+    const order = Int32Array.from(usable.keys());
+    this.#random.shuffle(order);
+    const held = Math.min(usable.length - 1, Math.round(settings.heldOut * usable.length));
+    this.#held = new Labelled(observationDim, actionDim);
+    this.#learned = new Labelled(observationDim, actionDim);
+    for (const [place, i] of order.entries()) {
+      const { length, observations, actions, weights } = usable[i]!;
+      const rows = place < held ? this.#held : this.#learned;
+      for (let t = 0; t < length; t++) {
+        rows.add(observations, t * observationDim, actions, t * actionDim, weights?.[t]);
+      }
+    }
+    this.#data = fingerprint(
+      new Uint8Array(this.#learned.observations.buffer, 0, 4 * this.#learned.rows * observationDim),
+    );
+    // 2. The policy, and how its inputs are normalised for good.
+    this.#actor = new Actor({ name, setup, ...settings, rows: settings.minibatch, random: this.#random });
+    this.#actor.seen.update(Float64Array.from(this.#learned.observations), this.#learned.rows);
+    this.#actor.takeInSeen();
+    this.#batch = createBatch(settings.minibatch, observationDim, actionDim);
+  }
+
+  /** Demonstrated steps learned from so far, every pass counted. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** One pass. */
+  get stepsPerIteration(): number {
+    return this.#learned.rows;
+  }
+
+  /** One pass over the demonstrations in random order, then a look at those held out. The environment is left alone. */
+  async iterate(): Promise<Metrics> {
+    const begun = this.#clock();
+    const { minibatch, maxGradNorm } = this.#settings;
+    const learningRate = this.#learningRate();
+    const indices = Int32Array.from({ length: this.#learned.rows }, (_, i) => i);
+    this.#random.shuffle(indices);
+    const parts = Math.ceil(indices.length / minibatch);
+    const sums = { loss: 0, error: 0, gradientNorm: 0 };
+    for (let part = 0; part < parts; part++) {
+      const first = Math.floor((part * indices.length) / parts);
+      const last = Math.floor(((part + 1) * indices.length) / parts);
+      const { loss, error } = await this.#judge(this.#learned, indices.subarray(first, last), true);
+      if (!Number.isFinite(loss)) {
+        throw new Error(
+          `${name}: loss/imitation is ${loss} after ${this.#steps} steps, wanted a finite number`,
+        );
+      }
+      sums.gradientNorm += await this.#actor.step(learningRate, maxGradNorm);
+      sums.loss += loss * (last - first);
+      sums.error += error * (last - first);
+    }
+    this.#steps += indices.length;
+    return {
+      'loss/imitation': sums.loss / indices.length,
+      'imitation/error': sums.error / indices.length,
+      ...(await this.#heldOut()),
+      ...this.#actor.deviation(),
+      'learn/learningRate': learningRate,
+      'learn/gradientNorm': sums.gradientNorm / parts,
+      'learn/updates': parts,
+      'time/act': 0,
+      'time/learn': this.#clock() - begun,
+    };
+  }
+
+  /** Loss and error of these rows; with `learning` their gradient is added up. */
+  async #judge(rows: Labelled, indices: Int32Array, learning: boolean) {
+    const { networks, head } = this.#actor;
+    rows.gather(indices, this.#batch);
+    this.#actor.look(this.#batch.observations, indices.length);
+    const outputs = await this.#actor.forward(indices.length);
+    const { loose } = networks;
+    const into = { dOutputs: networks.outputGradients[0]!, dLoose: networks.looseGradients };
+    const { loss: kind } = this.#settings;
+    const judged = imitationLoss(
+      head,
+      kind,
+      indices.length,
+      { outputs, loose },
+      this.#batch,
+      learning ? into : undefined,
+    );
+    if (learning) await this.#actor.backward(indices.length);
+    return judged;
+  }
+
+  async #heldOut(): Promise<Record<string, number>> {
+    const { minibatch } = this.#settings;
+    const { rows } = this.#held;
+    if (rows === 0) return {};
+    const sums = { loss: 0, error: 0 };
+    for (let first = 0; first < rows; first += minibatch) {
+      const indices = Int32Array.from({ length: Math.min(minibatch, rows - first) }, (_, i) => first + i);
+      const { loss, error } = await this.#judge(this.#held, indices, false);
+      sums.loss += loss * indices.length;
+      sums.error += error * indices.length;
+    }
+    return { 'loss/heldOut': sums.loss / rows, 'imitation/heldOutError': sums.error / rows };
+  }
+
+  #learningRate(): number {
+    const { learningRate, annealLearningRate, steps } = this.#settings;
+    if (!annealLearningRate) return learningRate;
+    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+  }
+
+  policy(): Promise<Policy> {
+    return this.#actor.policy();
+  }
+
+  async save(): Promise<Uint8Array> {
+    return writeBlock(
+      magic,
+      { version: formatVersion, ...this.#actor.header, steps: this.#steps, data: this.#data },
+      { ...(await this.#actor.save()), random: this.#random.save() },
+    );
+  }
+
+  /** @throws RangeError when the checkpoint belongs to another network, other demonstrations or another version. */
+  restore(bytes: Uint8Array): void {
+    const block = readBlock(magic, bytes);
+    const header = checkedHeader(name, block, formatVersion, ['steps']);
+    this.#actor.restore(block);
+    checkSame(name, header, { data: this.#data });
+    this.#random.restore(float64Of(name, block, 'random'));
+    this.#steps = header['steps'] as number;
+  }
+
+  dispose(): void {
+    this.#actor.networks.dispose();
+  }
+}
+
+/** @throws RangeError when there is none to learn from, or one does not fit the task. */
+function usableDemonstrations(
+  { onlySuccessful }: BcSettings,
+  { demonstrations = [], observationDim, actionDim }: LearnerSetup,
+): Trajectory[] {
+  for (const { id, length, observations, actions, weights } of demonstrations) {
+    if (observations.length !== (length + 1) * observationDim || actions.length !== length * actionDim) {
+      throw new RangeError(
+        `${name}: demonstration ${id} of ${length} steps has ${observations.length} observation and ${actions.length} ` +
+          `action numbers, wanted ${length + 1} x ${observationDim} and ${length} x ${actionDim}`,
+      );
+    }
+    if (weights && weights.length !== length) {
+      throw new RangeError(`${name}: demonstration ${id} has ${weights.length} weights, wanted ${length}`);
+    }
+  }
+  const usable = demonstrations.filter(({ success, length }) => length > 0 && (success || !onlySuccessful));
+  if (usable.length === 0) {
+    const found =
+      demonstrations.length === 0 ? 'there are none' : `none of ${demonstrations.length} reached the goal`;
+    throw new RangeError(`${name}: learns from demonstrations, and ${found}`);
+  }
+  return usable;
+}
