@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { doubleTargets, dqn, huberErrors } from '../../../learn/algorithms/dqn.ts';
 import type { LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
-import { plainCompute } from '../tensor/plain.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { ChoiceEnv } from './choice-env.ts';
 import { PointEnv } from './point-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = {
   worlds: 8,
@@ -24,7 +27,7 @@ const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
   actionDim: env.actionDim,
   choices: env.choices ?? [],
   count: env.count,
-  compute: plainCompute,
+  compute,
   seed,
 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import {
   chooseSmaller,
   logSlope,
@@ -11,12 +11,15 @@ import {
 } from '../../../learn/algorithms/sac.ts';
 import type { LearnerSetup, Policy, VectorEnv } from '../../../learn/algorithms/types.ts';
 import { Random } from '../../../learn/parts/random.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { defaultsOf } from '../../../sim/fields.ts';
 import { reach } from '../../../sim/tasks/reach.ts';
-import { plainCompute } from '../tensor/plain.ts';
 import { ChoiceEnv } from './choice-env.ts';
 import { GoalEnv } from './goal-env.ts';
 import { PointEnv } from './point-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = {
   worlds: 8,
@@ -33,7 +36,7 @@ const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
   observationDim: env.observationDim,
   actionDim: env.actionDim,
   count: env.count,
-  compute: plainCompute,
+  compute,
   seed,
 });
 const create = (env: VectorEnv, settings: Record<string, number | boolean | string> = small, seed = 1) =>
