@@ -32,7 +32,7 @@ export interface RolloutOptions {
   readonly stack?: (count: number) => RewardStack;
   readonly rewardHash?: string | null;
   readonly onEpisode?: (episode: FinishedEpisode) => void;
-  readonly onInvalid?: (message: string) => void;
+  readonly onInvalid?: (message: string, term: string | undefined) => void;
   /** Called between steps; return true to stop early. Awaited, so it may hold the rollout back. */
   readonly pulse?: (done: number, steps: number) => boolean | Promise<boolean>;
 }

@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Algorithm, LearnerSetup, Policy } from '../learn/algorithms/types.ts';
 import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
 import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
-import { unitMetrics } from '../learn/diagnostics/units.ts';
+import { sampling } from '../learn/diagnostics/units.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { TaskModel } from '../sim/env.ts';
@@ -165,10 +165,15 @@ async function device(link: Link, choice: DeviceChoice) {
 
 /** One episode for each seed, every one of them kept, until the lab says stop. */
 function reporting(link: Link, seeds: readonly number[]) {
+  const known = new Set<string | undefined>();
   return {
     seeds,
     onEpisode: (episode) => link.keep(episode),
-    onInvalid: (message) => link.alert('warning', message),
+    // Once for each term: the job is too short for it to end and begin again.
+    onInvalid: (message, term) => {
+      if (!known.has(term)) link.alert('warning', message);
+      known.add(term);
+    },
     pulse: async (done) => {
       link.progress(done, seeds.length, 'episodes');
       await link.breathe();
@@ -398,11 +403,8 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
         const seeds = Array.from({ length: options['shortEvaluationEpisodes'] as number }, (_, i) =>
           episodeSeed('shortEvaluation', 0, i),
         );
-        const actor: Actor = {
-          kind: 'policy',
-          policy: await learner.policy(),
-          trainedSteps: learner.steps,
-        };
+        const sample = sampling(await learner.policy());
+        const actor: Actor = { kind: 'policy', policy: sample.policy, trainedSteps: learner.steps };
         const result = await runEpisodes({
           model,
           actor,
@@ -412,7 +414,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
         });
         values['evaluation/success'] = result.success;
         values['evaluation/return'] = result.meanReturn;
-        Object.assign(values, unitMetrics(actor.policy, env.observations, count));
+        Object.assign(values, sample.metrics());
       }
       const totals = sums.take();
       Object.assign(values, termMetrics(setup.channels!, totals));

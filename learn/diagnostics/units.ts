@@ -45,17 +45,43 @@ export function unitShares(
   return all === 0 ? { dead: 0, saturated: 0 } : { dead: dead / all, saturated: saturated / all };
 }
 
+/** Rows of a sample: enough to see a unit that answers to one observation in fifty. */
+const sampleRows = 256;
+/** Every how many calls of `act` rows are taken, so that they come from all parts of the episodes. */
+const sampleEvery = 5;
+
 /**
- * `policy/deadUnits` and `policy/saturatedUnits` on a sample of observations [rows * observationDim]; nothing where the
- * policy has no network to look into. A few rows say too little: take the observations of all worlds at several moments.
+ * The same policy, which keeps some of the observations that it acts on. `metrics`: `policy/deadUnits` and
+ * `policy/saturatedUnits` on them; nothing where the policy has no network to look into, or has seen too little.
  */
-export function unitMetrics(
-  policy: Policy,
-  observations: Float64Array,
-  rows: number,
-): Record<string, number> {
-  const shares = policy.units?.(observations, rows);
-  return shares === undefined
-    ? {}
-    : { 'policy/deadUnits': shares.dead, 'policy/saturatedUnits': shares.saturated };
+export function sampling(policy: Policy): { readonly policy: Policy; metrics(): Record<string, number> } {
+  const width = policy.observationDim;
+  const sample = new Float64Array(sampleRows * width);
+  let rows = 0;
+  let calls = 0;
+  const act: Policy['act'] = (observations, count, out, states, active) => {
+    if (calls++ % sampleEvery === 0) {
+      for (let n = 0; n < count && rows < sampleRows; n++) {
+        if (active?.[n] === 0) continue;
+        sample.set(observations.subarray(n * width, (n + 1) * width), rows++ * width);
+      }
+    }
+    policy.act(observations, count, out, states, active);
+  };
+  return {
+    policy: {
+      observationDim: width,
+      actionDim: policy.actionDim,
+      act,
+      ...(policy.needsStates === undefined ? {} : { needsStates: policy.needsStates }),
+      ...(policy.begin === undefined ? {} : { begin: (world: number) => policy.begin!(world) }),
+    },
+    metrics() {
+      const shares =
+        rows < sampleRows / 4 ? undefined : policy.units?.(sample.subarray(0, rows * width), rows);
+      return shares === undefined
+        ? {}
+        : { 'policy/deadUnits': shares.dead, 'policy/saturatedUnits': shares.saturated };
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unitMetrics, unitShares } from '../../../learn/diagnostics/units.ts';
+import { sampling, unitShares } from '../../../learn/diagnostics/units.ts';
 import { Network } from '../../../learn/parts/network.ts';
 import { Normalizer } from '../../../learn/parts/normalizer.ts';
 import { MlpPolicy } from '../../../learn/parts/policy.ts';
@@ -48,7 +48,12 @@ test('a fresh policy is alive; biases far below zero kill relu, large weights sa
     const of: MlpShape = { sizes: [3, 32, 32, 2], activation };
     const parameters = initialize(of, new Random(1));
     change(parameters);
-    return unitMetrics(new MlpPolicy(of, parameters, new Normalizer(3).save()), inputs, rows);
+    // Acts on 25 rows a call, of which every fifth call is kept.
+    const { policy, metrics: found } = sampling(new MlpPolicy(of, parameters, new Normalizer(3).save()));
+    for (let call = 0; call < 60; call++) {
+      policy.act(inputs.subarray((call % 2) * 75, (call % 2) * 75 + 75), 25, new Float64Array(50));
+    }
+    return found();
   };
   assert.deepEqual(
     metrics('tanh', () => undefined),
@@ -62,4 +67,28 @@ test('a fresh policy is alive; biases far below zero kill relu, large weights sa
     for (let i = 0; i < p.length; i++) p[i]! *= 1000;
   });
   assert.ok(huge['policy/saturatedUnits']! > 0.9, JSON.stringify(huge));
+});
+
+test('a sample acts like its policy, leaves idle rows out and says nothing of too few rows', () => {
+  const of: MlpShape = { sizes: [3, 8, 2], activation: 'tanh' };
+  const seen: number[] = [];
+  const plain = new MlpPolicy(of, initialize(of, new Random(2)), new Normalizer(3).save());
+  const { policy, metrics } = sampling(
+    Object.assign(plain, {
+      units: (rows: Float64Array, count: number) => {
+        seen.push(count, rows[0]!, rows[3]!);
+        return { dead: 0.25, saturated: 0 };
+      },
+    }),
+  );
+  const [wanted, out] = [new Float64Array(100), new Float64Array(100)];
+  plain.act(inputs, rows, wanted);
+  const active = new Uint8Array(rows).fill(1);
+  active[1] = 0;
+  policy.act(inputs, rows, out, undefined, active);
+  assert.deepEqual(out, wanted);
+  assert.deepEqual(metrics(), {}, '49 rows');
+  for (let call = 0; call < 30; call++) policy.act(inputs, rows, out, undefined, active);
+  assert.deepEqual(metrics(), { 'policy/deadUnits': 0.25, 'policy/saturatedUnits': 0 });
+  assert.deepEqual(seen, [256, inputs[0], inputs[6]]);
 });
