@@ -7,6 +7,7 @@
 
 import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
+import { type UnitShares, unitShares } from '../diagnostics/units.ts';
 import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { goalsOf, Hindsight, relabellingReward } from '../parts/hindsight.ts';
@@ -16,7 +17,7 @@ import { Random } from '../parts/random.ts';
 import { Replay, type ReplayBatch, storeStep } from '../parts/replay.ts';
 import { scheduled, scheduleField } from '../parts/schedule.ts';
 import type { Networks } from '../tensor/compute.ts';
-import { initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import { type Activation, initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
@@ -832,16 +833,24 @@ class SquashedPolicy implements Policy {
   readonly observationDim: number;
   readonly actionDim: number;
   readonly #network: Network;
+  readonly #activation: Activation;
   readonly #normalizer: Normalizer;
   #inputs = new Float64Array(0);
   #outputs = new Float64Array(0);
 
   constructor(shape: MlpShape, parameters: Float32Array, normalizer: Float64Array) {
     this.#network = new Network(shape, parameters);
+    this.#activation = shape.activation;
     this.observationDim = this.#network.inputs;
     this.actionDim = this.#network.outputs / 2;
     this.#normalizer = new Normalizer(this.observationDim);
     this.#normalizer.restore(normalizer);
+  }
+
+  units(observations: Float64Array, count: number): UnitShares {
+    const inputs = new Float64Array(count * this.observationDim);
+    this.#normalizer.apply(observations, count, inputs);
+    return unitShares(this.#network.hidden(inputs, count), count, this.#activation);
   }
 
   act(observations: Float64Array, count: number, out: Float64Array): void {
