@@ -119,7 +119,9 @@ export const bc: Algorithm = {
   },
   create: (settings, setup) => new Bc(withDefaults(settings), setup),
   resume: (bytes, settings, setup) => {
-    const learner = new Bc(withDefaults(settings), setup);
+    // The seed decides which demonstrations are held out.
+    const { seed } = checkedHeader(name, readBlock(magic, bytes), formatVersion, ['seed']);
+    const learner = new Bc(withDefaults(settings), { ...setup, seed: seed as number });
     try {
       learner.restore(bytes);
     } catch (error) {
@@ -145,6 +147,7 @@ class Bc implements Learner {
   readonly #held: Labelled;
   readonly #batch: LabelledBatch;
   readonly #clock: () => number;
+  readonly #seed: number;
   /** Names the demonstrations, so that a run is not continued on others. */
   readonly #data: string;
   #steps = 0;
@@ -153,6 +156,7 @@ class Bc implements Learner {
     const { observationDim, actionDim } = setup;
     this.#settings = settings;
     this.#clock = setup.clock ?? (() => 0);
+    this.#seed = setup.seed;
     this.#random = new Random(setup.seed);
     // 1. Which demonstrations are learned from, which are held out: whole ones, since steps of one are much alike.
     const usable = usableDemonstrations(settings, setup);
@@ -272,7 +276,13 @@ class Bc implements Learner {
   async save(): Promise<Uint8Array> {
     return writeBlock(
       magic,
-      { version: formatVersion, ...this.#actor.header, steps: this.#steps, data: this.#data },
+      {
+        version: formatVersion,
+        ...this.#actor.header,
+        seed: this.#seed,
+        steps: this.#steps,
+        data: this.#data,
+      },
       { ...(await this.#actor.save()), random: this.#random.save() },
     );
   }

@@ -178,12 +178,14 @@ class Cem implements Learner {
   readonly #actions: Float64Array;
   readonly #clock: () => number;
   #planner: Planner | undefined;
+  #seed: number;
   #steps = 0;
 
   constructor(settings: CemSettings, setup: LearnerSetup) {
     this.#settings = settings;
     this.#setup = setup;
     this.#model = setup.model!;
+    this.#seed = setup.seed;
     this.#clock = setup.clock ?? (() => 0);
     this.stepsPerIteration = settings.stepsPerWorld * setup.count;
     this.#memory = new Memory(planSize(this.#model, settings));
@@ -207,7 +209,7 @@ class Cem implements Learner {
         `${name}: plans with the reward of any transition, and a learned term of the reward stack remembers the episode`,
       );
     }
-    this.#planner ??= new Planner(this.#model, this.#settings, this.#setup.seed, simulator.reward);
+    this.#planner ??= new Planner(this.#model, this.#settings, this.#seed, simulator.reward);
     const begun = this.#clock();
     const { stateDim } = this.#model;
     const sums = { reward: 0, score: 0, gain: 0 };
@@ -246,11 +248,11 @@ class Cem implements Learner {
   }
 
   policy(): Policy {
-    return new CemPolicy(this.#model, this.#settings, this.#setup.seed);
+    return new CemPolicy(this.#model, this.#settings, this.#seed);
   }
 
   save(): Uint8Array {
-    const { count, observationDim, actionDim, seed } = this.#setup;
+    const { count, observationDim, actionDim } = this.#setup;
     return writeBlock(
       magic,
       {
@@ -259,7 +261,7 @@ class Cem implements Learner {
         observationDim,
         actionDim,
         worlds: count,
-        seed,
+        seed: this.#seed,
         steps: this.#steps,
         ...Object.fromEntries(planning.map((key) => [key, this.#settings[key]])),
       },
@@ -269,7 +271,7 @@ class Cem implements Learner {
 
   /** @throws RangeError when the checkpoint belongs to another task, number of worlds, length of plans or version. */
   restore(bytes: Uint8Array): void {
-    const { count, observationDim, actionDim, seed } = this.#setup;
+    const { count, observationDim, actionDim } = this.#setup;
     const block = readBlock(magic, bytes);
     const header = checkedHeader(name, block, formatVersion, integers);
     const { planSteps } = this.#settings;
@@ -278,13 +280,13 @@ class Cem implements Learner {
       observationDim,
       actionDim,
       worlds: count,
-      seed,
       planSteps,
     });
     this.#memory.restore(
       float64Of(name, block, 'plans', count * planSize(this.#model, this.#settings)),
       float64Of(name, block, 'clocks', count),
     );
+    this.#seed = header['seed'] as number;
     this.#steps = header['steps'] as number;
   }
 

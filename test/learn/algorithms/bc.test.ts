@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { runEpisodes } from '../../../lab/rollout.ts';
 import { bc } from '../../../learn/algorithms/bc.ts';
 import type { LearnerSetup, Trajectory } from '../../../learn/algorithms/types.ts';
-import { plainCompute } from '../tensor/plain.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { continuesExactly, train } from './checks.ts';
 import { PointEnv } from './point-env.ts';
 import { demonstrationsOf, modelOf, setupFor } from './task-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = { hiddenSize: 16, hiddenLayers: 1, minibatch: 64, learningRate: 5e-3, steps: 20_000 };
 /** There is nothing to step. */
@@ -23,7 +26,7 @@ const pointSetup = (demonstrations: Trajectory[], choices: readonly number[] = [
   actionDim: 1,
   choices,
   count: 1,
-  compute: plainCompute,
+  compute,
   seed: 1,
   demonstrations,
 });
@@ -31,7 +34,7 @@ const pointSetup = (demonstrations: Trajectory[], choices: readonly number[] = [
 for (const loss of ['squared', 'likelihood']) {
   test(`BC by ${loss} reaches like the expert after 20 demonstrations`, async () => {
     const model = modelOf('reach', { horizon: 40 });
-    const setup = { ...setupFor(model, 1, 2, plainCompute), demonstrations: demonstrationsOf(model, 20) };
+    const setup = { ...setupFor(model, 1, 2, compute), demonstrations: demonstrationsOf(model, 20) };
     const learner = bc.create({ ...small, loss }, setup);
     const { first, last } = await train(learner, env, small.steps);
     assert.ok(last['loss/imitation']! < first['loss/imitation']!);
@@ -77,7 +80,7 @@ test('a pass counts its steps, and the held-out share is of whole demonstrations
 
 test('a resumed BC continues to the bit, and is not continued on other demonstrations', async () => {
   const model = modelOf('reach', { horizon: 10 });
-  const setup = { ...setupFor(model, 1, 2, plainCompute), demonstrations: demonstrationsOf(model, 6) };
+  const setup = { ...setupFor(model, 1, 2, compute), demonstrations: demonstrationsOf(model, 6) };
   await continuesExactly(bc, small, setup, env, (e) => e);
   const bytes = await bc.create(small, setup).save();
   const others = { ...setup, demonstrations: demonstrationsOf(model, 6, 50) };

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { RewardedEnv } from '../../../lab/rewarded-env.ts';
 import { runEpisodes } from '../../../lab/rollout.ts';
 import { cem } from '../../../learn/algorithms/cem.ts';
 import type { Policy, VectorEnv } from '../../../learn/algorithms/types.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import type { TaskModel } from '../../../sim/env.ts';
-import { plainCompute } from '../tensor/plain.ts';
 import { continuesExactly } from './checks.ts';
 import { modelOf, setupFor, taskEnv } from './task-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = { worlds: 2, stepsPerWorld: 6, population: 24, elites: 4, planSteps: 8, rounds: 2 };
 
@@ -29,7 +32,7 @@ async function play(model: TaskModel, policy: Policy, episodes: number) {
 
 test('planning brings the gripper to the goal without any learning', async () => {
   const model = modelOf('reach', { horizon: 30 });
-  const learner = cem.create(small, setupFor(model, 2, 1, plainCompute));
+  const learner = cem.create(small, setupFor(model, 2, 1, compute));
   const { success } = await play(model, learner.policy() as Policy, 6);
   assert.equal(success, 1);
 });
@@ -38,7 +41,7 @@ test('planning with options holds a pole up, which falls within 40 pushes at ran
   const model = modelOf('cartpole');
   const settings = { ...small, planSteps: 20, stepsPerWorld: 120 };
   const env = taskEnv(model, 2, 1);
-  const learner = cem.create(settings, setupFor(model, 2, 1, plainCompute));
+  const learner = cem.create(settings, setupFor(model, 2, 1, compute));
   const metrics = await learner.iterate(env);
   assert.equal(learner.steps, 240);
   assert.deepEqual([...env.terminated], [0, 0]);
@@ -48,7 +51,7 @@ test('planning with options holds a pole up, which falls within 40 pushes at ran
 
 test('the same state gives the same plan in every world; what is remembered goes with the episode', () => {
   const model = modelOf('reach');
-  const learner = cem.create(small, setupFor(model, 2, 1, plainCompute));
+  const learner = cem.create(small, setupFor(model, 2, 1, compute));
   const states = new Float64Array(2 * model.stateDim);
   model.reset(5, states, 0);
   states.copyWithin(model.stateDim, 0, model.stateDim);
@@ -75,10 +78,7 @@ test('the same state gives the same plan in every world; what is remembered goes
 test('actions in the task’s own units are planned in [-1, 1]', async () => {
   const model = modelOf('pendulum');
   const env = taskEnv(model, 2, 1);
-  const learner = cem.create(
-    { ...small, planSteps: 15, stepsPerWorld: 100 },
-    setupFor(model, 2, 1, plainCompute),
-  );
+  const learner = cem.create({ ...small, planSteps: 15, stepsPerWorld: 100 }, setupFor(model, 2, 1, compute));
   let most = 0;
   const step = env.step.bind(env);
   env.step = (actions, values) => {
@@ -103,7 +103,7 @@ test('a plan that leaves the world of numbers is never the best', async () => {
       }
     },
   };
-  const learner = cem.create(small, setupFor(model, 2, 1, plainCompute));
+  const learner = cem.create(small, setupFor(model, 2, 1, compute));
   const states = new Float64Array(model.stateDim);
   const out = new Float64Array(3);
   const policy = learner.policy() as Policy;
@@ -117,13 +117,13 @@ test('a plan that leaves the world of numbers is never the best', async () => {
 
 test('a resumed CEM continues to the bit, its running plans too', async () => {
   const model = modelOf('reach', { horizon: 15 });
-  const setup = setupFor(model, 2, 1, plainCompute);
+  const setup = setupFor(model, 2, 1, compute);
   await continuesExactly(cem, small, setup, taskEnv(model, 2, 1), (env) => copyOf(env, model));
 });
 
 test('a saved policy needs the task, and no other', async () => {
   const model = modelOf('reach');
-  const bytes = await cem.create(small, setupFor(model, 2, 1, plainCompute)).save();
+  const bytes = await cem.create(small, setupFor(model, 2, 1, compute)).save();
   assert.equal(cem.loadPolicy(bytes, model).needsStates, true);
   assert.throws(() => cem.loadPolicy(bytes), /plans in the simulator, wanted the task/);
   assert.throws(() => cem.loadPolicy(bytes, modelOf('push')), /task is "reach", wanted "push"/);
@@ -131,7 +131,7 @@ test('a saved policy needs the task, and no other', async () => {
 
 test('what it cannot plan with is refused by name', async () => {
   const model = modelOf('reach');
-  const setup = setupFor(model, 2, 1, plainCompute);
+  const setup = setupFor(model, 2, 1, compute);
   assert.throws(
     () => cem.check({ elites: 99, population: 24 }),
     /elites is 99, wanted at most population = 24/,

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { RewardedEnv } from '../../../lab/rewarded-env.ts';
 import { runEpisodes } from '../../../lab/rollout.ts';
 import { dagger } from '../../../learn/algorithms/dagger.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import type { TaskModel } from '../../../sim/env.ts';
-import { plainCompute } from '../tensor/plain.ts';
 import { continuesExactly, train } from './checks.ts';
 import { PointEnv } from './point-env.ts';
 import { demonstrationsOf, modelOf, setupFor, taskEnv } from './task-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = {
   worlds: 4,
@@ -38,7 +41,7 @@ function copyOf(env: RewardedEnv, model: TaskModel): RewardedEnv {
 
 test('DAgger reaches like the expert it asks', async () => {
   const model = modelOf('reach', { horizon: 40 });
-  const learner = dagger.create(small, setupFor(model, 4, 2, plainCompute));
+  const learner = dagger.create(small, setupFor(model, 4, 2, compute));
   const { first, last } = await train(learner, taskEnv(model, 4, 1), small.steps);
   assert.deepEqual([first['dagger/beta'], first['dagger/rows'], last['dagger/rows']], [1, 160, 1600]);
   assert.ok(last['dagger/error']! < first['dagger/error']! / 2, `${last['dagger/error']}`);
@@ -60,7 +63,7 @@ test('the expert acts alone at first, then less and less; labels are always the 
     acted.at(-1)!.push(...Array.from(actions, (action, n) => action === wanted[n]));
     step(actions, values);
   };
-  const learner = dagger.create({ ...small, betaDecay: 0.3 }, setupFor(model, 4, 2, plainCompute));
+  const learner = dagger.create({ ...small, betaDecay: 0.3 }, setupFor(model, 4, 2, compute));
   for (let round = 0; round < 3; round++) {
     acted.push([]);
     await learner.iterate(env);
@@ -74,7 +77,7 @@ test('the expert acts alone at first, then less and less; labels are always the 
 
 test('DAgger takes options from the expert too', async () => {
   const model = modelOf('cartpole');
-  const learner = dagger.create(small, setupFor(model, 4, 2, plainCompute));
+  const learner = dagger.create(small, setupFor(model, 4, 2, compute));
   await train(learner, taskEnv(model, 4, 1), small.steps);
   const actor = { kind: 'policy', policy: await learner.policy(), trainedSteps: 0 } as const;
   const seeds = Array.from({ length: 10 }, (_, i) => 100 + i);
@@ -86,7 +89,7 @@ test('DAgger takes options from the expert too', async () => {
 
 test('demonstrations are where it starts from', async () => {
   const model = modelOf('reach', { horizon: 10 });
-  const setup = { ...setupFor(model, 4, 2, plainCompute), demonstrations: demonstrationsOf(model, 3) };
+  const setup = { ...setupFor(model, 4, 2, compute), demonstrations: demonstrationsOf(model, 3) };
   const learner = dagger.create({ ...small, updates: 2 }, setup);
   const metrics = await learner.iterate(taskEnv(model, 4, 1));
   assert.equal(metrics['dagger/rows'], 30 + 160);
@@ -96,14 +99,14 @@ test('demonstrations are where it starts from', async () => {
 test('a resumed DAgger continues to the bit from its checkpoint and journal', async () => {
   const model = modelOf('reach', { horizon: 30 });
   const settings = { ...small, stepsPerWorld: 20, updates: 5 };
-  const setup = { ...setupFor(model, 4, 2, plainCompute), demonstrations: demonstrationsOf(model, 1) };
+  const setup = { ...setupFor(model, 4, 2, compute), demonstrations: demonstrationsOf(model, 1) };
   await continuesExactly(dagger, settings, setup, taskEnv(model, 4, 1), (env) => copyOf(env, model));
 });
 
 test('journal pieces in order give the rows back; a missing one is refused', async () => {
   const model = modelOf('reach', { horizon: 30 });
   const settings = { ...small, stepsPerWorld: 5, updates: 2 };
-  const setup = setupFor(model, 4, 2, plainCompute);
+  const setup = setupFor(model, 4, 2, compute);
   const env = taskEnv(model, 4, 1);
   const learner = dagger.create(settings, setup);
   const pieces: Uint8Array[] = [];
@@ -124,6 +127,6 @@ test('journal pieces in order give the rows back; a missing one is refused', asy
 
 test('an environment without a simulator is refused', async () => {
   const env = new PointEnv(4, 1);
-  const setup = { observationDim: 1, actionDim: 1, count: 4, compute: plainCompute, seed: 1 };
+  const setup = { observationDim: 1, actionDim: 1, count: 4, compute, seed: 1 };
   await assert.rejects(dagger.create(small, setup).iterate(env), /asks the task's expert/);
 });

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { groupAdvantages, grpo, grpoLoss, type LossInput } from '../../../learn/algorithms/grpo.ts';
 import type { LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
 import { headFor } from '../../../learn/parts/heads.ts';
 import { Random } from '../../../learn/parts/random.ts';
-import { plainCompute } from '../tensor/plain.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { continuesExactly, episodesOf, train } from './checks.ts';
 import { PointEnv } from './point-env.ts';
 import { modelOf, setupFor, taskEnv } from './task-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = {
   worlds: 16,
@@ -23,7 +26,7 @@ const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
   observationDim: env.observationDim,
   actionDim: env.actionDim,
   count: env.count,
-  compute: plainCompute,
+  compute,
   seed,
 });
 
@@ -159,7 +162,7 @@ test('GRPO learns from episodes of a real task that end at different times, in g
   const model = modelOf('cartpole');
   const settings = { ...small, steps: 6_000, normalizeObservations: false };
   const env = taskEnv(model, 16, 1);
-  const learner = grpo.create(settings, setupFor(model, 16, 2, plainCompute));
+  const learner = grpo.create(settings, setupFor(model, 16, 2, compute));
   const { first, last } = await train(learner, env, settings.steps);
   assert.ok(first['rollout/length']! < 40);
   assert.ok(last['rollout/length']! > 80, `${last['rollout/length']}`);

@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { reinforce } from '../../../learn/algorithms/reinforce.ts';
 import type { LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
-import { plainCompute } from '../tensor/plain.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { continuesExactly, train } from './checks.ts';
 import { PointEnv } from './point-env.ts';
 import { modelOf, setupFor, taskEnv } from './task-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = { worlds: 16, hiddenSize: 16, hiddenLayers: 1, learningRate: 0.02, steps: 12_000 };
 const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
   observationDim: env.observationDim,
   actionDim: env.actionDim,
   count: env.count,
-  compute: plainCompute,
+  compute,
   seed,
 });
 
@@ -33,7 +36,7 @@ test('REINFORCE balances a pole with two options', async () => {
   const model = modelOf('cartpole');
   const settings = { ...small, worlds: 8, steps: 20_000, normalizeObservations: false };
   const env = taskEnv(model, 8, 1);
-  const learner = reinforce.create(settings, setupFor(model, 8, 2, plainCompute));
+  const learner = reinforce.create(settings, setupFor(model, 8, 2, compute));
   const { first, last } = await train(learner, env, settings.steps);
   assert.ok(first['rollout/length']! < 40);
   assert.ok(last['rollout/length']! > 80, `${last['rollout/length']}`);

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { leaveOneOut, rloo } from '../../../learn/algorithms/rloo.ts';
 import type { LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
-import { plainCompute } from '../tensor/plain.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { continuesExactly, episodesOf, train } from './checks.ts';
 import { PointEnv } from './point-env.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const small = {
   worlds: 16,
@@ -18,7 +21,7 @@ const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
   observationDim: env.observationDim,
   actionDim: env.actionDim,
   count: env.count,
-  compute: plainCompute,
+  compute,
   seed,
 });
 

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { Actor } from '../../../learn/parts/actor.ts';
 import { collectEpisodes, Episodes } from '../../../learn/parts/episodes.ts';
 import { Random } from '../../../learn/parts/random.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { PointEnv } from '../algorithms/point-env.ts';
 import { modelOf, setupFor, taskEnv } from '../algorithms/task-env.ts';
-import { plainCompute } from '../tensor/plain.ts';
+
+const compute = await openKernel({ threads: 1 });
+after(() => compute.dispose());
 
 const settings = { hiddenSize: 8, hiddenLayers: 1, initialLogStd: -0.5, normalizeObservations: true };
 const now = () => 0;
@@ -14,7 +17,7 @@ test('episodes of a group start from the same state to the bit, others elsewhere
   const model = modelOf('reach', { horizon: 12 });
   const env = taskEnv(model, 6, 1);
   const random = new Random(2);
-  const setup = setupFor(model, 6, 3, plainCompute);
+  const setup = setupFor(model, 6, 3, compute);
   const actor = new Actor({ name: 'Test', setup, ...settings, rows: 6, random });
   const episodes = new Episodes(6, 3, model.observationSpace.dim, model.actionSpace.dim);
   let starts: Float64Array | undefined;
@@ -43,7 +46,7 @@ test('steps after an episode ended are not kept: rows are those of running episo
   const model = modelOf('cartpole');
   const env = taskEnv(model, 5, 7, { reward: 'dense' });
   const random = new Random(2);
-  const setup = setupFor(model, 5, 3, plainCompute);
+  const setup = setupFor(model, 5, 3, compute);
   const actor = new Actor({ name: 'Test', setup, ...settings, rows: 5, random });
   const e = new Episodes(5, 1, 4, 1);
   await collectEpisodes('Test', env, actor, random, e, now);
@@ -73,7 +76,7 @@ test('steps after an episode ended are not kept: rows are those of running episo
 test('an episode that breaks off has no return and none of its steps is usable', async () => {
   const env = new PointEnv(3, 1);
   env.divergeAt = 4;
-  const setup = { observationDim: 1, actionDim: 1, count: 3, compute: plainCompute, seed: 1 };
+  const setup = { observationDim: 1, actionDim: 1, count: 3, compute, seed: 1 };
   const random = new Random(2);
   const actor = new Actor({ name: 'Test', setup, ...settings, rows: 3, random });
   const e = new Episodes(3, 3, 1, 1);
@@ -92,7 +95,7 @@ test('an episode that breaks off has no return and none of its steps is usable',
 test('an environment that cannot start groups anew is refused', async () => {
   const env = new PointEnv(2, 1);
   Object.defineProperty(env, 'restart', { value: undefined });
-  const setup = { observationDim: 1, actionDim: 1, count: 2, compute: plainCompute, seed: 1 };
+  const setup = { observationDim: 1, actionDim: 1, count: 2, compute, seed: 1 };
   const random = new Random(2);
   const actor = new Actor({ name: 'Test', setup, ...settings, rows: 2, random });
   await assert.rejects(
