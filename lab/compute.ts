@@ -5,6 +5,8 @@
 
 import type { Compute, ComputeName, Soon, Workload } from '../learn/tensor/compute.ts';
 import type { Device, DeviceChoice } from '../learn/tensor/device.ts';
+import { mostThreads } from '../learn/tensor/kernel/layout.ts';
+import { openKernel } from '../learn/tensor/kernel/open.ts';
 import { parameterCount } from '../learn/tensor/mlp.ts';
 import { gpuInSight, openDevice } from '../learn/tensor/open.ts';
 import { tfjsCompute } from '../learn/tensor/tfjs.ts';
@@ -49,13 +51,8 @@ export interface Openers {
 }
 
 const openersHere: Openers = {
-  kernel: async (threads, budget) => {
-    const file = new URL('../learn/tensor/kernel/open.ts', import.meta.url).href;
-    const { openKernel } = (await import(file)) as {
-      openKernel(options: { threads: number; budget?: Int32Array }): Promise<Compute>;
-    };
-    return openKernel({ threads, ...(budget === undefined ? {} : { budget }) });
-  },
+  kernel: (threads, budget) =>
+    openKernel({ threads: Math.min(threads, mostThreads), ...(budget === undefined ? {} : { budget }) }),
   tfjs: async (choice) => {
     const device = await openDevice(choice);
     return { ...tfjsCompute(device), passedOver: device.passedOver };
@@ -261,9 +258,4 @@ export async function openComputeFor({
     );
     return compute;
   }
-}
-
-/** The TensorFlow.js device, for reward models: what `auto` gives where the kernel is asked for. */
-export function openDeviceFor(choice: DeviceChoice): Promise<Device> {
-  return openDevice(choice === 'kernel' ? 'auto' : choice);
 }

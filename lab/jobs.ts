@@ -36,6 +36,9 @@ export interface FitJob {
   readonly demonstrations: readonly Demonstration[];
   readonly seed: number;
   readonly device: DeviceChoice;
+  /** As in `TrainJob`. */
+  readonly threads: number;
+  readonly budget: Int32Array;
 }
 
 export interface TrainJob {

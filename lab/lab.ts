@@ -1183,6 +1183,8 @@ export class Lab {
         demonstrations,
         seed: episodeSeed('fit', row.seed, 0),
         device: this.device,
+        threads: availableParallelism(),
+        budget: this.#budget,
       },
       {
         device: (name) => this.store.runs.update(fitId, { device: name }),

@@ -9,11 +9,10 @@ import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
 import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
 import { sampling } from '../learn/diagnostics/units.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
-import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
-import { openComputeFor, openDeviceFor } from './compute.ts';
+import { openComputeFor } from './compute.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
 import type {
@@ -157,12 +156,6 @@ function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] 
   });
 }
 
-async function device(link: Link, choice: DeviceChoice) {
-  const opened = await openDeviceFor(choice);
-  link.send({ type: 'device', name: opened.name, reason: opened.reason });
-  return opened;
-}
-
 /** One episode for each seed, every one of them kept, until the lab says stop. */
 function reporting(link: Link, seeds: readonly number[]) {
   const known = new Set<string | undefined>();
@@ -211,21 +204,35 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   const method = rewardNamed(job.method)!;
   if (method.kind !== 'learned')
     throw new RangeError(`${job.method} is a native reward; there is nothing to fit`);
-  let lastMetrics = 0;
-  const fitted = await method.fit(job.demonstrations, job.settings, {
-    device: await device(link, job.device),
-    seed: job.seed,
+  const sizes = {
     observationDim: model.observationSpace.dim,
     stages: model.stages.map((stage) => stage.id),
-    signal: link.signal,
-    onProgress: ({ done, total, metrics }) => {
-      link.progress(done, total, 'updates');
-      if (now() - lastMetrics < progressEvery && done < total) return;
-      lastMetrics = now();
-      link.send({ type: 'metrics', step: done, values: metrics });
-    },
+  };
+  const compute = await openComputeFor({
+    choice: job.device,
+    workload: method.workload(job.settings, sizes),
+    threads: job.threads,
+    budget: job.budget,
   });
-  return { bytes: fitted.model.save(), metrics: fitted.metrics };
+  link.send({ type: 'device', name: compute.name, reason: compute.reason });
+  let lastMetrics = 0;
+  try {
+    const fitted = await method.fit(job.demonstrations, job.settings, {
+      ...sizes,
+      compute,
+      seed: job.seed,
+      signal: link.signal,
+      onProgress: ({ done, total, metrics }) => {
+        link.progress(done, total, 'updates');
+        if (now() - lastMetrics < progressEvery && done < total) return;
+        lastMetrics = now();
+        link.send({ type: 'metrics', step: done, values: metrics });
+      },
+    });
+    return { bytes: fitted.model.save(), metrics: fitted.metrics };
+  } finally {
+    compute.dispose();
+  }
 }
 
 /** Environment steps that one message of metrics covers at least: small iterations are averaged. */

@@ -16,12 +16,13 @@
  * the progress is right even where the stage is not, and blending the stages gives a potential without jumps.
  */
 
-import type * as TensorFlow from '@tensorflow/tfjs';
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
+import { globalNorm } from '../parts/adam.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
-import { backward, forward, initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import type { Workload } from '../tensor/compute.ts';
+import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import { packModel, unpackModel } from './bytes.ts';
 import {
   checkDemonstrations,
@@ -47,9 +48,6 @@ import {
   WindowHistory,
   type WindowShape,
 } from './window.ts';
-
-type Tensor1D = TensorFlow.Tensor1D;
-type Tensor2D = TensorFlow.Tensor2D;
 
 const fields = {
   window: {
@@ -176,7 +174,7 @@ type SarmSettings = Settings<typeof fields>;
 const title = 'SARM model';
 const magic = 'rl-sarm1';
 const maxGradNorm = 1;
-/** A report waits for the device, so not after every update; a stop button waits for the next report. */
+/** A stop button waits for the next report. */
 const updatesPerReport = 20;
 const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
 /** Taken off every stage probability before blending, so that one network pass does for most frames, without a jump. */
@@ -195,12 +193,26 @@ export const sarm: LearnedReward = {
   source: 'https://arxiv.org/abs/2509.25358',
   fields,
   causal: true,
+  workload,
   fit,
   load,
 };
 
+function workload(
+  given: AnySettings,
+  { observationDim, stages }: Pick<FitContext, 'observationDim' | 'stages'>,
+): Workload {
+  const settings = { ...defaultsOf(fields), ...given } as SarmSettings;
+  const { stageShape, tauShape } = shapesOf({ settings, dim: observationDim, stages });
+  return {
+    networks: [stageShape, tauShape],
+    updateRows: settings.minibatch,
+    actRows: settings.minibatch,
+  };
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
-// Fitting (tensors)
+// Fitting
 
 async function fit(
   demonstrations: readonly Demonstration[],
@@ -363,142 +375,147 @@ async function optimise(
   data: TrainingSet,
   spec: ModelSpec,
   random: Random,
-  { device: { tf }, signal, onProgress }: FitContext,
+  { compute, signal, onProgress }: FitContext,
 ): Promise<{ parameters: Float32Array; losses: Record<string, number> }> {
   const { settings, dim, shares } = spec;
   const { updates, minibatch: B, learningRate, weightDecay, inputNoise, teacherForcing } = settings;
   const K = shares.length;
   const D = framesOf(settings) * dim;
   const { stageShape, tauShape } = shapesOf(spec);
-  const initial = new Float32Array(parameterCount(stageShape) + parameterCount(tauShape));
-  initial.set(initialize(stageShape, random, { hiddenGain: 1, outputGain: 0.1 }));
-  initial.set(initialize(tauShape, random, { hiddenGain: 1, outputGain: 0.1 }), parameterCount(stageShape));
-
-  const frames = tf.tensor2d(data.frames, [data.count, dim]);
-  const starts = tf.tensor2d(Float32Array.from(cumulative(shares).subarray(0, K)), [K, 1]);
-  // A share of 0 (rest after success, or a stage only failed demonstrations have) must not divide by 0.
-  const widths = tf.tensor2d(
-    Float32Array.from(shares, (share) => Math.max(share, 1e-6)),
-    [K, 1],
+  const parameters = new Float32Array(parameterCount(stageShape) + parameterCount(tauShape));
+  parameters.set(initialize(stageShape, random, { hiddenGain: 1, outputGain: 0.1 }));
+  parameters.set(
+    initialize(tauShape, random, { hiddenGain: 1, outputGain: 0.1 }),
+    parameterCount(stageShape),
   );
-  const hasInside = tf.tensor2d(
-    Float32Array.from(shares, (share) => (share > 0 ? 1 : 0)),
-    [K, 1],
-  );
-  let parameters = tf.tensor1d(initial);
-  let mean = tf.zerosLike(parameters);
-  let square = tf.zerosLike(parameters);
-  let losses = tf.tensor1d([0, 0]);
 
-  /** The layers of both networks as tensors. */
-  const layersFrom = (flat: Tensor1D, shape: MlpShape, offset: number) =>
-    layersOf(shape).flatMap(({ inputs, outputs, weights, biases }) => [
-      tf.slice(flat, offset + weights, inputs * outputs).as2D(inputs, outputs),
-      tf.slice(flat, offset + biases, outputs),
-    ]);
+  const starts = cumulative(shares);
+  const nets = compute.networks({
+    networks: [{ shape: stageShape }, { shape: tauShape }],
+    rows: B,
+    parameters,
+  });
+  const [x, xTau] = nets.inputs as [Float32Array, Float32Array]; // [B, D], [B, D + K]
+  const [logits, z] = nets.outputs as [Float32Array, Float32Array]; // [B, K], [B, 1]
+  const [dLogits, dZ] = nets.outputGradients as [Float32Array, Float32Array];
+  const p = new Float64Array(K);
+  const condition = new Uint8Array(B);
+  const mean = new Float64Array(parameters.length);
+  const square = new Float64Array(parameters.length);
 
-  /** Gradient of the loss, [P], and the two losses, [2]. */
-  const lossAndGradient = (batch: Minibatch): { gradient: Tensor1D; losses: Tensor1D } => {
-    const stageTensors = layersFrom(parameters, stageShape, 0);
-    const tauTensors = layersFrom(parameters, tauShape, parameterCount(stageShape));
-    const clean = tf.gather(frames, tf.tensor1d(batch.frames, 'int32')).reshape([B, D]) as Tensor2D;
-    const noise = Float32Array.from(
-      { length: inputNoise > 0 ? B * D : 0 },
-      () => inputNoise * random.gaussian(),
-    );
-    const x = inputNoise > 0 ? tf.add<Tensor2D>(clean, tf.tensor2d(noise, [B, D])) : clean;
-    const truth = tf.oneHot(tf.tensor1d(batch.stages, 'int32'), K).toFloat() as Tensor2D; // [B, K]
-
-    const stagePass = forward(tf, stageShape, stageTensors, x);
-    const logits = stagePass.output; // [B, K]
-    const p = tf.softmax(logits);
-    const stageLoss = tf.neg(tf.mean(tf.sum(tf.mul(truth, tf.logSoftmax(logits)), 1)));
-
-    // A draw from softmax(logits) is the argmax of logits + Gumbel noise.
-    const gumbel = Float32Array.from(
-      { length: B * K },
-      () => -Math.log(-Math.log(random.uniform() + 1e-12) + 1e-12),
-    );
-    const drawn = tf
-      .oneHot(tf.argMax(tf.add(logits, tf.tensor2d(gumbel, [B, K])), 1).toInt(), K)
-      .toFloat() as Tensor2D;
-    const forced = tf.tensor2d(
-      Float32Array.from({ length: B }, () => (random.uniform() < teacherForcing ? 1 : 0)),
-      [B, 1],
-    );
-    const condition = tf.add(tf.mul(forced, truth), tf.mul(tf.sub(1, forced), drawn)) as Tensor2D;
-
-    const y = tf.tensor2d(batch.progress, [B, 1]);
-    const target = tf.clipByValue(
-      tf.div(tf.sub(y, tf.matMul(condition, starts)), tf.matMul(condition, widths)),
-      0,
-      1,
-    );
-    const tauPass = forward(tf, tauShape, tauTensors, tf.concat([x, condition], 1) as Tensor2D);
-    const tau = tf.sigmoid(tauPass.output); // [B, 1]
-    // A stage of share 0 has no inside to ask for.
-    const asked = tf.mul(tf.tensor2d(batch.known, [B, 1]), tf.matMul(condition, hasInside));
-    const error = tf.mul(tf.sub(tau, target), asked);
-    const tauLoss = tf.mean(tf.square(error));
-
-    // d CE / d logits = (p - onehot) / B;  d MSE / d z = 2 error tau (1 - tau) / B
-    const dLogits = tf.div(tf.sub(p, truth), B) as Tensor2D;
-    const dTau = tf.mul(tf.mul(error, 2 / B), tf.mul(tau, tf.sub(1, tau))) as Tensor2D;
-    const gradients = [
-      ...backward(tf, stageShape, stageTensors, stagePass, dLogits).gradients,
-      ...backward(tf, tauShape, tauTensors, tauPass, dTau).gradients,
-    ];
-    return {
-      gradient: tf.concat1d(gradients.map((gradient) => gradient.as1D())),
-      losses: tf.stack([stageLoss, tauLoss]) as Tensor1D,
-    };
+  /** x: the frames of each sample side by side, with noise. */
+  const gather = ({ frames }: Minibatch): void => {
+    for (let i = 0; i < frames.length; i++) {
+      const from = frames[i]! * dim;
+      x.set(data.frames.subarray(from, from + dim), i * dim);
+    }
+    if (inputNoise > 0) for (let i = 0; i < x.length; i++) x[i]! += inputNoise * random.gaussian();
   };
 
-  const report = async (done: number): Promise<Record<string, number>> => {
-    const [stage, tau] = await losses.data();
+  /** CE(f(x), k), its gradient, and the stage that tau is asked about. */
+  const stageLoss = ({ stages }: Minibatch): number => {
+    let loss = 0;
+    for (let row = 0; row < B; row++) {
+      const truth = stages[row]!;
+      for (let k = 0; k < K; k++) p[k] = logits[row * K + k]!;
+      softmaxInPlace(p, 0, K);
+      loss -= Math.log(Math.max(p[truth]!, Number.MIN_VALUE)) / B;
+      // A draw from p is the argmax of the logits + Gumbel noise.
+      let drawn = 0;
+      let best = Number.NEGATIVE_INFINITY;
+      for (let k = 0; k < K; k++) {
+        dLogits[row * K + k] = (p[k]! - (k === truth ? 1 : 0)) / B;
+        const gumbel = -Math.log(-Math.log(random.uniform() + 1e-12) + 1e-12);
+        const height = logits[row * K + k]! + gumbel;
+        if (height <= best) continue;
+        best = height;
+        drawn = k;
+      }
+      condition[row] = random.uniform() < teacherForcing ? truth : drawn;
+    }
+    return loss;
+  };
+
+  /** x and the stage that is asked about, one-hot. */
+  const askTau = (): void => {
+    xTau.fill(0);
+    for (let row = 0; row < B; row++) {
+      xTau.set(x.subarray(row * D, (row + 1) * D), row * (D + K));
+      xTau[row * (D + K) + D + condition[row]!] = 1;
+    }
+  };
+
+  /** MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1)) and its gradient, 2 error tau (1 - tau) / B. */
+  const tauLoss = ({ progress, known }: Minibatch): number => {
+    let loss = 0;
+    for (let row = 0; row < B; row++) {
+      const c = condition[row]!;
+      const share = shares[c]!;
+      const tau = 1 / (1 + Math.exp(-z[row]!));
+      // A stage of share 0 (rest after success, or one only failed demonstrations have) has no inside to ask for.
+      const asked = share > 0 ? known[row]! : 0;
+      const target = Math.min(1, Math.max(0, (progress[row]! - starts[c]!) / Math.max(share, 1e-6)));
+      const error = asked * (tau - target);
+      loss += error ** 2 / B;
+      dZ[row] = (2 * error * tau * (1 - tau)) / B;
+    }
+    return loss;
+  };
+
+  /** AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), with a faster second moment than the compute's own Adam. */
+  const step = (gradient: Float32Array, rate: number, t: number): void => {
+    const scale = Math.min(1, maxGradNorm / (globalNorm(gradient) + 1e-8));
+    const firstRate = rate / (1 - beta1 ** t);
+    const correction = 1 / (1 - beta2 ** t);
+    for (let i = 0; i < parameters.length; i++) {
+      const g = gradient[i]! * scale;
+      const m = beta1 * mean[i]! + (1 - beta1) * g;
+      const v = beta2 * square[i]! + (1 - beta2) * g * g;
+      mean[i] = m;
+      square[i] = v;
+      parameters[i] =
+        parameters[i]! * (1 - rate * weightDecay) - (firstRate * m) / (Math.sqrt(v * correction) + epsilon);
+    }
+  };
+
+  let losses = { 'loss/stage': 0, 'loss/tau': 0 };
+  const report = (done: number): void => {
+    const { 'loss/stage': stage, 'loss/tau': tau } = losses;
     if (!Number.isFinite(stage) || !Number.isFinite(tau)) {
       throw new RangeError(
         `SARM fit: loss is ${stage} (stage) and ${tau} (tau) after ${done} updates, wanted finite numbers; try a smaller learningRate`,
       );
     }
-    const values = { 'loss/stage': stage!, 'loss/tau': tau! };
-    onProgress({ done, total: updates, metrics: values });
-    return values;
+    onProgress({ done, total: updates, metrics: losses });
   };
 
   try {
     for (let update = 0; update < updates; update++) {
       const rate = learningRate * 0.5 * (1 + Math.cos((Math.PI * update) / updates));
       const batch = data.draw(B);
-      const next = tf.tidy(() => {
-        const { gradient, losses } = lossAndGradient(batch);
-        const g = tf.mul(gradient, tf.minimum(1, tf.div(maxGradNorm, tf.add(tf.norm(gradient), 1e-8))));
-        const m = tf.add(tf.mul(mean, beta1), tf.mul(g, 1 - beta1));
-        const v = tf.add(tf.mul(square, beta2), tf.mul(tf.square(g), 1 - beta2));
-        const mHat = tf.div(m, 1 - beta1 ** (update + 1));
-        const vHat = tf.div(v, 1 - beta2 ** (update + 1));
-        const step = tf.div(mHat, tf.add(tf.sqrt(vHat), epsilon));
-        const decayed = tf.mul(parameters, 1 - rate * weightDecay);
-        return [tf.sub(decayed, tf.mul(step, rate)), m, v, losses] as [
-          Tensor1D,
-          Tensor1D,
-          Tensor1D,
-          Tensor1D,
-        ];
-      });
-      tf.dispose([parameters, mean, square, losses]);
-      [parameters, mean, square, losses] = next;
+      gather(batch);
+      await nets.forward([0], B);
+      const stage = stageLoss(batch);
+      await nets.backward([0], B);
+      askTau();
+      await nets.forward([1], B);
+      const tau = tauLoss(batch);
+      await nets.backward([1], B);
+      losses = { 'loss/stage': stage, 'loss/tau': tau };
+      step(await nets.readGradient(), rate, update + 1);
+      await nets.clear();
+      await nets.write(parameters);
       if ((update + 1) % updatesPerReport === 0) {
-        await report(update + 1);
+        report(update + 1);
         // Lets a stop button through.
         await new Promise((resolve) => setTimeout(resolve, 0));
         throwIfAborted(signal);
       }
     }
-    const values = await report(updates);
-    return { parameters: (await parameters.data()) as Float32Array, losses: values };
+    report(updates);
+    return { parameters, losses };
   } finally {
-    tf.dispose([frames, starts, widths, hasInside, parameters, mean, square, losses]);
+    nets.dispose();
   }
 }
 
@@ -560,7 +577,10 @@ interface ModelSpec {
   readonly normaliser: Normaliser;
 }
 
-function shapesOf({ settings, dim, stages }: ModelSpec): { stageShape: MlpShape; tauShape: MlpShape } {
+function shapesOf({ settings, dim, stages }: Pick<ModelSpec, 'settings' | 'dim' | 'stages'>): {
+  stageShape: MlpShape;
+  tauShape: MlpShape;
+} {
   const { hiddenSize } = settings;
   const inputs = framesOf(settings) * dim;
   return {

@@ -1,11 +1,11 @@
 /**
  * The one interface of reward methods. A method is one file: its fields, `fit`, and a model with `score`, `save`, `load`.
- * A reward has two faces: differentiable while it is fitted (tensors, inside `fit`), plain numbers while it is used
- * (typed arrays only, so that scores do not depend on the device).
+ * A reward has two faces: differentiable while it is fitted (networks of the compute, inside `fit`), plain numbers while it
+ * is used (typed arrays only, so that scores do not depend on the device).
  */
 
 import type { AnySettings, Fields } from '../../sim/fields.ts';
-import type { Device } from '../tensor/device.ts';
+import type { Compute, Workload } from '../tensor/compute.ts';
 
 /** One annotated stage of a demonstration: frames start <= t < end (the last span of an episode ends at T + 1). */
 export interface StageSpan {
@@ -27,7 +27,7 @@ export interface Demonstration {
 }
 
 export interface FitContext {
-  readonly device: Device;
+  readonly compute: Compute;
   readonly seed: number;
   readonly observationDim: number;
   readonly stages: readonly string[];
@@ -97,6 +97,8 @@ export interface LearnedReward {
   readonly fields: Fields;
   /** False for methods that look ahead; those are refused as online rewards. */
   readonly causal: boolean;
+  /** Sizes for the chooser of the device. */
+  workload(settings: AnySettings, context: Pick<FitContext, 'observationDim' | 'stages'>): Workload;
   /** @throws RangeError naming the episode where labels are unusable. Rejects with an AbortError when cancelled. */
   fit(
     demonstrations: readonly Demonstration[],

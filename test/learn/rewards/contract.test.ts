@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { before, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { checkSettings } from '../../../lab/fields.ts';
 import { observationsOf } from '../../../lab/replay.ts';
 import { rewards } from '../../../learn/rewards/index.ts';
 import { spansFromStages } from '../../../learn/rewards/labels.ts';
 import type { Demonstration, FitContext, RewardMethod } from '../../../learn/rewards/types.ts';
-import { openDevice } from '../../../learn/tensor/open.ts';
+import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { defaultsOf } from '../../../sim/fields.ts';
 import { tasks } from '../../../sim/tasks/index.ts';
 
@@ -38,7 +38,7 @@ before(async () => {
     });
   }
   context = {
-    device: await openDevice('wasm'),
+    compute: await openKernel({ threads: 1 }),
     seed: 1,
     observationDim: model.observationSpace.dim,
     stages: model.stages.map((stage) => stage.id),
@@ -46,6 +46,7 @@ before(async () => {
     onProgress: () => undefined,
   };
 });
+after(() => context.compute.dispose());
 
 for (const [id, reward] of Object.entries(rewards) as [string, RewardMethod][]) {
   test(`${id} carries its own key, valid defaults and a page`, () => {

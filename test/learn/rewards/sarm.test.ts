@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { meanAbsoluteError } from '../../../learn/diagnostics/agreement.ts';
 import { Random } from '../../../learn/parts/random.ts';
 import { cumulative, frameLabels, stageShares } from '../../../learn/rewards/labels.ts';
 import { sarm } from '../../../learn/rewards/sarm.ts';
 import type { Demonstration, FitContext, RewardModel } from '../../../learn/rewards/types.ts';
-import { openDevice } from '../../../learn/tensor/open.ts';
+import { type Kernel, openKernel } from '../../../learn/tensor/kernel/open.ts';
 import type { AnySettings } from '../../../sim/fields.ts';
 
 const stages = ['reach', 'lift', 'return'];
@@ -20,10 +20,12 @@ const quick: AnySettings = {
   lastStageDone: false,
 };
 
+let kernel: Kernel;
 let context: FitContext;
 before(async () => {
+  kernel = await openKernel({ threads: 1 });
   context = {
-    device: await openDevice('wasm'),
+    compute: kernel,
     seed: 1,
     observationDim: dim,
     stages,
@@ -31,6 +33,7 @@ before(async () => {
     onProgress: () => {},
   };
 });
+after(() => kernel.dispose());
 
 /**
  * A point in the plane goes right, up, and left again; each stage lasts 8 to 24 steps, so speeds differ by a factor of 3.
@@ -264,23 +267,21 @@ test('foreign, cut and damaged bytes are refused, each with what was found and w
   }
 });
 
-test('the same seed gives the same model, another seed another, and no tensor is left behind', async () => {
+test('the same seed gives the same model, another seed another, and no memory is left behind', async () => {
   const training = demonstrations(8, 14);
   const fit = async (seed: number) =>
     (await sarm.fit(training, { ...quick, updates: 30 }, { ...context, seed })).model.save();
   const first = await fit(5);
-  const { tf } = context.device;
-  const tensors = tf.memory().numTensors;
+  const { memoryUsed } = kernel;
   assert.deepEqual(await fit(5), first);
   assert.notDeepEqual(await fit(6), first);
-  assert.equal(tf.memory().numTensors, tensors);
+  assert.equal(kernel.memoryUsed, memoryUsed);
 });
 
 test('progress is reported with finite losses and fitting can be cancelled', async () => {
   const controller = new AbortController();
   const reports: { done: number; total: number }[] = [];
-  const { tf } = context.device;
-  const tensors = tf.memory().numTensors;
+  const { memoryUsed } = kernel;
   const fitting = sarm.fit(
     demonstrations(8, 14),
     { ...quick, updates: 100_000 },
@@ -299,7 +300,7 @@ test('progress is reported with finite losses and fitting can be cancelled', asy
   assert.ok(
     reports[0]!.done < reports[1]!.done && reports[1]!.done < 100_000 && reports[1]!.total === 100_000,
   );
-  assert.equal(tf.memory().numTensors, tensors);
+  assert.equal(kernel.memoryUsed, memoryUsed);
   await assert.rejects(sarm.fit(demonstrations(8, 14), quick, { ...context, signal: AbortSignal.abort() }), {
     name: 'AbortError',
   });
