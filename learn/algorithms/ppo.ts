@@ -564,17 +564,19 @@ class Ppo implements Learner {
     let updates = 0;
     let gradientNorm = 0;
     let stopped = known < 2;
+    const parts = Math.ceil(units.length / perBatch);
     for (let epoch = 0; epoch < epochs && !stopped; epoch++) {
-      this.#random.shuffle(units);
-      const parts = Math.ceil(units.length / perBatch);
+      // One minibatch of everything is the same in any order.
+      if (parts > 1) this.#random.shuffle(units);
       for (let part = 0; part < parts && !stopped; part++) {
         // Even parts: a last minibatch of a few steps would be all noise once its advantages are normalised.
         const first = Math.floor((part * units.length) / parts);
         const last = Math.floor(((part + 1) * units.length) / parts);
         const chosen = units.subarray(first, last);
         let rows = chosen.length;
-        if (this.#memory === undefined) this.#gather(chosen);
-        else rows = await this.#gatherWindows(this.#memory, chosen);
+        if (this.#memory === undefined) {
+          if (parts > 1 || epoch === 0) this.#gather(chosen);
+        } else rows = await this.#gatherWindows(this.#memory, chosen);
         if (rows < 2) continue;
         const wait = networks.forward(bothNetworks, rows);
         if (wait) await wait;
@@ -907,52 +909,54 @@ export function ppoLoss(
   const { count, head, critics, means, values, logStd, actions, logProbabilities, advantages, returns } =
     input;
   const { clipCoef, valueCoef, entropyCoef } = settings;
-  const { outputs, actionDim } = head;
   let mean = 0;
-  for (let i = 0; i < count; i++) mean += advantages[i]! / count;
+  for (let i = 0; i < count; i++) mean += advantages[i]!;
+  mean /= count;
   let variance = 0;
-  for (let i = 0; i < count; i++) variance += (advantages[i]! - mean) ** 2 / count;
-  const deviation = Math.sqrt(variance) + 1e-8;
+  for (let i = 0; i < count; i++) variance += (advantages[i]! - mean) ** 2;
+  const deviation = Math.sqrt(variance / count) + 1e-8;
 
+  const { logsNow, entropies, byLog } = scratchOf(count);
+  head.judge(means, count, logStd, actions, logsNow, entropies);
   let [policyLoss, valueLoss, entropyLoss, kl, clips] = [0, 0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
     const advantage = (advantages[i]! - mean) / deviation;
-    const logNow = head.logProbability(means, i * outputs, logStd, actions, i * actionDim);
-    const logRatio = logNow - logProbabilities[i]!;
+    const logRatio = logsNow[i]! - logProbabilities[i]!;
     const ratio = Math.exp(logRatio);
     const clippedRatio = Math.max(1 - clipCoef, Math.min(1 + clipCoef, ratio));
     const plain = -advantage * ratio;
     const clipped = -advantage * clippedRatio;
-    policyLoss += Math.max(plain, clipped) / count;
-    entropyLoss -= head.entropy(means, i * outputs, logStd) / count;
+    policyLoss += Math.max(plain, clipped);
+    entropyLoss -= entropies[i]!;
     // An estimate of the KL divergence that is never negative (Schulman 2020, joschu.net/blog/kl-approx.html).
-    kl += (ratio - 1 - logRatio) / count;
+    kl += ratio - 1 - logRatio;
     if (ratio !== clippedRatio) clips++;
-    head.gradient(
-      means,
-      i * outputs,
-      logStd,
-      actions,
-      i * actionDim,
-      plain >= clipped ? plain / count : 0,
-      -entropyCoef / count,
-      out.dMeans,
-      i * outputs,
-      out.dLogStd,
-    );
-    for (let c = i * critics; c < (i + 1) * critics; c++) {
-      const error = values[c]! - returns[c]!;
-      valueLoss += (0.5 * error * error) / (count * critics);
-      out.dValues[c] = (valueCoef * error) / (count * critics);
-    }
+    byLog[i] = plain >= clipped ? plain / count : 0;
+  }
+  head.gradients(count, actions, byLog, -entropyCoef / count, out.dMeans, out.dLogStd);
+  const share = valueCoef / (count * critics);
+  for (let i = 0; i < count * critics; i++) {
+    const error = values[i]! - returns[i]!;
+    valueLoss += 0.5 * error * error;
+    out.dValues[i] = share * error;
   }
   return {
-    'loss/policy': policyLoss,
-    'loss/value': valueLoss,
-    'loss/entropy': entropyLoss,
-    'policy/kl': kl,
+    'loss/policy': policyLoss / count,
+    'loss/value': valueLoss / (count * critics),
+    'loss/entropy': entropyLoss / count,
+    'policy/kl': kl / count,
     'policy/clipFraction': clips / count,
   };
+}
+
+/** Rows of the loss, kept from minibatch to minibatch. */
+let scratch = { logsNow: new Float64Array(0), entropies: new Float64Array(0), byLog: new Float64Array(0) };
+function scratchOf(count: number): typeof scratch {
+  if (scratch.byLog.length < count) {
+    const rows = () => new Float64Array(count);
+    scratch = { logsNow: rows(), entropies: rows(), byLog: rows() };
+  }
+  return scratch;
 }
 
 /** 1 - Var(R - V) / Var(R): 1 is a perfect critic, 0 as good as a constant. 0 where returns did not vary. */

@@ -54,6 +54,26 @@ export interface Head {
     dOutOffset: number,
     dLoose: Numbers,
   ): void;
+  /** log p and entropy of the first rows at once: out [count, outputs], actions [count, actionDim] -> logs, entropies [count]. */
+  judge(
+    out: Numbers,
+    count: number,
+    loose: Numbers,
+    actions: Float64Array,
+    logs: Float64Array,
+    entropies: Float64Array,
+  ): void;
+  /**
+   * `gradient` of the rows judged last, summed over them: byLog [count], dOut written [count, outputs], dLoose added to.
+   */
+  gradients(
+    count: number,
+    actions: Float64Array,
+    byLog: Float64Array,
+    byEntropy: number,
+    dOut: Numbers,
+    dLoose: Numbers,
+  ): void;
   /** The likeliest action: the mean (not clipped), or of each component the first of the likeliest options. */
   mode(out: Numbers, offset: number, action: Float64Array, actionOffset: number): void;
 }
@@ -85,6 +105,8 @@ class Gaussian implements Head {
   readonly #inverseStd: Float64Array;
   /** sum of logStd_k + log(2 pi) / 2. */
   #logNorm = 0;
+  /** z of the rows judged last. [count, actionDim] */
+  #judged = new Float64Array(0);
 
   constructor(actionDim: number) {
     this.outputs = actionDim;
@@ -172,6 +194,55 @@ class Gaussian implements Head {
     }
   }
 
+  judge(
+    out: Numbers,
+    count: number,
+    loose: Numbers,
+    actions: Float64Array,
+    logs: Float64Array,
+    entropies: Float64Array,
+  ): void {
+    this.#read(loose);
+    const dim = this.actionDim;
+    if (this.#judged.length < count * dim) this.#judged = new Float64Array(count * dim);
+    const zs = this.#judged;
+    const inverseStd = this.#inverseStd;
+    const entropy = 0.5 * dim + this.#logNorm;
+    for (let n = 0, i = 0; n < count; n++) {
+      let squares = 0;
+      for (let k = 0; k < dim; k++, i++) {
+        const z = (actions[i]! - out[i]!) * inverseStd[k]!;
+        zs[i] = z;
+        squares += z * z;
+      }
+      logs[n] = -0.5 * squares - this.#logNorm;
+      entropies[n] = entropy;
+    }
+  }
+
+  gradients(
+    count: number,
+    _actions: Float64Array,
+    byLog: Float64Array,
+    byEntropy: number,
+    dOut: Numbers,
+    dLoose: Numbers,
+  ): void {
+    const dim = this.actionDim;
+    const zs = this.#judged;
+    for (let k = 0; k < dim; k++) {
+      const inverseStd = this.#inverseStd[k]!;
+      let sum = 0;
+      for (let n = 0, i = k; n < count; n++, i += dim) {
+        const z = zs[i]!;
+        const by = byLog[n]!;
+        dOut[i] = by * z * inverseStd;
+        sum += by * (z * z - 1);
+      }
+      dLoose[k]! += sum + byEntropy * count;
+    }
+  }
+
   mode(out: Numbers, offset: number, action: Float64Array, actionOffset: number): void {
     for (let k = 0; k < this.actionDim; k++) action[actionOffset + k] = out[offset + k]!;
   }
@@ -189,6 +260,10 @@ class Options implements Head {
   readonly #shares: Float64Array;
   /** [actionDim] */
   readonly #entropies: Float64Array;
+  /** Of the rows judged last: p and log p of each option [count, outputs], entropies [count, actionDim]. */
+  #judgedShares = new Float64Array(0);
+  #judgedLogs = new Float64Array(0);
+  #judgedEntropies = new Float64Array(0);
 
   constructor(choices: readonly number[]) {
     this.actionDim = choices.length;
@@ -288,6 +363,76 @@ class Options implements Head {
         const p = this.#shares[k]!;
         dOut[dOutOffset + k] =
           byLog * ((k === taken ? 1 : 0) - p) - byEntropy * p * (this.#logs[k]! + entropy);
+      }
+    }
+  }
+
+  judge(
+    out: Numbers,
+    count: number,
+    _loose: Numbers,
+    actions: Float64Array,
+    logs: Float64Array,
+    entropies: Float64Array,
+  ): void {
+    const { outputs, actionDim } = this;
+    if (this.#judgedShares.length < count * outputs) {
+      this.#judgedShares = new Float64Array(count * outputs);
+      this.#judgedLogs = new Float64Array(count * outputs);
+      this.#judgedEntropies = new Float64Array(count * actionDim);
+    }
+    const [shares, logShares] = [this.#judgedShares, this.#judgedLogs];
+    logs.fill(0, 0, count);
+    entropies.fill(0, 0, count);
+    for (let c = 0; c < actionDim; c++) {
+      const [first, end] = [this.#starts[c]!, this.#starts[c + 1]!];
+      for (let n = 0; n < count; n++) {
+        const row = n * outputs;
+        let most = out[row + first]!;
+        for (let k = first + 1; k < end; k++) if (out[row + k]! > most) most = out[row + k]!;
+        let sum = 0;
+        for (let k = row + first; k < row + end; k++) {
+          const share = out[k] === most ? 1 : Math.exp(out[k]! - most);
+          shares[k] = share;
+          sum += share;
+        }
+        const logSum = most + Math.log(sum);
+        const inverse = 1 / sum;
+        let entropy = 0;
+        for (let k = row + first; k < row + end; k++) {
+          const log = out[k]! - logSum;
+          const share = shares[k]! * inverse;
+          shares[k] = share;
+          logShares[k] = log;
+          entropy -= share * log;
+        }
+        this.#judgedEntropies[n * actionDim + c] = entropy;
+        entropies[n]! += entropy;
+        logs[n]! += logShares[row + first + actions[n * actionDim + c]!]!;
+      }
+    }
+  }
+
+  gradients(
+    count: number,
+    actions: Float64Array,
+    byLog: Float64Array,
+    byEntropy: number,
+    dOut: Numbers,
+  ): void {
+    const { outputs, actionDim } = this;
+    const [shares, logShares] = [this.#judgedShares, this.#judgedLogs];
+    for (let c = 0; c < actionDim; c++) {
+      const [first, end] = [this.#starts[c]!, this.#starts[c + 1]!];
+      for (let n = 0; n < count; n++) {
+        const row = n * outputs;
+        const by = byLog[n]!;
+        const entropy = this.#judgedEntropies[n * actionDim + c]!;
+        for (let k = row + first; k < row + end; k++) {
+          const share = shares[k]!;
+          dOut[k] = -by * share - byEntropy * share * (logShares[k]! + entropy);
+        }
+        dOut[row + first + actions[n * actionDim + c]!]! += by;
       }
     }
   }

@@ -130,3 +130,31 @@ test('options that do not fit the action are refused', () => {
   assert.throws(() => headFor(2, [3]), /options for 1 components, wanted 2/);
   assert.throws(() => headFor(1, [0]), /0 options/);
 });
+
+test('many rows at once give what the rows give one by one', () => {
+  const random = new Random(8);
+  for (const head of [headFor(3), headFor(1, [2]), headFor(2, [3, 4])] as Head[]) {
+    const count = 9;
+    const out = Float32Array.from({ length: count * head.outputs }, () => random.gaussian());
+    const loose = Float32Array.from({ length: head.looseCount }, () => 0.3 * random.gaussian());
+    const actions = new Float64Array(count * head.actionDim);
+    const byLog = Float64Array.from({ length: count }, () => random.gaussian());
+    for (let n = 0; n < count; n++) {
+      head.sample(out, n * head.outputs, loose, random, actions, n * head.actionDim);
+    }
+    const logs = new Float64Array(count);
+    const entropies = new Float64Array(count);
+    const [dOut, dOutOne] = [new Float64Array(out.length), new Float64Array(out.length)];
+    const [dLoose, dLooseOne] = [new Float64Array(loose.length), new Float64Array(loose.length)];
+    head.judge(out, count, loose, actions, logs, entropies);
+    head.gradients(count, actions, byLog, -0.1, dOut, dLoose);
+    for (let n = 0; n < count; n++) {
+      const [o, a] = [n * head.outputs, n * head.actionDim];
+      assert.ok(Math.abs(logs[n]! - head.logProbability(out, o, loose, actions, a)) < 1e-12);
+      assert.ok(Math.abs(entropies[n]! - head.entropy(out, o, loose)) < 1e-12);
+      head.gradient(out, o, loose, actions, a, byLog[n]!, -0.1, dOutOne, o, dLooseOne);
+    }
+    for (const [i, value] of dOut.entries()) assert.ok(Math.abs(value - dOutOne[i]!) < 1e-12, `${i}`);
+    for (const [k, value] of dLoose.entries()) assert.ok(Math.abs(value - dLooseOne[k]!) < 1e-12, `${k}`);
+  }
+});
