@@ -178,6 +178,8 @@ export const recipeSchema = z.strictObject({
   algorithmSettings: settings.optional(),
   reward: z.array(stackEntrySchema).min(1).max(16),
   experiment: settings.optional(),
+  /** Both sides of a game learn, each against the other's past; empty: with the defaults. */
+  selfPlay: settings.optional(),
 });
 export type Recipe = z.infer<typeof recipeSchema>;
 

@@ -34,6 +34,13 @@ import { largestPicture, type PictureKind, pictureKinds, takePicture } from './c
 import { rollOut } from './cli/rollout.ts';
 import { listRuns, resumeAll, resumeGroup, showGroup, showRun } from './cli/runs.ts';
 import { checkSave, followSearch, startSearch } from './cli/search.ts';
+import {
+  printWinRates,
+  type SelfPlayFlags,
+  selfPlayRecipe,
+  showSelfPlay,
+  winRatesOf,
+} from './cli/self-play.ts';
 import { verify } from './cli/verify.ts';
 import { type ComparedMetric, comparedMetrics } from './compare.ts';
 import { messageOf, UsageError } from './errors.ts';
@@ -130,7 +137,7 @@ function settingsFrom(name: string, fields: Parameters<typeof checkSettings>[0],
   return checkSettings(fields, settings, `--set ${name}`).settings;
 }
 
-const verbsWithSettings = ['rollout', 'picture', 'collect', 'fit', 'train', 'search'];
+const verbsWithSettings = ['rollout', 'picture', 'collect', 'fit', 'train', 'self-play', 'search'];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
 function checkCommon(verb: Command): void {
@@ -333,6 +340,39 @@ function program(): { command: Command; exitCode: () => number } {
     });
 
   for (const option of metricFileOptions()) train.addOption(option);
+
+  const selfPlay = command
+    .command('self-play')
+    .description(
+      'let both sides of a game learn against each other, and measure them against fixed opponents',
+    )
+    .option('--task <task>', 'a game of two sides: tag, soccer')
+    .option('--algorithm <algorithm>', 'one that learns from what it plays', 'ppo')
+    .addOption(
+      new Option('--steps <n>', "steps of each side (default: the task's own)").argParser(
+        whole(1, 1_000_000_000),
+      ),
+    )
+    .option('--show <run>', 'print what an earlier run came to, and train nothing', runId)
+    .action(async () => {
+      const options = selfPlay.optsWithGlobals<Common & SelfPlayFlags>();
+      const { show } = options;
+      const json = options.json === true;
+      if (show !== undefined) {
+        return withReader(options, (lab) => {
+          const rates = winRatesOf(lab, show);
+          if (json) printJson(rates);
+          else printWinRates(rates);
+        });
+      }
+      const recipe = applySets(checkRecipe(selfPlayRecipe(options)), options.set);
+      resolveExperiment(recipe);
+      await withLab(options, { create: true }, async (lab) => {
+        exitCode = await showSelfPlay(lab, lab.start(recipe, options.seed).id, json);
+      });
+    });
+
+  for (const option of metricFileOptions()) selfPlay.addOption(option);
 
   const resume = command
     .command('resume')

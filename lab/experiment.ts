@@ -14,6 +14,7 @@ import { type Recipe, recipeSchema } from './api.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { checkSettings, nearest } from './fields.ts';
 import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
+import { checkSelfPlay, type SelfPlaySettings, selfPlayFields } from './self-play.ts';
 import { applySetsTo, type SetGroup } from './sets.ts';
 
 /** Settings of the experiment around the learner. */
@@ -119,6 +120,8 @@ export interface Experiment {
   readonly algorithmSettings: AnySettings;
   readonly reward: readonly StackLine[];
   readonly experiment: AnySettings;
+  /** Both sides of a game learn against each other; absent: agent 0 alone does. */
+  readonly selfPlay?: AnySettings;
 }
 
 /** A search in a registry; what is not there becomes a problem line with the nearest known name. */
@@ -203,6 +206,25 @@ export function resolveExperiment(recipe: Recipe): Experiment {
       problems.push(`algorithmSettings: ${messageOf(error)}`);
     }
   }
+  const selfPlay = checkSettings(selfPlayFields, recipe.selfPlay ?? {}, 'selfPlay');
+  problems.push(...selfPlay.problems);
+  if (recipe.selfPlay !== undefined) {
+    const learned = reward.find((line) => rewardNamed(line.reward)?.kind === 'learned');
+    if (learned !== undefined) {
+      problems.push(
+        `selfPlay: found the reward ${learned.reward}; each side is paid by the rules of the game, wanted native rewards`,
+      );
+    }
+    if (experiment.settings['baseline'] === true)
+      problems.push('selfPlay: found experiment.baseline, which there is none of; leave it out');
+    if (algorithm !== undefined && model !== undefined && problems.length === 0) {
+      try {
+        checkSelfPlay(model, algorithm, algorithmSettings.settings, selfPlay.settings as SelfPlaySettings);
+      } catch (error) {
+        problems.push(messageOf(error));
+      }
+    }
+  }
   if (problems.length > 0) throw new UsageError(problems);
   return Object.freeze({
     name: recipe.name,
@@ -214,6 +236,7 @@ export function resolveExperiment(recipe: Recipe): Experiment {
     algorithmSettings: algorithmSettings.settings,
     reward: Object.freeze(reward),
     experiment: experiment.settings,
+    ...(recipe.selfPlay === undefined ? {} : { selfPlay: selfPlay.settings }),
   });
 }
 
@@ -308,6 +331,8 @@ export function applySets(recipe: Recipe, sets: readonly string[]): Recipe {
   if (algorithm)
     groups.push({ name: 'algorithm', fields: algorithm.fields, settings: next.algorithmSettings });
   groups.push({ name: 'experiment', fields: experimentFields, settings: next.experiment });
+  if (next.selfPlay !== undefined)
+    groups.push({ name: 'selfPlay', fields: selfPlayFields, settings: next.selfPlay, named: true });
   for (const entry of next.reward) {
     const method = lookUpReward(entry.reward, problems);
     entry.settings ??= {};

@@ -129,7 +129,8 @@ export function createRouter(lab: Lab) {
 /** The recipe that would make a run's configuration again, as YAML; empty for runs that no recipe makes. */
 function recipeOf(config: Readonly<Record<string, unknown>>): string {
   if (!Array.isArray(config['reward'])) return '';
-  const { name, title, task, taskSettings, algorithm, algorithmSettings, reward, experiment } = config;
+  const { name, title, task, taskSettings, algorithm, algorithmSettings, reward, experiment, selfPlay } =
+    config;
   const lines = (reward as Record<string, unknown>[]).map((line) =>
     Object.fromEntries(Object.entries(line).filter(([, value]) => value !== null)),
   );
@@ -144,6 +145,7 @@ function recipeOf(config: Readonly<Record<string, unknown>>): string {
         algorithmSettings,
         reward: lines,
         experiment,
+        ...(selfPlay === undefined ? {} : { selfPlay }),
       }),
     );
   } catch {

@@ -34,6 +34,7 @@ import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
 import { type Actor, type RolloutOptions, runEpisodes } from './rollout.ts';
 import { episodeSeed } from './seeds.ts';
+import { trainSelfPlay } from './self-play-job.ts';
 import { openWorlds } from './worlds.ts';
 
 /** Messages with data that may wait for the disk before the thread waits too. */
@@ -486,7 +487,7 @@ function perform(link: Link, job: Job): Promise<JobResult> {
     case 'fit':
       return fit(link, job);
     case 'train':
-      return train(link, job);
+      return job.experiment.selfPlay === undefined ? train(link, job) : trainSelfPlay(link, job);
     case 'evaluate':
       return evaluate(link, job);
   }

@@ -40,7 +40,7 @@ export async function follow(lab: Lab, labels: ReadonlyMap<number, string>, aler
 }
 
 /** A stopped or failed run decides the exit code. */
-function exitCodeOf(run: Run): number {
+export function exitCodeOf(run: Run): number {
   if (run.status === 'done') return 0;
   if (run.status === 'paused') {
     note(`Run ${run.id} is saved; go on with: lab resume ${run.id}`);
@@ -51,7 +51,7 @@ function exitCodeOf(run: Run): number {
 }
 
 /** What a run has come to, as the JSON that the verbs print; less where it has not ended. */
-function resultOf(lab: Lab, run: Run): Record<string, unknown> {
+export function resultOf(lab: Lab, run: Run): Record<string, unknown> {
   const plain = {
     run: run.id,
     name: run.name,

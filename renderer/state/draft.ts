@@ -27,6 +27,8 @@ export interface Draft {
   readonly algorithmSettings: Values;
   readonly reward: readonly DraftReward[];
   readonly experiment: Values;
+  /** As the recipe has it: not in the form. */
+  readonly selfPlay?: Values;
   readonly seed: Value;
 }
 
@@ -70,6 +72,7 @@ export function draftFromRecipe(catalog: Catalog, recipe: Recipe, seed: Value = 
     algorithmSettings: defaults(fieldsOf.algorithm(catalog, recipe.algorithm), recipe.algorithmSettings),
     reward: recipe.reward.map((entry) => rewardLine(catalog, entry)),
     experiment: defaults(catalog.experimentFields, recipe.experiment),
+    ...(recipe.selfPlay === undefined ? {} : { selfPlay: recipe.selfPlay }),
     seed,
   };
 }
@@ -118,6 +121,7 @@ export function recipeFromDraft(catalog: Catalog, draft: Draft): Recipe {
       };
     }),
     ...(some(experiment) ? { experiment } : {}),
+    ...(draft.selfPlay === undefined ? {} : { selfPlay: { ...draft.selfPlay } }),
   };
 }
 
