@@ -189,6 +189,24 @@ export function permutationTest(
   return (extreme + 1) / (resamples + 1);
 }
 
+/** Ranks from 1, equal values sharing the middle of theirs. */
+export function midranks(values: readonly number[]): number[] {
+  return values.map((value) => {
+    const below = values.filter((other) => other < value).length;
+    const equal = values.filter((other) => other === value).length;
+    return below + (equal + 1) / 2;
+  });
+}
+
+/**
+ * Two-sided Wilcoxon-Mann-Whitney test as a permutation test of ranks, exact for few values, ties included: whether the
+ * probability of improvement is other than a half. @throws RangeError when a group is empty.
+ */
+export function rankTest(x: readonly number[], y: readonly number[], resampling: Resampling = {}): number {
+  const ranks = midranks([...x, ...y]);
+  return permutationTest(ranks.slice(0, x.length), ranks.slice(x.length), mean, resampling);
+}
+
 /** Every choice of `size` out of 0 .. n - 1. */
 function* subsets(n: number, size: number, from = 0, chosen = new Set<number>()): Generator<Set<number>> {
   if (chosen.size === size) return yield chosen;

@@ -9,6 +9,9 @@ import { figure } from './runs.ts';
 const range = (interval: Interval | null): string =>
   interval === null ? '-' : `${figure(interval.low)} .. ${figure(interval.high)}`;
 
+/** A column that is called by a number alone would come before all others. */
+const headOf = (side: string): string => (/^\d+$/.test(side) ? `run ${side}` : side);
+
 /** @throws UsageError when there is nothing to compare. */
 export function showComparison(
   lab: Lab,
@@ -74,7 +77,7 @@ function printComparison({
       table(
         configuration.map(({ field, values }) => ({
           'set otherwise': field,
-          ...Object.fromEntries(sides.map(({ side }, i) => [side, values[i]!])),
+          ...Object.fromEntries(sides.map(({ side }, i) => [headOf(side), values[i]!])),
         })),
       ),
     );

@@ -6,9 +6,11 @@ import {
   curveMean,
   interquartileMean,
   mean,
+  midranks,
   permutationTest,
   probabilityOfImprovement,
   quantile,
+  rankTest,
   signTest,
   standardDeviation,
   wilsonInterval,
@@ -128,6 +130,15 @@ test('the permutation test counts splits', () => {
   );
   assert.ok(p < 0.001, `${p} of random splits`);
   assert.throws(() => permutationTest([], [1], mean), /a group without values/);
+});
+
+test('the rank test is exact, ties included, and no outlier hides a separation', () => {
+  assert.deepEqual(midranks([3, 1, 3, 8]), [2.5, 1, 2.5, 4]);
+  // All of the one above all of the other: 2 of C(8, 4) = 70 splits, however far the largest is.
+  assert.equal(rankTest([88, 147, 208, 10_000], [42, 59, 66, 41]), 2 / 70);
+  // Of the 6 splits of ranks 1, 2.5, 2.5, 4 every one but {2.5, 2.5} and {1, 4} is as far from the middle.
+  assert.equal(rankTest([1, 2], [2, 3]), 4 / 6);
+  assert.equal(rankTest([5, 5, 5], [5, 5, 5]), 1);
 });
 
 test('the mean height of a curve is its area over the distance', () => {
