@@ -18,7 +18,7 @@ const recipe = () => {
 };
 
 function labOf(t: TestContext): Lab {
-  const lab = new Lab({ project: temporaryFolder(t), device: 'cpu' });
+  const lab = new Lab({ project: temporaryFolder(t), device: 'kernel' });
   t.after(() => lab.close());
   return lab;
 }

@@ -55,7 +55,7 @@ function shown(folder: string): string[] {
 
 test('event files and JSON lines of a run that was stopped and resumed say what the database says', async (t) => {
   const project = temporaryFolder(t);
-  let open = new Lab({ project, device: 'wasm' });
+  let open = new Lab({ project, device: 'kernel' });
   t.after(() => open.close());
   const { id } = open.start(recipe(), 3);
   let cursor = 0;
@@ -73,7 +73,7 @@ test('event files and JSON lines of a run that was stopped and resumed say what 
     db.exec(`DELETE FROM checkpoints WHERE id > ${first.id}`);
     db.close();
   }
-  open = new Lab({ project, device: 'wasm' });
+  open = new Lab({ project, device: 'kernel' });
   open.resume(id);
   const run = await open.finished(id);
   assert.equal(run.status, 'done', run.error ?? '');
@@ -99,7 +99,7 @@ test('a metric file that can no longer be written costs a word, not the run', as
   const project = temporaryFolder(t);
   const open = new Lab({
     project,
-    device: 'wasm',
+    device: 'kernel',
     metricFiles: { jsonl: join(project, 'lab.db', 'x.jsonl') },
   });
   t.after(() => open.close());
@@ -119,7 +119,7 @@ test('metrics prints an overview, one JSON object, JSON lines or a table with a 
   const files = join(project, 'elsewhere');
   const trained = lab(
     'train',
-    ...['--task', 'reach', '--algorithm', 'ppo', '--reward', 'sparse', '--device', 'wasm', '--json'],
+    ...['--task', 'reach', '--algorithm', 'ppo', '--reward', 'sparse', '--device', 'kernel', '--json'],
     ...['worlds=8', 'stepsPerWorld=64', 'minibatch=128', 'steps=3000', 'evaluationEpisodes=2'].flatMap(
       (set) => ['--set', set],
     ),
