@@ -22,14 +22,12 @@ const tanh = {
   below: [1, 0.4671980841, 2.5902067153e-2, 3.2971625159e-4, 7.8497173938e-7],
 };
 
-/** Horner's rule from the highest term down, as AssemblyScript. */
-function horner(name: string, terms: readonly number[]): string {
-  const [highest, ...rest] = [...terms].reverse();
-  return [
-    `let ${name} = f32x4.splat(${highest});`,
-    ...rest.map((term) => `${name} = madd(${name}, u, f32x4.splat(${term}));`),
-  ].join('\n  ');
-}
+/** Stores of the terms, the highest first, as AssemblyScript. */
+const constants = (first: number, terms: readonly number[]): string =>
+  [...terms]
+    .reverse()
+    .map((term, k) => `setConstant(${first + k}, ${term});`)
+    .join('\n  ');
 
 /** The AssemblyScript text: `#for n` ... `#end` written out n times with $k = 0 .. n - 1. */
 export function assemblyScript(): string {
@@ -38,7 +36,7 @@ export function assemblyScript(): string {
       Array.from({ length: Number(count) }, (_, k) => body.replaceAll('$k', String(k))).join(''),
     )
     .replaceAll('TANH_END', String(tanh.end))
-    .replace('TANH_BODY', `${horner('p', tanh.above)}\n  ${horner('q', tanh.below)}`);
+    .replace('TANH_CONSTANTS', `${constants(4, tanh.above)}\n  ${constants(10, tanh.below)}`);
 }
 
 /** A fingerprint of the text, so that a stale module is found without compiling. */
@@ -50,7 +48,7 @@ async function compile(text: string, isRelaxed: boolean): Promise<string> {
   const { error, stderr } = await asc.main(
     [
       'kernel.ts',
-      ...['--outFile', 'kernel.wasm', '-O3', '--converge', '--noAssert', '--runtime', 'stub'],
+      ...['--outFile', 'kernel.wasm', '--optimizeLevel', '0', '--noAssert', '--runtime', 'stub'],
       ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', String(mostPages)],
       ...['--memoryBase', String(firstByte), '--use', 'abort=', '--enable', 'simd', '--enable', 'threads'],
       ...(isRelaxed ? ['--enable', 'relaxed-simd'] : []),

@@ -93,28 +93,94 @@ const reluKind: i32 = 2;
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/**
- * tanh x = x P(x^2) / Q(x^2) with x held within +-tanhEnd; coefficients by Lawson's minimax iteration, see docs/compute.md.
- * Odd, because x^2 is even; `pmin` and `pmax` let not-a-number pass.
- */
-@inline function tanh4(z: v128): v128 {
-  const x = f32x4.pmin(f32x4.pmax(z, f32x4.splat(-TANH_END)), f32x4.splat(TANH_END));
-  const u = f32x4.mul(x, x);
-  TANH_BODY
-  const y = f32x4.div(f32x4.mul(x, p), q);
-  return f32x4.pmin(f32x4.pmax(y, f32x4.splat(-1)), f32x4.splat(1));
+// Constants are read from memory: the compiler would put a literal into every place of use, and an engine makes each of
+// them anew in several instructions.
+const constantsAt: usize = 6208;
+@inline function constant(index: i32): v128 { return v128.load(constantsAt + (<usize>index << 4)); }
+@inline function setConstant(index: i32, value: f32): void {
+  v128.store(constantsAt + (<usize>index << 4), f32x4.splat(value));
+}
+// 0: end, 1: -end, 2: 1, 3: -1, from 4: P from its highest term, from 10: Q, from 16: Adam, 20 and 21: the peak.
+
+/** Once, before anything else. */
+export function setUp(): void {
+  setConstant(0, TANH_END);
+  setConstant(1, -TANH_END);
+  setConstant(2, 1);
+  setConstant(3, -1);
+  TANH_CONSTANTS
+  setConstant(16, 0.9);
+  setConstant(17, 0.1);
+  setConstant(18, 0.999);
+  setConstant(19, 0.001);
+  setConstant(20, 0.999);
+  setConstant(21, 0.001);
 }
 
-/** In place on one panel. */
+/**
+ * tanh x = x P(x^2) / Q(x^2), with x held within +-end, of the eight numbers at `a` and the eight at `b`, in place. Four
+ * vectors at once share the loads of the constants. Odd, because x^2 is even; `pmin` and `pmax` let not-a-number pass.
+ * Coefficients: build/networks-kernel.ts.
+ */
+function tanh16(a: usize, b: usize): void {
+  const end = constant(0);
+  const minusEnd = constant(1);
+  const x0 = f32x4.pmin(f32x4.pmax(v128.load(a), minusEnd), end);
+  const x1 = f32x4.pmin(f32x4.pmax(v128.load(a, 16), minusEnd), end);
+  const x2 = f32x4.pmin(f32x4.pmax(v128.load(b), minusEnd), end);
+  const x3 = f32x4.pmin(f32x4.pmax(v128.load(b, 16), minusEnd), end);
+#for 4
+  const u$k = f32x4.mul(x$k, x$k);
+#end
+  let c = constant(4);
+  let term = constant(5);
+#for 4
+  let p$k = madd(c, u$k, term);
+#end
+  term = constant(6);
+#for 4
+  p$k = madd(p$k, u$k, term);
+#end
+  term = constant(7);
+#for 4
+  p$k = madd(p$k, u$k, term);
+#end
+  term = constant(8);
+#for 4
+  p$k = f32x4.mul(madd(p$k, u$k, term), x$k);
+#end
+  c = constant(10);
+  term = constant(11);
+#for 4
+  let q$k = madd(c, u$k, term);
+#end
+  term = constant(12);
+#for 4
+  q$k = madd(q$k, u$k, term);
+#end
+  term = constant(13);
+#for 4
+  q$k = madd(q$k, u$k, term);
+#end
+  const one = constant(2);
+  const minusOne = constant(3);
+#for 4
+  q$k = madd(q$k, u$k, one);
+#end
+#for 4
+  p$k = f32x4.pmin(f32x4.pmax(f32x4.div(p$k, q$k), minusOne), one);
+#end
+  v128.store(a, p0);
+  v128.store(a, p1, 16);
+  v128.store(b, p2);
+  v128.store(b, p3, 16);
+}
+
+/** One panel in place; rows are rounded up to two. */
 function activate(y: usize, rows: i32, kind: i32): void {
   const end = y + (<usize>rows << 5);
   if (kind == tanhKind) {
-    for (; y < end; y += 32) {
-      const a = tanh4(v128.load(y));
-      const b = tanh4(v128.load(y, 16));
-      v128.store(y, a);
-      v128.store(y, b, 16);
-    }
+    for (; y < end; y += 64) tanh16(y, y + 32);
   } else if (kind == reluKind) {
     const zero = f32x4.splat(0);
     for (; y < end; y += 32) {
@@ -124,11 +190,20 @@ function activate(y: usize, rows: i32, kind: i32): void {
   }
 }
 
+/** All panels of one row. */
+function activateRow(y: usize, groups: i32, kind: i32): void {
+  const last = y + <usize>(groups - 1) * panelBytes;
+  if (kind == tanhKind) {
+    for (; y < last; y += 2 * panelBytes) tanh16(y, y + panelBytes);
+    if (y == last) tanh16(y, y);
+  } else for (; y <= last; y += panelBytes) activate(y, 1, kind);
+}
+
 /** dz = dy act'(z) in place, with tanh'(z) = 1 - y^2 and relu'(z) = [y > 0]. One panel each. */
 function differentiate(dy: usize, y: usize, rows: i32, kind: i32): void {
   const end = y + (<usize>rows << 5);
   if (kind == tanhKind) {
-    const one = f32x4.splat(1);
+    const one = constant(2);
     for (; y < end; y += 32, dy += 32) {
       const a = v128.load(y);
       const b = v128.load(y, 16);
@@ -511,7 +586,7 @@ export function forwardBlock(net: usize, block: i32, rows: i32, scratch: usize):
         for (; g < outGroups; g++)
           row8(x + (<usize>r << 5), weights + <usize>g * stride, biases + (<usize>g << 5), y + <usize>g * panelBytes + (<usize>r << 5), inputs);
       }
-      for (let g = 0; g < outGroups; g++) activate(y + <usize>g * panelBytes, rows, kind);
+      for (let r = 0; r < rows; r++) activateRow(y + (<usize>r << 5), outGroups, kind);
     } else {
       for (let g = 0; g < outGroups; g++) {
         const panel = y + <usize>g * panelBytes;
@@ -666,10 +741,10 @@ function adam(self: usize, segment: usize): void {
   const rate = f32x4.splat(load<f32>(jobRateAt));
   const second = f32x4.splat(load<f32>(jobSecondAt));
   const epsilon = f32x4.splat(load<f32>(jobEpsilonAt));
-  const keep1 = f32x4.splat(0.9);
-  const take1 = f32x4.splat(0.1);
-  const keep2 = f32x4.splat(0.999);
-  const take2 = f32x4.splat(0.001);
+  const keep1 = constant(16);
+  const take1 = constant(17);
+  const keep2 = constant(18);
+  const take2 = constant(19);
   for (; p < end; p += 16, m += 16, v += 16, g += 16) {
     const gradient = f32x4.mul(v128.load(g), scale);
     const mean = f32x4.add(f32x4.mul(v128.load(m), keep1), f32x4.mul(gradient, take1));
@@ -903,23 +978,23 @@ export function close(threads: i32): void {
 
 /** `rounds` x 40 independent multiply-adds of vectors in registers. */
 export function peak(rounds: i32): f32 {
-  const a = f32x4.splat(0.999);
-  const b = f32x4.splat(0.001);
+  const a = constant(20);
+  const b = constant(21);
 #for 10
   let s$k = f32x4.splat($k);
 #end
   for (let r = 0; r < rounds; r++) {
 #for 10
-    s$k = madd(s$k, a, b);
+    s$k = madd(a, b, s$k);
 #end
 #for 10
-    s$k = madd(s$k, a, b);
+    s$k = madd(a, b, s$k);
 #end
 #for 10
-    s$k = madd(s$k, a, b);
+    s$k = madd(a, b, s$k);
 #end
 #for 10
-    s$k = madd(s$k, a, b);
+    s$k = madd(a, b, s$k);
 #end
   }
 #for 9

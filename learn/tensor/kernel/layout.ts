@@ -20,6 +20,7 @@ export const pageBytes = 65536;
 export const mostPages = 32768;
 
 export interface Exports {
+  setUp(): void;
   forward(self: number, count: number, rows: number): void;
   backward(self: number, count: number, rows: number, parameters: number): void;
   gatherAll(self: number): number;

@@ -73,6 +73,7 @@ export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
     Atomics.store(signals, failedAt / 4, 1);
   });
   const kernel = instantiate(module, memory.memory);
+  kernel.setUp();
   const fail = (): never => {
     throw new Error(
       `Kernel: ${trouble ?? `a thread ended or said nothing for ${patience} s`}; it cannot be used any more`,
