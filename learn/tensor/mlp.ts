@@ -1,6 +1,7 @@
 /**
- * The multi-layer perceptron shared by algorithms and reward models. Its parameters are one flat Float32Array; per layer
- * W [inputs, outputs] row by row, then b [outputs]. Hidden layers carry the activation, the last layer is linear.
+ * The multi-layer perceptron of algorithms and reward models: its layout, its first weights, and its passes over a
+ * TensorFlow.js device. Its parameters are one flat Float32Array; per layer W [inputs, outputs] row by row, then
+ * b [outputs]. Hidden layers carry the activation, the last layer is linear.
  *
  * The gradients are written by hand. TensorFlow.js's WASM matrix product falls to a scalar loop when an operand is
  * transposed, which every automatic gradient asks for; an explicit `transpose` before a plain product is 2-3 times faster.
@@ -107,7 +108,7 @@ function orthonormalRows(count: number, length: number, random: GaussianSource):
 }
 
 /** One layer forward. x [B, inputs], w [inputs, outputs], b [outputs] -> [B, outputs]. Creates temporaries: tidy around it. */
-export function layerForward(
+function layerForward(
   tf: Tf,
   x: Tensor2D,
   w: Tensor2D,
@@ -125,7 +126,7 @@ export function layerForward(
  *   dz = dy * act'(z)        with tanh'(z) = 1 - y^2, relu'(z) = [y > 0]
  *   dx = dz W^T,  dw = x^T dz,  db = sum over rows of dz
  */
-export function layerBackward(
+function layerBackward(
   tf: Tf,
   dy: Tensor2D,
   x: Tensor2D,
@@ -146,68 +147,28 @@ export function layerBackward(
   return { dx, parameters: [dw, db] };
 }
 
-/** act(x W + b) with gradients for x, w and b; the brick for networks that are no plain chain. */
-export function dense(
-  tf: Tf,
-  x: Tensor2D,
-  w: Tensor2D,
-  b: Tensor1D,
-  activation: Layer['activation'],
-): Tensor2D {
-  const op = tf.customGrad((x, w, b, save) => {
-    const [input, weights, biases] = [x as Tensor2D, w as Tensor2D, b as Tensor1D];
-    const value = layerForward(tf, input, weights, biases, activation);
-    (save as TensorFlow.GradSaveFunc)([input, weights, value]);
-    return {
-      value,
-      gradFunc: (dy, saved) => {
-        const [x, w, y] = saved as [Tensor2D, Tensor2D, Tensor2D];
-        const wanted = { wantDx: true, wantParameters: true };
-        const { dx, parameters } = layerBackward(tf, dy as Tensor2D, x, w, y, activation, wanted);
-        return [dx!, ...parameters];
-      },
-    };
-  });
-  return op(x, w, b) as Tensor2D;
-}
-
-/** The layers' tensors from the flat parameters, as [w, b, w, b ...]. The caller disposes them. */
-export function unflatten(tf: Tf, shape: MlpShape, parameters: Float32Array): Tensor[] {
-  return layersOf(shape).flatMap(({ inputs, outputs, weights, biases }) => [
-    tf.tensor2d(parameters.slice(weights, biases), [inputs, outputs]),
-    tf.tensor1d(parameters.slice(biases, biases + outputs)),
-  ]);
-}
-
-/** What `backward` needs of a forward pass: the input of every layer and the output. */
-export interface ForwardPass {
-  readonly output: Tensor2D;
-  /** x, hidden activations ..., output. The first is the caller's. */
-  readonly chain: readonly Tensor2D[];
-}
-
-/** The whole network forward. x [B, inputs]. The caller disposes the chain but its first (or tidies around all). */
-export function forward(tf: Tf, shape: MlpShape, tensors: readonly Tensor[], x: Tensor2D): ForwardPass {
+/** The whole network forward. x [B, inputs] -> x, hidden activations ..., output; all but the first are the caller's to free. */
+export function forward(tf: Tf, shape: MlpShape, tensors: readonly Tensor[], x: Tensor2D): Tensor2D[] {
   const chain = [x];
   for (const [i, { activation }] of layersOf(shape).entries()) {
     const w = tensors[2 * i] as Tensor2D;
     const b = tensors[2 * i + 1] as Tensor1D;
     chain.push(layerForward(tf, chain[i]!, w, b, activation));
   }
-  return { output: chain.at(-1)!, chain };
+  return chain;
 }
 
 /**
  * The gradients of the parameters, in the order of `tensors` (none if not wanted), for the gradient of the output,
- * dOutput [B, outputs]; and of the input where wanted. Tidy around it.
+ * dOutput [B, outputs]; and of the input where wanted. `chain` is what `forward` gave. Tidy around it.
  */
 export function backward(
   tf: Tf,
   shape: MlpShape,
   tensors: readonly Tensor[],
-  { chain }: Pick<ForwardPass, 'chain'>,
+  chain: readonly Tensor2D[],
   dOutput: Tensor2D,
-  { wantDx = false, wantParameters = true }: { wantDx?: boolean; wantParameters?: boolean } = {},
+  { wantDx, wantParameters }: { wantDx: boolean; wantParameters: boolean },
 ): { gradients: Tensor[]; dx: Tensor2D | undefined } {
   const layers = layersOf(shape);
   const gradients: Tensor[] = [];
@@ -222,40 +183,4 @@ export function backward(
     dy = dx;
   }
   return { gradients, dx: wantDx ? dy : undefined };
-}
-
-/**
- * The network as one differentiable op of its flat parameters, for losses differentiated by `tf.valueAndGrad`:
- * parameters [P], x [B, inputs] -> [B, outputs]. x is data unless `wantDx`, which costs one more product; asking
- * TensorFlow.js for its gradient without `wantDx` is an error there.
- */
-export function mlp(
-  tf: Tf,
-  shape: MlpShape,
-  parameters: Tensor1D,
-  x: Tensor2D,
-  { wantDx = false }: { wantDx?: boolean } = {},
-): Tensor2D {
-  const layers = layersOf(shape);
-  const op = tf.customGrad((...args) => {
-    const flat = args[0] as Tensor1D;
-    const save = args.at(-1) as TensorFlow.GradSaveFunc;
-    const tensors = layers.flatMap(({ inputs, outputs, weights, biases }) => [
-      tf.slice(flat, weights, inputs * outputs).as2D(inputs, outputs),
-      tf.slice(flat, biases, outputs),
-    ]);
-    const { output, chain } = forward(tf, shape, tensors, x);
-    save([...tensors, ...chain]);
-    return {
-      value: output,
-      gradFunc: (dy, saved) => {
-        const tensors = saved.slice(0, 2 * layers.length);
-        const chain = saved.slice(2 * layers.length) as Tensor2D[];
-        const { gradients, dx } = backward(tf, shape, tensors, { chain }, dy as Tensor2D, { wantDx });
-        const flat = tf.concat1d(gradients.map((gradient) => gradient.as1D()));
-        return dx ? [flat, dx] : [flat];
-      },
-    };
-  });
-  return (wantDx ? op(parameters, x) : op(parameters)) as Tensor2D;
 }

@@ -108,7 +108,7 @@ class TfjsNetworks implements Networks {
         // A copy: some backends only look at the array when they compute.
         const x = uploaded.get(host) ?? tf.tensor2d(host.slice(0, rows * width), [rows, width]);
         uploaded.set(host, x);
-        const { chain } = forward(tf, shape, this.#layersOf(n), x);
+        const chain = forward(tf, shape, this.#layersOf(n), x);
         // Each network frees its own chain, shared rows included.
         return [tf.clone(x), ...chain.slice(1)] as Tensor2D[];
       });
@@ -141,7 +141,7 @@ class TfjsNetworks implements Networks {
         const { shape, inputGradient = false } = this.networks[n]!;
         const width = shape.sizes.at(-1)!;
         const dy = tf.tensor2d(this.outputGradients[n]!.slice(0, rows * width), [rows, width]);
-        const { gradients, dx } = backward(tf, shape, this.#layersOf(n), { chain: this.#chains[n]! }, dy, {
+        const { gradients, dx } = backward(tf, shape, this.#layersOf(n), this.#chains[n]!, dy, {
           wantDx: inputGradient,
           wantParameters: parameters,
         });
