@@ -600,6 +600,9 @@ export class Lab {
   }
 
   #alert(run: number, level: Alert['level'], message: string, step?: number): void {
+    // A resumed run goes through the steps after its checkpoint again, and says again what it had said there.
+    const isKnown = (alert: Alert): boolean => alert.step === step && alert.message === message;
+    if (step !== undefined && this.store.alerts.of(run).some(isKnown)) return;
     this.log.warn({ run, step }, message);
     const alert = { level, message, at: Date.now(), ...(step === undefined ? {} : { step }) };
     this.store.alerts.add(run, alert);
