@@ -743,7 +743,7 @@ export const tag: Task = {
         stepsPerWorld: 64,
         minibatch: 512,
         learningRate: 0.001,
-        gamma: 0.97,
+        gamma: 0.99,
         entropyCoef: 0.001,
       },
     },

@@ -99,7 +99,7 @@ test('a recipe of the wrong shape says what was found and what was wanted', () =
     ],
     [
       `${base}  - sarm`,
-      'reward.1: found "sarm", wanted a mapping with the keys reward, use, weight, settings, model',
+      'reward.1: found "sarm", wanted a mapping with the keys reward, use, weight, settings, model, gamma',
     ],
     [`${base}algorithmSettings: [1]`, 'algorithmSettings: found a list, wanted a mapping'],
     [

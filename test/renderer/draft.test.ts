@@ -79,6 +79,13 @@ test('a recipe that went through the form comes out the same, and holds no defau
   assert.deepEqual(recipeSchema.parse(recipeFromDraft(catalog, draft)), recipe);
 });
 
+test('self-play, which the form does not show, goes through it', () => {
+  for (const selfPlay of [{}, { games: 50 }]) {
+    const draft = draftFromRecipe(catalog, { ...recipe, selfPlay });
+    assert.deepEqual(recipeFromDraft(catalog, draft), { ...recipe, selfPlay });
+  }
+});
+
 test('a fresh form has nothing wrong with it', () => {
   assert.deepEqual(checkDraft(catalog, emptyDraft(catalog)), {});
 });
