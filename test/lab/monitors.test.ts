@@ -88,16 +88,21 @@ test('a run that was killed behind its checkpoint says what an uninterrupted one
 
   const { id } = lab.start(wild(), 3);
   assert.equal((await lab.finished(id)).status, 'done');
-  await lab.close();
-  // Back to the first checkpoint, with everything that was said after it still there.
-  const db = new Database(join(project, 'lab.db'));
-  db.exec(`DELETE FROM lineage;
-    DELETE FROM checkpoints WHERE run_id = ${id} AND id > (SELECT min(id) FROM checkpoints WHERE run_id = ${id});
-    UPDATE runs SET status = 'paused' WHERE id = ${id}`);
-  db.close();
-  lab = new Lab({ project, device: 'kernel' });
-  lab.resume(id);
-  const run = await lab.finished(id);
-  assert.equal(run.status, 'done', run.error ?? '');
-  assert.deepEqual(alertsOf(lab, id), wanted);
+  // Back to a checkpoint behind the alert, then to the start of all, with everything that was said still there.
+  for (const kept of [1, 0]) {
+    await lab.close();
+    const db = new Database(join(project, 'lab.db'));
+    db.exec(`DELETE FROM lineage;
+      DELETE FROM checkpoints WHERE run_id = ${id}
+        AND id NOT IN (SELECT id FROM checkpoints WHERE run_id = ${id} ORDER BY id LIMIT ${kept});
+      UPDATE runs SET status = 'paused' WHERE id = ${id}`);
+    db.close();
+    lab = new Lab({ project, device: 'kernel' });
+    const from = lab.store.checkpoints.latest(id)?.step ?? 0;
+    assert.equal(from > wanted[0]!.step!, kept === 1);
+    lab.resume(id);
+    const run = await lab.finished(id);
+    assert.equal(run.status, 'done', run.error ?? '');
+    assert.deepEqual(alertsOf(lab, id), wanted, `from step ${from}`);
+  }
 });
