@@ -51,6 +51,10 @@ export const pendulum = classicTask({
         targetKl: 0,
       },
     },
+    sac: {
+      reward: 'dense',
+      settings: { steps: 10_000, worlds: 1, updatesPerStep: 1, batch: 128, hiddenSize: 64, gamma: 0.98 },
+    },
   },
   gymnasium: 'Pendulum-v1',
   horizon: 200,

@@ -190,6 +190,18 @@ export const reach: Task = {
       reward: 'dense',
       settings: { steps: 200_000, worlds: 32, stepsPerWorld: 32, minibatch: 256, gamma: 0.95 },
     },
+    sac: {
+      reward: 'sparse',
+      settings: {
+        steps: 20_000,
+        worlds: 8,
+        hindsight: 'future',
+        updatesPerStep: 0.25,
+        batch: 128,
+        hiddenSize: 64,
+        gamma: 0.98,
+      },
+    },
   },
   create,
 };
