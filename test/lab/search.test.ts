@@ -175,6 +175,47 @@ test('a promoted trial goes on as if it had never stopped; the best recipe is wr
   assert.throws(() => lab.resume(run!), /is a trial of search s1; go on with: lab resume s1/);
 });
 
+test('a trial that failed is out; equal trials are said to be equal; seeds of a trial are averaged', async (t) => {
+  const lab = new Lab({ project: temporaryFolder(t) });
+  t.after(() => lab.close());
+  const { id } = beginSearch(lab, { ...quick, seeds: [1000, 1001], score: 'success' });
+  // Trials 0, 1 and 2 have the runs 1 2, 3 4 and 5 6. Everything is scored already, so nothing is trained.
+  const score = (run: number, rung: number, success: number, progress: number): void =>
+    lab.store.metrics.add(run, 512 * 3 ** rung, {
+      'search/rung': rung,
+      'search/success': success,
+      'search/return': 0,
+      'search/progress': progress,
+    });
+  score(1, 0, 0.5, 0.5);
+  score(2, 0, 0.25, 0.75);
+  score(3, 0, 1, 1);
+  lab.store.runs.update(4, { status: 'failed', error: 'loss/policy is NaN' });
+  score(5, 0, 0.375, 0.75);
+  score(6, 0, 0.375, 0.5);
+  score(1, 1, 0.5, 1);
+  score(2, 1, 1, 1);
+  const { status, trials, best, notes } = await runSearch(lab, id);
+  assert.equal(status, 'done');
+  assert.deepEqual(
+    trials.map(({ trial, rung, success, progress, outcome, error }) => [
+      trial,
+      rung,
+      success,
+      progress,
+      outcome,
+      error,
+    ]),
+    [
+      [0, 1, 0.75, 1, 'best', null],
+      [2, 0, 0.375, 0.625, 'dropped', null],
+      [1, null, null, null, 'failed', 'loss/policy is NaN'],
+    ],
+  );
+  assert.equal(best!.trial, 0);
+  assert.match(notes.join(), /rung 0: trials 0 and 2 cannot be told apart; the first one went on/);
+});
+
 test('a search that is killed goes on where it was, and comes to the same end', {
   timeout: 120_000,
 }, async (t) => {
