@@ -40,7 +40,7 @@ export class Replay {
   /** `total` at the last `takeJournal`. */
   #taken = 0;
 
-  /** @throws RangeError on a capacity below one. */
+  /** @throws RangeError on a capacity below one, or one that memory does not hold. */
   constructor(capacity: number, observationDim: number, actionDim: number) {
     if (!Number.isSafeInteger(capacity) || capacity < 1) {
       throw new RangeError(`Replay: capacity is ${capacity}, wanted a positive integer`);
@@ -49,7 +49,17 @@ export class Replay {
     this.observationDim = observationDim;
     this.actionDim = actionDim;
     this.#stride = 2 * observationDim + actionDim + 2;
-    this.#rows = new Float32Array(capacity * this.#stride);
+    try {
+      this.#rows = new Float32Array(capacity * this.#stride);
+    } catch (error) {
+      const bytes = 4 * capacity * this.#stride;
+      throw new RangeError(
+        `Replay: no memory for ${capacity} transitions of ${4 * this.#stride} bytes, ${bytes} in all`,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 
   /** Rows that can be sampled. */

@@ -61,6 +61,7 @@ test('an empty ring has nothing to sample and no ring has no room', () => {
   const replay = new Replay(3, 2, 1);
   assert.throws(() => replay.sample(new Random(1), replay.createBatch(1)), /no transitions to sample/);
   assert.throws(() => new Replay(0, 2, 1), /capacity is 0, wanted a positive integer/);
+  assert.throws(() => new Replay(1e12, 2, 1), /no memory for 1000000000000 transitions of 28 bytes/);
 });
 
 test('journal pieces of any size give the ring back, also after it wrapped around between two of them or within one', () => {
