@@ -25,7 +25,7 @@ test('the app is whole: JavaScript that parses, the lab runs from it without typ
   await withApp((app) => {
     const files = readdirSync(app, { recursive: true, encoding: 'utf8' });
     assert.deepEqual(
-      files.filter((file) => file.endsWith('.ts')),
+      files.filter((file) => /\.(ts|as)$/.test(file)),
       [],
     );
     const node = (...args: string[]) =>
@@ -57,6 +57,18 @@ test('the app is whole: JavaScript that parses, the lab runs from it without typ
     );
     const threads = node(join(app, 'threads.js'));
     assert.deepEqual([threads.status, threads.stdout], [0, '1 1\n'], threads.stderr);
+    writeFileSync(
+      join(app, 'kernel.js'),
+      `import { openKernel } from './learn/tensor/kernel/open.js';
+      const kernel = await openKernel({ threads: 2 });
+      const shape = { sizes: [1, 1], activation: 'tanh' };
+      const nets = kernel.networks({ networks: [{ shape }], rows: 2, parameters: Float32Array.of(2, 1) });
+      nets.inputs[0].set([3, 4]);
+      nets.forward([0], 2);
+      console.log(kernel.workers.length, nets.outputs[0].join());`,
+    );
+    const kernel = node(join(app, 'kernel.js'));
+    assert.deepEqual([kernel.status, kernel.stdout], [0, '1 7,9\n'], kernel.stderr);
     runPreload(readFileSync(join(app, 'electron', 'preload.cjs'), 'utf8'));
   });
 });
