@@ -12,6 +12,7 @@ import { headFor } from '../parts/heads.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
 import { readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
+import { scheduled, scheduleField } from '../parts/schedule.ts';
 import { fingerprint } from '../rewards/fingerprint.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, Trajectory } from './types.ts';
 
@@ -65,11 +66,7 @@ export const fields = {
     help: 'Largest number of steps in one gradient.',
   },
   learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
-  annealLearningRate: {
-    type: 'boolean',
-    default: true,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
-  },
+  learningRateSchedule: scheduleField('linear'),
   maxGradNorm: {
     type: 'number',
     default: 10,
@@ -98,8 +95,6 @@ type BcSettings = Settings<typeof fields>;
 const name = 'BC';
 const magic = 'RLABBC1\n';
 const formatVersion = 1;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
 
 export const bc: Algorithm = {
   id: 'bc',
@@ -264,9 +259,8 @@ class Bc implements Learner {
   }
 
   #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+    const { learningRate, learningRateSchedule, steps } = this.#settings;
+    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

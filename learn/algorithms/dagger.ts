@@ -12,6 +12,7 @@ import { headFor } from '../parts/heads.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
 import { readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
+import { scheduled, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
@@ -68,11 +69,7 @@ export const fields = {
     help: 'For real actions: squared distance, or likelihood under a normal distribution whose deviation is learned too.',
   },
   learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
-  annealLearningRate: {
-    type: 'boolean',
-    default: true,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
-  },
+  learningRateSchedule: scheduleField('linear'),
   maxGradNorm: {
     type: 'number',
     default: 10,
@@ -102,8 +99,6 @@ const name = 'DAgger';
 const magic = 'RLABDAG\n';
 const journalMagic = 'RLABDGJ\n';
 const formatVersion = 1;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
 
 export const dagger: Algorithm = {
   id: 'dagger',
@@ -322,9 +317,8 @@ class Dagger implements Learner {
   }
 
   #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+    const { learningRate, learningRateSchedule, steps } = this.#settings;
+    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

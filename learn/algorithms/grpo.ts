@@ -15,6 +15,7 @@ import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
 import { policyShape, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
+import { scheduled, scheduleField } from '../parts/schedule.ts';
 import { parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
@@ -74,11 +75,7 @@ export const fields = {
     help: 'Largest number of steps in one gradient.',
   },
   learningRate: { type: 'number', default: 2e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
-  annealLearningRate: {
-    type: 'boolean',
-    default: true,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
-  },
+  learningRateSchedule: scheduleField('linear'),
   clipCoef: {
     type: 'number',
     default: 0.2,
@@ -137,8 +134,6 @@ type GrpoSettings = Settings<typeof fields>;
 const name = 'GRPO';
 const magic = 'RLABGRP\n';
 const formatVersion = 1;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
 
 export const grpo: Algorithm = {
   id: 'grpo',
@@ -355,9 +350,8 @@ class Grpo implements Learner {
   }
 
   #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+    const { learningRate, learningRateSchedule, steps } = this.#settings;
+    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

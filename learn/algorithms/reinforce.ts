@@ -12,6 +12,7 @@ import { collectEpisodes, Episodes } from '../parts/episodes.ts';
 import { headFor } from '../parts/heads.ts';
 import { readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
+import { scheduled, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
@@ -50,11 +51,7 @@ export const fields = {
     help: 'Divide the advantages of an iteration by their deviation.',
   },
   learningRate: { type: 'number', default: 3e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
-  annealLearningRate: {
-    type: 'boolean',
-    default: true,
-    help: 'Lower the learning rate linearly to a twentieth over the training.',
-  },
+  learningRateSchedule: scheduleField('linear'),
   entropyCoef: { type: 'number', default: 0, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
   maxGradNorm: {
     type: 'number',
@@ -86,8 +83,6 @@ const magic = 'RLABRNF\n';
 const formatVersion = 1;
 /** Steps that go through the network at once; the gradient is that of all of them. */
 const chunkRows = 2048;
-/** The learning rate never anneals below this share of itself. */
-const lastRateShare = 0.05;
 
 export const reinforce: Algorithm = {
   id: 'reinforce',
@@ -286,9 +281,8 @@ class Reinforce implements Learner {
   }
 
   #learningRate(): number {
-    const { learningRate, annealLearningRate, steps } = this.#settings;
-    if (!annealLearningRate) return learningRate;
-    return learningRate * Math.max(lastRateShare, 1 - this.#steps / steps);
+    const { learningRate, learningRateSchedule, steps } = this.#settings;
+    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Adam, globalNorm } from '../../../learn/parts/adam.ts';
 import { readBlock, writeBlock } from '../../../learn/parts/block.ts';
-import { entropy, logProbability, sample } from '../../../learn/parts/gaussian.ts';
 import { Normalizer, RewardScaler } from '../../../learn/parts/normalizer.ts';
 import { Random } from '../../../learn/parts/random.ts';
 
@@ -66,30 +65,6 @@ test('scaled rewards do not depend on the unit of the reward', () => {
   });
   assert.ok(Math.abs(scaled[0]! - scaled[1]!) < 1e-6, `${scaled}`);
   assert.equal(new RewardScaler(1, 0.9).scale(0.5), 0.5);
-});
-
-test('gaussian draws have the moments of their log-probability, and the entropy is its negative mean', () => {
-  const random = new Random(8);
-  const logStd = [-1, 0.3];
-  const mean = Float64Array.of(0.5, -2);
-  const drawn = new Float64Array(2);
-  const n = 40_000;
-  let sum = 0;
-  let square = 0;
-  let negativeLog = 0;
-  for (let i = 0; i < n; i++) {
-    drawn.set(mean);
-    sample(drawn, 0, logStd, random, drawn);
-    sum += drawn[1]! / n;
-    square += (drawn[1]! + 2) ** 2 / n;
-    negativeLog -= logProbability(mean, 0, logStd, drawn, 0) / n;
-  }
-  // Standard errors: 0.007, 0.013, 0.005.
-  assert.ok(Math.abs(sum + 2) < 0.03);
-  assert.ok(Math.abs(square - Math.exp(0.6)) < 0.06);
-  assert.ok(Math.abs(negativeLog - entropy(logStd)) < 0.02);
-  // Standard normal at 0: -log(2 pi) / 2.
-  assert.ok(Math.abs(logProbability([0], 0, [0], [0], 0) + 0.918938533204673) < 1e-12);
 });
 
 test('Adam moves by the learning rate on its first step and finds the bottom of a bowl', () => {
