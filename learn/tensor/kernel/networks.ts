@@ -1,5 +1,6 @@
 /** Networks in the kernel's memory: where everything lies, and the calls. What is computed is in kernel.as. */
 
+import { checkCall, checkNetworks } from '../check.ts';
 import type { NetworkSpec, Networks, NetworksOptions, StepOptions } from '../compute.ts';
 import { type Layer, layersOf } from '../mlp.ts';
 import { blockRows, type Exports, panelBytes } from './layout.ts';
@@ -70,15 +71,14 @@ export class KernelNetworks implements Networks {
   #self: number;
   #steps = 0;
 
-  constructor(host: Host, { networks, rows, loose = 0, parameters, epsilon = 1e-8 }: NetworksOptions) {
+  /** @throws RangeError naming what does not fit together, or when memory is at its end. */
+  constructor(host: Host, options: NetworksOptions) {
+    checkNetworks(options);
+    const { networks, rows, loose = 0, parameters, epsilon = 1e-8 } = options;
     this.#host = host;
-    this.networks = networks.map((spec) => ({ ...spec, shape: { ...spec.shape } }));
+    this.networks = networks;
     this.rows = rows;
     this.#epsilon = epsilon;
-    if (networks.length === 0) throw new RangeError('Networks: found none, wanted one or more');
-    whole('Rows', rows, 1);
-    whole('Loose numbers', loose, 0);
-    if (!(epsilon > 0)) throw new RangeError(`epsilon: found ${epsilon}, wanted more than 0`);
 
     // Where parameters lie, for the caller and in here.
     let flat = 0;
@@ -103,28 +103,8 @@ export class KernelNetworks implements Networks {
       });
     });
     this.parameterCount = flat + loose;
-    this.#checkParameters(parameters);
     const looseAt = packed;
     packed += 8 * groupsOf(loose);
-    networks.forEach(({ inputOf }, n) => {
-      if (inputOf === undefined) return;
-      const wanted = this.#layers[n]![0]!.inputs;
-      if (
-        !Number.isInteger(inputOf) ||
-        inputOf < 0 ||
-        inputOf >= n ||
-        networks[inputOf]!.inputOf !== undefined
-      )
-        throw new RangeError(
-          `inputOf of network ${n}: found ${inputOf}, wanted an earlier network with inputs`,
-        );
-      const found = this.#layers[inputOf]![0]!.inputs;
-      if (found !== wanted) {
-        throw new RangeError(
-          `inputOf of network ${n}: found network ${inputOf} with ${found} inputs, wanted ${wanted}`,
-        );
-      }
-    });
 
     // One piece of memory for all; measured first, then laid out.
     const segments = this.#segments(looseAt, packed);
@@ -355,7 +335,10 @@ export class KernelNetworks implements Networks {
 
   write(parameters: Float32Array): void {
     this.#begin();
-    this.#checkParameters(parameters);
+    const { parameterCount } = this;
+    if (parameters.length !== parameterCount) {
+      throw new RangeError(`Networks: parameters: found ${parameters.length}, wanted ${parameterCount}`);
+    }
     this.#pack(parameters, this.#parameters);
     for (let n = 0; n < this.networks.length; n++) this.#flags[16 * n + 7] = 1;
   }
@@ -401,28 +384,18 @@ export class KernelNetworks implements Networks {
   /** Checks and writes down which networks a call is about; their number. */
   #choose(which: readonly number[], rows: number): number {
     if (this.#self === 0) throw new Error('Networks: disposed, of no use any more');
-    if (!(rows >= 1 && rows <= this.rows && Number.isInteger(rows))) {
-      throw new RangeError(`Rows: found ${rows}, wanted a whole number from 1 to ${this.rows}`);
-    }
+    // The same as `checkCall`, which says what is wrong; calls come a million times a second.
+    let isGood = rows >= 1 && rows <= this.rows && Number.isInteger(rows);
     const count = which.length;
     let last = -1;
-    for (let k = 0; k < count; k++) {
+    for (let k = 0; k < count && isGood; k++) {
       const n = which[k]!;
-      if (!(n > last && n < this.networks.length && Number.isInteger(n))) {
-        throw new RangeError(
-          `Networks of a call: found [${which.join(', ')}], wanted ascending numbers from 0 to ${this.networks.length - 1}`,
-        );
-      }
+      isGood = n > last && n < this.networks.length && Number.isInteger(n);
       this.#which[k] = n;
       last = n;
     }
+    if (!isGood) checkCall(this, which, rows);
     return count;
-  }
-
-  #checkParameters({ length }: Float32Array): void {
-    if (length !== this.parameterCount) {
-      throw new RangeError(`Networks: found ${length} parameters, wanted ${this.parameterCount}`);
-    }
   }
 
   /** From the caller's order into panels. */
@@ -488,10 +461,4 @@ interface Segment {
   readonly layer: number;
   /** First block of 8 x 8 weights; -1: no weights. */
   readonly block: number;
-}
-
-function whole(name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new RangeError(`${name}: found ${value}, wanted a whole number of ${least} or more`);
-  }
 }
