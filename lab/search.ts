@@ -229,14 +229,18 @@ export async function runSearch(lab: Lab, id: string, { onRung }: SearchWatch = 
     episodeSeed('search', definition.seed, i),
   );
   const notes: string[] = [];
+  // A full disk is no fault of a trial: while nothing is decided, what failed earlier gets another try.
+  const decided = trials.some((trial) => trialScore(lab.store, trial, plan.length - 1) !== undefined);
+  const failedBefore = trials.flatMap(({ runs }) => runs.filter((run) => run.status === 'failed'));
+  const again = new Set(decided ? [] : failedBefore.map((run) => run.id));
   let left = trials;
   for (const [index, { until }] of plan.entries()) {
     const going = left.flatMap(({ runs }) =>
       runs
         .map((run) => run.id)
         .filter((run) => {
-          const failed = lab.store.runs.get(run).status === 'failed';
-          return !failed && scoreAt(lab.store, run, index) === undefined;
+          if (scoreAt(lab.store, run, index) !== undefined) return false;
+          return lab.store.runs.get(run).status !== 'failed' || again.delete(run);
         }),
     );
     for (const run of going) lab.advance(run, { index, until, starts });

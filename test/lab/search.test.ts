@@ -216,6 +216,31 @@ test('a trial that failed is out; equal trials are said to be equal; seeds of a 
   assert.match(notes.join(), /rung 0: trials 0 and 2 cannot be told apart; the first one went on/);
 });
 
+test('a search without a winner tries what failed once more, and is paused with its runs', async (t) => {
+  const lab = new Lab({ project: temporaryFolder(t) });
+  t.after(() => lab.close());
+  const { id } = beginSearch(lab, quick);
+  for (const run of [1, 2, 3]) {
+    lab.store.metrics.add(run, 512, {
+      'search/rung': 0,
+      'search/success': 0,
+      'search/return': -run,
+      'search/progress': 0,
+    });
+  }
+  lab.store.runs.update(1, { status: 'failed', error: 'disk full' });
+  const tried: [number, readonly number[]][] = [];
+  const result = await runSearch(lab, id, {
+    onRung: async (rung, runs) => {
+      tried.push([rung, runs]);
+      for (const run of runs) lab.stop(run);
+    },
+  });
+  assert.deepEqual(tried, [[1, [1]]]);
+  assert.deepEqual([result.status, result.best], ['paused', null]);
+  assert.equal(result.trials[0]!.outcome, 'open');
+});
+
 test('a search that is killed goes on where it was, and comes to the same end', {
   timeout: 120_000,
 }, async (t) => {
