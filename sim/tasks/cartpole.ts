@@ -56,6 +56,7 @@ export const cartpole = classicTask({
         scaleRewards: false,
       },
     },
+    dqn: { reward: 'dense', settings: { steps: 60_000, worlds: 4, gamma: 0.99 } },
   },
   gymnasium: 'CartPole-v1',
   horizon: 500,
