@@ -68,11 +68,11 @@ export const referenceWorkload: Workload = {
 };
 
 /**
- * TensorFlow.js takes a second and 100 MB to load. Where the kernel is done with an update in fewer milliseconds than these
- * it is not loaded: it hands some sixty operations of an update to a GPU one by one, and without one it has no other cores
- * than the kernel.
+ * TensorFlow.js takes a second and 100 MB to load, and hands some sixty operations of an update to a GPU one by one: where the
+ * kernel is done with an update in less than this, milliseconds, it is not loaded. Nor is it without a GPU: on the same
+ * cores it is slower for every size (docs/compute.md).
  */
-const worthLoadingMs = { withGpu: 2, without: 20 };
+const worthLoadingMs = 2;
 /** Another device must need less than this share of the kernel's time: timings scatter, and the seeds of one run should agree. */
 const clearlyFaster = 0.8;
 /** For each kind of call. */
@@ -114,12 +114,12 @@ export async function chooseCompute(
   if (own === undefined) return chosen(kernel, 'This algorithm has no networks.', []);
 
   // 2. whether TensorFlow.js is worth a try
-  const gpu = await openers.gpuInSight();
-  if (!measureAll && own.updateMs < (gpu ? worthLoadingMs.withGpu : worthLoadingMs.without)) {
-    const why = gpu
-      ? 'to hand so small an update to a GPU takes it longer'
-      : 'without a GPU it has the same cores and is slower (docs/compute.md)';
-    return chosen(kernel, `TensorFlow.js was not timed: ${why}.`, [own]);
+  const notTimed = (why: string, passedOver: ComputeReport['passedOver'] = []) =>
+    chosen(kernel, `TensorFlow.js was not timed: ${why}.`, [own], passedOver);
+  const sameCores = 'without a GPU it has the same cores and is slower (docs/compute.md)';
+  if (!measureAll) {
+    if (!(await openers.gpuInSight())) return notTimed(sameCores);
+    if (own.updateMs < worthLoadingMs) return notTimed('to hand so small an update to a GPU takes it longer');
   }
 
   // 3. its best device
@@ -128,6 +128,10 @@ export async function chooseCompute(
     other = await openers.tfjs('auto');
   } catch (error) {
     return chosen(kernel, `TensorFlow.js does not run here: ${messageOf(error)}.`, [own]);
+  }
+  if (!measureAll && (other.name === 'wasm' || other.name === 'cpu')) {
+    other.dispose();
+    return notTimed(sameCores, other.passedOver);
   }
   const [its] = await time(other);
   const faster = cost(its!) < clearlyFaster * cost(own);
@@ -175,7 +179,7 @@ function chosen(
 const rounded = (value: number): string => String(Number(value.toPrecision(2)));
 
 /** Medians over networks of a workload's sizes; what they compute does not matter, but it is finite and not zero. */
-async function timeCompute(
+export async function timeCompute(
   compute: Compute,
   { networks, updateRows, actRows }: Workload,
   clock: () => number,

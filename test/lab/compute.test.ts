@@ -63,7 +63,7 @@ class FakeMachine {
   }
 }
 
-test('without a GPU a small workload gets the kernel, timed, and TensorFlow.js is not even loaded', async () => {
+test('without a GPU the kernel is taken, timed, and TensorFlow.js is not even loaded', async () => {
   const machine = new FakeMachine({ kernel: [0.31, 12], wasm: [4.1, 300] });
   const { name, reason, figures, passedOver } = await chooseCompute('auto', small, machine.options);
   assert.deepEqual(
@@ -114,6 +114,16 @@ test('both are timed for a large workload, the clearly faster one is taken and t
   }
 });
 
+test('a GPU that is in sight but does not open is said, and nothing on the same cores is timed', async () => {
+  const machine = new FakeMachine({ kernel: [40, 500], wasm: [400, 9000] }, true);
+  const { name, reason, figures, passedOver } = await chooseCompute('auto', small, machine.options);
+  assert.equal(name, 'kernel');
+  assert.match(reason, /not timed: without a GPU it has the same cores/);
+  assert.equal(figures.length, 1);
+  assert.deepEqual(passedOver, [{ name: 'tfjs-node-gpu', reason: 'no CUDA' }]);
+  assert.deepEqual(machine.disposed, ['wasm']);
+});
+
 test('measureAll times TensorFlow.js where it is not expected to win', async () => {
   const machine = new FakeMachine({ kernel: [0.31, 12], wasm: [4.1, 300] });
   const { name, figures } = await chooseCompute('auto', small, { ...machine.options, measureAll: true });
@@ -125,7 +135,7 @@ test('measureAll times TensorFlow.js where it is not expected to win', async () 
 });
 
 test('timing ends after about a second even where one call takes long', async () => {
-  const machine = new FakeMachine({ kernel: [400, 90_000], wasm: [450, 90_000] });
+  const machine = new FakeMachine({ kernel: [400, 90_000], webgpu: [450, 90_000] }, true);
   const { figures } = await chooseCompute('auto', small, machine.options);
   assert.equal(figures.length, 2);
   assert.ok(machine.now < 1500, `${machine.now} ms`);
@@ -136,7 +146,7 @@ test('where the kernel does not run TensorFlow.js computes, and the other way ro
   assert.equal(only.name, 'wasm');
   assert.match(only.reason, /The kernel does not run here\./);
   assert.deepEqual(only.passedOver[0], { name: 'kernel', reason: 'no WebAssembly here' });
-  const other = await chooseCompute('auto', small, new FakeMachine({ kernel: [50, 1] }).options);
+  const other = await chooseCompute('auto', small, new FakeMachine({ kernel: [50, 1] }, true).options);
   assert.equal(other.name, 'kernel');
   assert.match(other.reason, /TensorFlow\.js does not run here: no device of it opens\./);
 });
