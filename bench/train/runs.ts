@@ -3,8 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import type { Recipe } from '../../lab/api.ts';
 import { Lab } from '../../lab/lab.ts';
+import { serve } from '../../lab/serve.ts';
 import { taskRecipe } from '../../lab/task-recipe.ts';
 import type { DeviceChoice } from '../../learn/tensor/device.ts';
 import type { EpisodeRow } from '../../store/types.ts';
@@ -38,17 +40,42 @@ export interface Trained {
   readonly episodes: readonly EpisodeRow[];
   /** When training began, milliseconds since 1970: start-up of the thread is over. */
   readonly beganAt: number;
+  /** Where somebody watched: episodes opened, bytes sent to the window. */
+  readonly seen?: { readonly episodes: number; readonly bytes: number };
   readonly evaluation: { readonly success: number; readonly meanReturn: number; readonly episodes: number };
+}
+
+/** A window that follows; the returned function closes it. */
+async function watcher(lab: Lab): Promise<() => Promise<{ episodes: number; bytes: number }>> {
+  const door = await serve({ lab });
+  const worker = new Worker(new URL('./watcher.ts', import.meta.url), {
+    workerData: { address: `ws://127.0.0.1:${door.port}/api?token=${door.token}` },
+  });
+  return async () => {
+    const said = new Promise<{ episodes: number; bytes: number }>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    worker.postMessage('over');
+    const seen = await said;
+    await door.close();
+    return seen;
+  };
 }
 
 /** @param seconds ends the run after so long; to the end of its steps without. */
 export async function train(
   recipe: Recipe,
   seed: number,
-  { device = 'auto', seconds }: { device?: DeviceChoice; seconds?: number } = {},
+  {
+    device = 'auto',
+    seconds,
+    watched = false,
+  }: { device?: DeviceChoice; seconds?: number; watched?: boolean } = {},
 ): Promise<Trained> {
   const folder = mkdtempSync(join(tmpdir(), 'reward-lab-bench-'));
   const lab = new Lab({ project: join(folder, 'project'), device });
+  const watch = watched ? await watcher(lab) : undefined;
   try {
     const { id } = lab.start(recipe, seed);
     let beganAt = 0;
@@ -75,6 +102,7 @@ export async function train(
     if (seconds !== undefined) timer = setTimeout(() => lab.stop(id), 1000 * seconds);
     const run = await end;
     clearTimeout(timer);
+    const seen = await watch?.();
     if (run.status !== 'done' && run.status !== 'paused') {
       throw new Error(`${recipe.name}, seed ${seed}: ended as ${run.status}: ${run.error}`);
     }
@@ -108,6 +136,7 @@ export async function train(
         .list({ runId: id, kind: 'training', limit: 1_000_000 })
         .items.toSorted((a, b) => a.id - b.id),
       beganAt,
+      ...(seen === undefined ? {} : { seen }),
       evaluation: {
         success: mean((episode) => (episode.success ? 1 : 0)),
         meanReturn: mean((episode) => episode.returnTotal),
