@@ -24,7 +24,7 @@ import { drawSets, parseSpace } from './space.ts';
 import { mean } from './statistics.ts';
 
 /** Draws for one trial before the space counts as used up. */
-const mostDraws = 200;
+const mostDraws = 100;
 
 export interface PlannedRung {
   readonly trials: number;
