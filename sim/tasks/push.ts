@@ -338,6 +338,24 @@ export const push: Task = {
         hiddenSize: 128,
       },
     },
+    // Noise alone hardly ever moves the block: one step in five goes on in a random direction for half a second.
+    sac: {
+      reward: 'sparse',
+      settings: {
+        steps: 300_000,
+        worlds: 16,
+        hindsight: 'future',
+        learningStarts: 5000,
+        randomActions: 0.2,
+        randomHold: 10,
+        updatesPerStep: 0.25,
+        batch: 128,
+        tau: 0.02,
+        hiddenSize: 64,
+        gamma: 0.98,
+        learningRateSchedule: 'linear',
+      },
+    },
   },
   create,
 };
