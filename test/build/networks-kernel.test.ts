@@ -30,5 +30,5 @@ test('source and host agree where things are', () => {
   const shared = { blockRows, panelBytes, doneAt, failedAt, threadsAt, patienceAt, doorsAt };
   for (const [name, value] of Object.entries(shared)) assert.equal(inSource(name), value, name);
   assert.equal(layout.doorsAt + 64 * layout.mostThreads, inSource('zerosAt'));
-  assert.ok(inSource('constantsAt') + 16 * 22 <= layout.firstByte);
+  assert.ok(inSource('constantsAt') + 16 * 20 <= layout.firstByte);
 });

@@ -29,7 +29,7 @@ export interface Exports {
   blendAll(self: number, other: number, share: number): void;
   work(thread: number): void;
   close(threads: number): void;
-  peak(rounds: number): number;
+  peakAll(units: number, rounds: number): void;
 }
 
 /** Starts an instance of the module on a memory; every thread has its own. */
