@@ -32,7 +32,7 @@ export const pendulum = classicTask({
   id: 'pendulum',
   title: 'Pendulum',
   summary: "Swing a pendulum up with a weak motor and keep it upright; Gymnasium's Pendulum-v1.",
-  // As in rl-baselines3-zoo, but for its state-dependent noise: scaled rewards take its place.
+  // As in rl-baselines3-zoo, but for its state-dependent noise.
   training: {
     ppo: {
       reward: 'dense',
@@ -49,6 +49,8 @@ export const pendulum = classicTask({
         clipCoef: 0.2,
         entropyCoef: 0,
         targetKl: 0,
+        scaleRewards: false,
+        normalizeObservations: false,
       },
     },
     sac: {
