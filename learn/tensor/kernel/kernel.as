@@ -38,10 +38,11 @@ const zerosAt: usize = 6144;
 
 const forwardJob: i32 = 0;
 const backwardJob: i32 = 1;
-const gatherJob: i32 = 2;
-const adamJob: i32 = 3;
-const blendJob: i32 = 4;
-const peakJob: i32 = 5;
+const gradientJob: i32 = 2;
+const squareJob: i32 = 3;
+const adamJob: i32 = 4;
+const blendJob: i32 = 5;
+const peakJob: i32 = 6;
 
 let generation: i32 = 0;
 
@@ -49,10 +50,8 @@ let generation: i32 = 0;
 const jobKindAt: usize = 1280;
 const jobSelfAt: usize = 1284;
 const jobRowsAt: usize = 1288;
-/** Blocks of a forward job, shards of a backward job. */
-const jobPartsAt: usize = 1292;
-const jobFlagAt: usize = 1296;
-const jobOtherAt: usize = 1300;
+const jobBlocksAt: usize = 1292;
+const jobOtherAt: usize = 1296;
 /** f32: what the gradient is multiplied with; learning rate / (1 - beta1^t); 1 / (1 - beta2^t); epsilon. */
 const jobScaleAt: usize = 1304;
 const jobRateAt: usize = 1308;
@@ -64,8 +63,8 @@ const jobEpsilonAt: usize = 1316;
 @inline function field(base: usize, index: i32): i32 { return load<i32>(base + (<usize>index << 2)); }
 @inline function address(base: usize, index: i32): usize { return <usize>load<i32>(base + (<usize>index << 2)); }
 
-// Networks: segments, segment count, parameters, first moments, second moments, gradients, bytes from one shard's
-// gradient to the next, networks, network count, which, partial sums.
+// Networks: segments, segment count, parameters, first moments, second moments, gradient, their bytes, networks, network
+// count, which, partial sums.
 @inline function segmentOf(self: usize, k: i32): usize { return address(self, 0) + <usize>k * 32; }
 @inline function networkOf(self: usize, n: i32): usize { return address(self, 7) + <usize>n * 64; }
 @inline function chosenOf(self: usize, k: i32): usize {
@@ -73,14 +72,15 @@ const jobEpsilonAt: usize = 1316;
 }
 
 // Network: 0 layers, 1 layer count, 2 input rows, 3 output rows, 4 output gradients, 5 input gradients or 0,
-// 6 shards in use, 7 whether the transposes are old, 8 multiplications a row.
+// 6 whether there is a gradient to add to, 7 whether the transposes are old, 8 multiplications a row, 9 output groups of
+// all layers.
 const usedField: usize = 24;
 const oldField: usize = 28;
 @inline function layerOf(net: usize, l: i32): usize { return address(net, 0) + <usize>l * 64; }
 
 // Layer: 0 inputs, 1 outputs, 2 input groups of 8, 3 output groups, 4 weights, 5 biases, 6 transposed weights or 0,
 // 7 and 8 bytes from the start of a gradient to those of weights and biases, 9 activation, 10 input panels of all blocks,
-// 11 output panels of all blocks or 0 (last layer).
+// 11 output panels of all blocks or 0 (last layer), 12 panels of all blocks for dz, the loss's gradient before the activation.
 const tanhKind: i32 = 1;
 const reluKind: i32 = 2;
 
@@ -220,11 +220,21 @@ function differentiate(dy: usize, y: usize, rows: i32, kind: i32): void {
 
 // ---- products ----
 
-/**
- * One panel of outputs: y[r, 0..7] = bias[0..7] + sum over k of x[r, k] w[k, 0..7], four rows at a time. Rows are rounded
- * up to four: what lies there is never read.
- */
+/** Of a longer sum, so many terms at a time: the weights for them stay in the nearest cache for all rows. */
+const innerChunk: i32 = 256;
+
+/** One panel of outputs: y[r, 0..7] = bias[0..7] + sum over k of x[r, k] w[k, 0..7]. */
 function product8(x: usize, w: usize, bias: usize, y: usize, inner: i32, rows: i32): void {
+  productPart8(x, w, bias, y, min(inner, innerChunk), rows, 0);
+  for (let k = innerChunk; k < inner; k += innerChunk) {
+    x += <usize>(innerChunk >> 3) * panelBytes;
+    w += <usize>innerChunk << 5;
+    productPart8(x, w, bias, y, min(inner - k, innerChunk), rows, 1);
+  }
+}
+
+/** Four rows at a time; rows are rounded up to four: what lies there is never read. `more`: y += instead of y = bias +. */
+function productPart8(x: usize, w: usize, bias: usize, y: usize, inner: i32, rows: i32, more: i32): void {
   const groups = inner >> 3;
   const rest = inner & 7;
   const b0 = v128.load(bias);
@@ -236,6 +246,12 @@ function product8(x: usize, w: usize, bias: usize, y: usize, inner: i32, rows: i
     let a$k = b0;
     let c$k = b1;
 #end
+    if (more) {
+#for 4
+      a$k = v128.load(y, 32 * $k);
+      c$k = v128.load(y, 32 * $k + 16);
+#end
+    }
     for (let g = groups; g > 0; g--) {
 #for 8
       {
@@ -425,44 +441,54 @@ function row8(x: usize, w: usize, bias: usize, y: usize, inner: i32): void {
   v128.store(y, f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3)), 16);
 }
 
-/** Four inputs by eight outputs of dW += x^T dz, over the rows of a block. `fresh`: dW = x^T dz. */
-function outer8(x: usize, dz: usize, g: usize, rows: i32, fresh: i32): void {
+/**
+ * Four inputs by eight outputs of dW += x^T dz, over some blocks of which the last has `rest` rows. `xStep`, `dzStep`: from
+ * block to block. `fresh`: dW = x^T dz.
+ */
+function outer8(x: usize, xStep: usize, dz: usize, dzStep: usize, blocks: i32, rest: i32, g: usize, fresh: i32): void {
 #for 4
   let a$k = f32x4.splat(0);
   let c$k = f32x4.splat(0);
 #end
-  for (let r = rows >> 2; r > 0; r--) {
+  for (let block = blocks; block > 0; block--) {
+    const rows = block == 1 ? rest : blockRows;
+    let xAt = x;
+    let dzAt = dz;
+    for (let r = rows >> 2; r > 0; r--) {
 #for 4
-    {
-      const d0 = v128.load(dz, 32 * $k);
-      const d1 = v128.load(dz, 32 * $k + 16);
-      const x0 = v128.load_splat<f32>(x, 32 * $k);
-      a0 = madd(x0, d0, a0);
-      c0 = madd(x0, d1, c0);
-      const x1 = v128.load_splat<f32>(x, 32 * $k + 4);
-      a1 = madd(x1, d0, a1);
-      c1 = madd(x1, d1, c1);
-      const x2 = v128.load_splat<f32>(x, 32 * $k + 8);
-      a2 = madd(x2, d0, a2);
-      c2 = madd(x2, d1, c2);
-      const x3 = v128.load_splat<f32>(x, 32 * $k + 12);
-      a3 = madd(x3, d0, a3);
-      c3 = madd(x3, d1, c3);
+      {
+        const d0 = v128.load(dzAt, 32 * $k);
+        const d1 = v128.load(dzAt, 32 * $k + 16);
+        const x0 = v128.load_splat<f32>(xAt, 32 * $k);
+        a0 = madd(x0, d0, a0);
+        c0 = madd(x0, d1, c0);
+        const x1 = v128.load_splat<f32>(xAt, 32 * $k + 4);
+        a1 = madd(x1, d0, a1);
+        c1 = madd(x1, d1, c1);
+        const x2 = v128.load_splat<f32>(xAt, 32 * $k + 8);
+        a2 = madd(x2, d0, a2);
+        c2 = madd(x2, d1, c2);
+        const x3 = v128.load_splat<f32>(xAt, 32 * $k + 12);
+        a3 = madd(x3, d0, a3);
+        c3 = madd(x3, d1, c3);
+      }
+#end
+      xAt += 128;
+      dzAt += 128;
     }
-#end
-    x += 128;
-    dz += 128;
-  }
-  for (let r = rows & 3; r > 0; r--) {
-    const d0 = v128.load(dz);
-    const d1 = v128.load(dz, 16);
+    for (let r = rows & 3; r > 0; r--) {
+      const d0 = v128.load(dzAt);
+      const d1 = v128.load(dzAt, 16);
 #for 4
-    const x$k = v128.load_splat<f32>(x, 4 * $k);
-    a$k = madd(x$k, d0, a$k);
-    c$k = madd(x$k, d1, c$k);
+      const x$k = v128.load_splat<f32>(xAt, 4 * $k);
+      a$k = madd(x$k, d0, a$k);
+      c$k = madd(x$k, d1, c$k);
 #end
-    x += 32;
-    dz += 32;
+      xAt += 32;
+      dzAt += 32;
+    }
+    x += xStep;
+    dz += dzStep;
   }
   if (fresh) {
 #for 4
@@ -478,27 +504,34 @@ function outer8(x: usize, dz: usize, g: usize, rows: i32, fresh: i32): void {
 }
 
 /** Eight inputs by four outputs of the same, where a panel has no more. */
-function outer4(x: usize, dz: usize, g: usize, rows: i32, fresh: i32): void {
+function outer4(x: usize, xStep: usize, dz: usize, dzStep: usize, blocks: i32, rest: i32, g: usize, fresh: i32): void {
 #for 8
   let a$k = f32x4.splat(0);
 #end
-  for (let r = rows >> 1; r > 0; r--) {
-    const d0 = v128.load(dz);
-    const d1 = v128.load(dz, 32);
+  for (let block = blocks; block > 0; block--) {
+    const rows = block == 1 ? rest : blockRows;
+    let xAt = x;
+    let dzAt = dz;
+    for (let r = rows >> 1; r > 0; r--) {
+      const d0 = v128.load(dzAt);
+      const d1 = v128.load(dzAt, 32);
 #for 8
-    a$k = madd(v128.load_splat<f32>(x, 4 * $k), d0, a$k);
+      a$k = madd(v128.load_splat<f32>(xAt, 4 * $k), d0, a$k);
 #end
 #for 8
-    a$k = madd(v128.load_splat<f32>(x, 4 * $k + 32), d1, a$k);
+      a$k = madd(v128.load_splat<f32>(xAt, 4 * $k + 32), d1, a$k);
 #end
-    x += 64;
-    dz += 64;
-  }
-  if (rows & 1) {
-    const d0 = v128.load(dz);
+      xAt += 64;
+      dzAt += 64;
+    }
+    if (rows & 1) {
+      const d0 = v128.load(dzAt);
 #for 8
-    a$k = madd(v128.load_splat<f32>(x, 4 * $k), d0, a$k);
+      a$k = madd(v128.load_splat<f32>(xAt, 4 * $k), d0, a$k);
 #end
+    }
+    x += xStep;
+    dz += dzStep;
   }
   if (fresh) {
 #for 8
@@ -511,14 +544,29 @@ function outer4(x: usize, dz: usize, g: usize, rows: i32, fresh: i32): void {
   }
 }
 
-/** db += sum over rows of dz, one panel. */
-function addRows(dz: usize, g: usize, rows: i32, fresh: i32): void {
-  let a = f32x4.splat(0);
-  let c = f32x4.splat(0);
-  for (let r = rows; r > 0; r--, dz += 32) {
-    a = f32x4.add(a, v128.load(dz));
-    c = f32x4.add(c, v128.load(dz, 16));
+/** db += sum over rows of dz, one panel over some blocks. */
+function addRows(dz: usize, dzStep: usize, blocks: i32, rest: i32, g: usize, fresh: i32): void {
+  // Four sums side by side, so that none waits for the one before.
+#for 4
+  let a$k = f32x4.splat(0);
+  let c$k = f32x4.splat(0);
+#end
+  for (let block = blocks; block > 0; block--, dz += dzStep) {
+    const rows = block == 1 ? rest : blockRows;
+    let at = dz;
+    for (let r = rows >> 2; r > 0; r--, at += 128) {
+#for 4
+      a$k = f32x4.add(a$k, v128.load(at, 32 * $k));
+      c$k = f32x4.add(c$k, v128.load(at, 32 * $k + 16));
+#end
+    }
+    for (let r = rows & 3; r > 0; r--, at += 32) {
+      a0 = f32x4.add(a0, v128.load(at));
+      c0 = f32x4.add(c0, v128.load(at, 16));
+    }
   }
+  let a = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+  let c = f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3));
   if (!fresh) {
     a = f32x4.add(a, v128.load(g));
     c = f32x4.add(c, v128.load(g, 16));
@@ -598,54 +646,77 @@ export function forwardBlock(net: usize, block: i32, rows: i32, scratch: usize):
   }
 }
 
-/** `gradients` 0: the parameters' are left alone. `scratch`: two rows of panels, `scratchBytes` apart. */
-export function backwardBlock(net: usize, block: i32, rows: i32, gradients: usize, fresh: i32, scratch: usize): void {
-  let dz = scratch;
-  let dx = scratch + <usize>field(net, 9);
+/** dz of every layer, and the gradient of the input rows. */
+export function backwardBlock(net: usize, block: i32, rows: i32, scratch: usize): void {
   let l = field(net, 1) - 1;
-  {
-    const outputs = field(layerOf(net, l), 1);
-    packRows(address(net, 4) + ((<usize>block * blockRows * outputs) << 2), dz, outputs, rows);
-  }
+  const last = layerOf(net, l);
+  const width = field(last, 1);
+  packRows(
+    address(net, 4) + ((<usize>block * blockRows * width) << 2),
+    address(last, 12) + <usize>(block * field(last, 3)) * panelBytes,
+    width,
+    rows,
+  );
   for (; l >= 0; l--) {
+    if (l == 0 && address(net, 5) == 0) return;
     const layer = layerOf(net, l);
     const inputs = field(layer, 0);
     const outputs = field(layer, 1);
     const inGroups = field(layer, 2);
     const outGroups = field(layer, 3);
-    const x = address(layer, 10) + <usize>(block * inGroups) * panelBytes;
-    if (gradients) {
-      let g = gradients + address(layer, 7);
-      const b = gradients + address(layer, 8);
-      for (let j = 0; j < outGroups; j++) {
-        const panel = dz + <usize>j * panelBytes;
-        addRows(panel, b + (<usize>j << 5), rows, fresh);
-        const narrow = isNarrow(outputs, j);
-        for (let i = 0; i < inGroups; i++, g += 256) {
-          const from = x + <usize>i * panelBytes;
-          if (narrow) outer4(from, panel, g, rows, fresh);
-          else {
-            outer8(from, panel, g, rows, fresh);
-            if (!isNarrow(inputs, i)) outer8(from + 16, panel, g + 128, rows, fresh);
-          }
-        }
-      }
-    }
-    if (l == 0 && address(net, 5) == 0) return;
-    // dx = dz W^T
+    const dz = address(layer, 12) + <usize>(block * outGroups) * panelBytes;
+    const place = <usize>(block * inGroups) * panelBytes;
+    const x = address(layer, 10) + place;
+    // dx = dz W^T, and before that layer's activation dz = dx act'(x)
+    const before = l == 0 ? 0 : layerOf(net, l - 1);
+    const dx = l == 0 ? scratch : address(before, 12) + place;
+    const kind = l == 0 ? 0 : field(before, 9);
     const transposed = address(layer, 6);
     const stride = <usize>outGroups << 8;
-    const kind = l == 0 ? 0 : field(layerOf(net, l - 1), 9);
     for (let i = 0; i < inGroups; i++) {
       const panel = dx + <usize>i * panelBytes;
       if (isNarrow(inputs, i)) product4(dz, transposed + <usize>i * stride, zerosAt, panel, outputs, rows);
       else product8(dz, transposed + <usize>i * stride, zerosAt, panel, outputs, rows);
       differentiate(panel, x + <usize>i * panelBytes, rows, kind);
     }
-    const kept = dz;
-    dz = dx;
-    dx = kept;
-    if (l == 0) unpackRows(dz, address(net, 5) + ((<usize>block * blockRows * inputs) << 2), inputs, rows);
+    if (l == 0) unpackRows(dx, address(net, 5) + ((<usize>block * blockRows * inputs) << 2), inputs, rows);
+  }
+}
+
+/** Blocks that a gradient is summed over in registers before it is written down: their dz stay in the nearest cache. */
+const gradientBlocks: i32 = 8;
+
+/** The gradient of the weights and biases of eight outputs of a layer, over all rows. `panel` counts on over the layers. */
+function gradientPanel(self: usize, net: usize, panel: i32, blocks: i32, rows: i32): void {
+  let l = 0;
+  let layer = layerOf(net, 0);
+  while (panel >= field(layer, 3)) {
+    panel -= field(layer, 3);
+    layer = layerOf(net, ++l);
+  }
+  const inputs = field(layer, 0);
+  const inGroups = field(layer, 2);
+  const narrow = isNarrow(field(layer, 1), panel);
+  const xStep = <usize>inGroups * panelBytes;
+  const dzStep = <usize>field(layer, 3) * panelBytes;
+  const weights = address(self, 5) + address(layer, 7) + (<usize>(panel * inGroups) << 8);
+  const biases = address(self, 5) + address(layer, 8) + (<usize>panel << 5);
+  let fresh = i32(load<i32>(net, usedField) == 0);
+  for (let first = 0; first < blocks; first += gradientBlocks) {
+    const count = min(gradientBlocks, blocks - first);
+    const rest = min(blockRows, rows - (first + count - 1) * blockRows);
+    const dz = address(layer, 12) + <usize>first * dzStep + <usize>panel * panelBytes;
+    addRows(dz, dzStep, count, rest, biases, fresh);
+    let x = address(layer, 10) + <usize>first * xStep;
+    let g = weights;
+    for (let i = 0; i < inGroups; i++, x += panelBytes, g += 256) {
+      if (narrow) outer4(x, xStep, dz, dzStep, count, rest, g, fresh);
+      else {
+        outer8(x, xStep, dz, dzStep, count, rest, g, fresh);
+        if (!isNarrow(inputs, i)) outer8(x + 16, xStep, dz, dzStep, count, rest, g + 128, fresh);
+      }
+    }
+    fresh = 0;
   }
 }
 
@@ -695,30 +766,22 @@ function renewTransposes(net: usize): void {
   store<i32>(net, 0, oldField);
 }
 
-/** Adds the shards' gradients of a segment into the first and returns the sum of the squares. */
-function gather(self: usize, segment: usize): f64 {
+/** The sum of the squares of a segment of the gradient; where there is none yet, zeros are written. */
+function squares(self: usize, segment: usize): f64 {
   const net = address(segment, 2);
-  const used = net == 0 ? 1 : field(net, 6);
-  const stride = address(self, 6);
   let at = address(self, 5) + (address(segment, 0) << 2);
   const end = at + (address(segment, 1) << 2);
-  const zero = f32x4.splat(0);
-  if (used == 0) {
+  if (net != 0 && load<i32>(net, usedField) == 0) {
+    const zero = f32x4.splat(0);
     for (; at < end; at += 16) v128.store(at, zero);
     return 0;
   }
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   for (; at < end; at += 16) {
-    let sum = v128.load(at);
-    let from = at;
-    for (let s = used; s > 1; s--) {
-      from += stride;
-      sum = f32x4.add(sum, v128.load(from));
-    }
-    v128.store(at, sum);
-    const a = f64x2.promote_low_f32x4(sum);
-    const b = f64x2.promote_low_f32x4(v128.shuffle<f64>(sum, sum, 1, 1));
+    const g = v128.load(at);
+    const a = f64x2.promote_low_f32x4(g);
+    const b = f64x2.promote_low_f32x4(v128.shuffle<f64>(g, g, 1, 1));
     low = f64x2.add(low, f64x2.mul(a, a));
     high = f64x2.add(high, f64x2.mul(b, b));
   }
@@ -782,30 +845,28 @@ function blend(self: usize, other: usize, segment: usize): void {
 
 @inline function rowsOfBlock(rows: i32, block: i32): i32 { return min(blockRows, rows - block * blockRows); }
 
-/** Shards of a backward call: a few blocks each, at most 8, and two as soon as there are two blocks. */
-function shardsOf(blocks: i32): i32 { return min(min(blocks, 8), max(2, blocks >> 1)); }
-
 export function runUnit(unit: i32, thread: i32): void {
   const kind = load<i32>(jobKindAt);
   const self = <usize>load<i32>(jobSelfAt);
   const rows = load<i32>(jobRowsAt);
-  const parts = load<i32>(jobPartsAt);
+  const blocks = load<i32>(jobBlocksAt);
   const scratch = <usize>load<i32>(doorsAt + (<usize>thread << 6), 8);
   if (kind == forwardJob) {
-    const block = unit % parts;
-    forwardBlock(chosenOf(self, unit / parts), block, rowsOfBlock(rows, block), scratch);
+    const block = unit % blocks;
+    forwardBlock(chosenOf(self, unit / blocks), block, rowsOfBlock(rows, block), scratch);
   } else if (kind == backwardJob) {
-    const net = chosenOf(self, unit / parts);
-    const shard = unit % parts;
-    const blocks = (rows + blockRows - 1) / blockRows;
-    const first = (shard * blocks) / parts;
-    const end = ((shard + 1) * blocks) / parts;
-    const gradients = load<i32>(jobFlagAt) ? address(self, 5) + <usize>shard * address(self, 6) : 0;
-    const fresh = i32(shard >= field(net, 6));
-    for (let b = first; b < end; b++)
-      backwardBlock(net, b, rowsOfBlock(rows, b), gradients, i32(fresh && b == first), scratch);
-  } else if (kind == gatherJob) {
-    store<f64>(address(self, 10) + (<usize>unit << 3), gather(self, segmentOf(self, unit)));
+    const block = unit % blocks;
+    backwardBlock(chosenOf(self, unit / blocks), block, rowsOfBlock(rows, block), scratch);
+  } else if (kind == gradientJob) {
+    let k = 0;
+    let net = chosenOf(self, 0);
+    while (unit >= field(net, 9)) {
+      unit -= field(net, 9);
+      net = chosenOf(self, ++k);
+    }
+    gradientPanel(self, net, unit, blocks, rows);
+  } else if (kind == squareJob) {
+    store<f64>(address(self, 10) + (<usize>unit << 3), squares(self, segmentOf(self, unit)));
   } else if (kind == adamJob) adam(self, segmentOf(self, unit));
   else if (kind == blendJob) blend(self, <usize>load<i32>(jobOtherAt), segmentOf(self, unit));
   else if (kind == peakJob) peak(rows, scratch);
@@ -904,36 +965,37 @@ export function forward(self: usize, count: i32, rows: i32): void {
   begin(forwardJob, self);
   const blocks = (rows + blockRows - 1) / blockRows;
   store<i32>(jobRowsAt, rows);
-  store<i32>(jobPartsAt, blocks);
+  store<i32>(jobBlocksAt, blocks);
   dispatch(count * blocks, workOf(self, count, rows) >= largeWork);
 }
 
 export function backward(self: usize, count: i32, rows: i32, parameters: i32): void {
+  let panels = 0;
   for (let k = 0; k < count; k++) {
     const net = chosenOf(self, k);
     if (load<i32>(net, oldField)) renewTransposes(net);
+    panels += field(net, 9);
   }
   begin(backwardJob, self);
-  const shards = shardsOf((rows + blockRows - 1) / blockRows);
+  const blocks = (rows + blockRows - 1) / blockRows;
+  const isLarge = workOf(self, count, rows) >= largeWork;
   store<i32>(jobRowsAt, rows);
-  store<i32>(jobPartsAt, shards);
-  store<i32>(jobFlagAt, parameters);
-  dispatch(count * shards, 2 * workOf(self, count, rows) >= largeWork);
+  store<i32>(jobBlocksAt, blocks);
+  dispatch(count * blocks, isLarge);
   if (!parameters) return;
-  for (let k = 0; k < count; k++) {
-    const net = chosenOf(self, k);
-    store<i32>(net, max(field(net, 6), shards), usedField);
-  }
+  begin(gradientJob, self);
+  dispatch(panels, isLarge);
+  for (let k = 0; k < count; k++) store<i32>(chosenOf(self, k), 1, usedField);
 }
 
 @inline function overParameters(self: usize): void {
   // A number costs about as much as ten multiplications.
-  dispatch(field(self, 1), 10 * <f64>(address(self, 6) >> 2) >= largeWork);
+  dispatch(field(self, 1), 10 * <f64>(field(self, 6) >> 2) >= largeWork);
 }
 
-/** Adds up the shards; the square of the gradient's length. */
-export function gatherAll(self: usize): f64 {
-  begin(gatherJob, self);
+/** The square of the gradient's length; the gradient is written out where there was none. */
+export function squareAll(self: usize): f64 {
+  begin(squareJob, self);
   overParameters(self);
   for (let n = 0; n < field(self, 8); n++) store<i32>(networkOf(self, n), 1, usedField);
   let sum: f64 = 0;
@@ -941,7 +1003,7 @@ export function gatherAll(self: usize): f64 {
   return sum;
 }
 
-/** After `gatherAll`, which leaves the gradient to be forgotten by `forget`. */
+/** After `squareAll`; the gradient stays until `forget`. */
 export function adamAll(self: usize, scale: f32, rate: f32, second: f32, epsilon: f32): void {
   begin(adamJob, self);
   store<f32>(jobScaleAt, scale);

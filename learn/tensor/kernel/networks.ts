@@ -23,9 +23,6 @@ export interface Host {
 /** Groups of eight. */
 const groupsOf = (width: number): number => Math.ceil(width / 8);
 
-/** Shards that a backward call is cut into, as kernel.as has it. */
-const shardsOf = (blocks: number): number => Math.min(blocks, 8, Math.max(2, blocks >> 1));
-
 /** Most numbers of one segment, the piece of the parameters that one thread takes at a time. */
 const segmentNumbers = 4096;
 
@@ -59,7 +56,6 @@ export class KernelNetworks implements Networks {
   readonly #parameters: Float32Array;
   readonly #means: Float32Array;
   readonly #squares: Float32Array;
-  /** Of the first shard, where the sum is gathered. */
   readonly #gradient: Float32Array;
   readonly #which: Int32Array;
   /** Rows of the last forward call of each network. */
@@ -117,12 +113,12 @@ export class KernelNetworks implements Networks {
     this.#parameters = floats(at.parameters, packed);
     this.#means = floats(at.means, packed);
     this.#squares = floats(at.squares, packed);
-    this.#gradient = floats(at.gradients, packed);
+    this.#gradient = floats(at.gradient, packed);
     this.#which = integers(at.which, networks.length);
     this.#flags = integers(at.networks, 16 * networks.length);
     this.#forwardRows = new Int32Array(networks.length);
     this.loose = floats(at.parameters + 4 * looseAt, loose);
-    this.looseGradients = floats(at.gradients + 4 * looseAt, loose);
+    this.looseGradients = floats(at.gradient + 4 * looseAt, loose);
     this.inputs = at.inputs.map((from, n) => floats(from, rows * this.#layers[n]![0]!.inputs));
     networks.forEach(({ inputOf }, n) => {
       if (inputOf !== undefined) (this.inputs as Float32Array[])[n] = this.inputs[inputOf]!;
@@ -134,15 +130,14 @@ export class KernelNetworks implements Networks {
     );
 
     // The descriptors, as kernel.as reads them.
-    const shardBytes = aligned(4 * packed);
     integers(at.self, 11).set([
       at.segments,
       segments.length,
       at.parameters,
       at.means,
       at.squares,
-      at.gradients,
-      shardBytes,
+      at.gradient,
+      4 * packed,
       at.networks,
       networks.length,
       at.which,
@@ -163,13 +158,13 @@ export class KernelNetworks implements Networks {
           0,
           1,
           layers.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0),
-          groups * panelBytes,
+          layers.reduce((sum, { outGroups }) => sum + outGroups, 0),
         ],
         16 * n,
       );
       layers.forEach((layer, l) => {
         const { inputs, outputs, inGroups, outGroups, packedWeights, packedBiases, activation } = layer;
-        integers(at.layers[n]![l]!, 12).set([
+        integers(at.layers[n]![l]!, 13).set([
           inputs,
           outputs,
           inGroups,
@@ -182,6 +177,7 @@ export class KernelNetworks implements Networks {
           activationKinds[activation],
           at.panels[n]![l]!,
           at.panels[n]![l + 1] ?? 0,
+          at.slopes[n]![l]!,
         ]);
       });
     });
@@ -197,7 +193,7 @@ export class KernelNetworks implements Networks {
         block,
       ]);
     });
-    host.reserveScratch(2 * widest * panelBytes);
+    host.reserveScratch(widest * panelBytes);
     this.#self = at.self;
     this.#pack(parameters, this.#parameters);
   }
@@ -257,10 +253,13 @@ export class KernelNetworks implements Networks {
       ),
       means: take(4 * packed),
       squares: take(4 * packed),
-      gradients: take(aligned(4 * packed) * shardsOf(blocks)),
-      // What goes into each layer, in panels.
+      gradient: take(4 * packed),
+      // In panels: what goes into each layer, and the loss's gradient before its activation.
       panels: layersOfEach.map((layers) =>
         layers.map(({ inGroups }) => take(blocks * inGroups * panelBytes)),
+      ),
+      slopes: layersOfEach.map((layers) =>
+        layers.map(({ outGroups }) => take(blocks * outGroups * panelBytes)),
       ),
       end,
     };
@@ -292,7 +291,7 @@ export class KernelNetworks implements Networks {
   step({ learningRate, maxGradNorm }: StepOptions): number {
     this.#begin();
     const { kernel } = this.#host;
-    const norm = Math.sqrt(kernel.gatherAll(this.#self));
+    const norm = Math.sqrt(kernel.squareAll(this.#self));
     this.#host.check();
     if (Number.isFinite(norm)) {
       const steps = ++this.#steps;
@@ -345,7 +344,7 @@ export class KernelNetworks implements Networks {
 
   readGradient(): Float32Array {
     this.#begin();
-    this.#host.kernel.gatherAll(this.#self);
+    this.#host.kernel.squareAll(this.#self);
     this.#host.check();
     return this.#unpack(this.#gradient);
   }
