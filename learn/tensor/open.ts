@@ -5,7 +5,8 @@
  *
  * TensorFlow.js has one current backend a thread: the device opened last is the one that computes there.
  *
- * This is the only file under learn/ that touches Node, and it does so through dynamic imports inside the attempts.
+ * With the kernel's threads (kernel/threads.ts, kernel/worker.ts) the only file under learn/ that touches Node, and it does so
+ * through dynamic imports inside the attempts.
  */
 
 import type * as TensorFlow from '@tensorflow/tfjs';

@@ -18,7 +18,10 @@ const panelBytes: usize = 32 * 32 + 64;
 
 // ---- where the signals are; learn/tensor/kernel/layout.ts says the same ----
 
-/** Generation (24 bits), units (20 bits), the next unit to be taken (20 bits): taken by exchanging the whole word. */
+/**
+ * Generation (22 bits), units, units taken from the end, units taken from the front (14 bits each): a unit is taken by
+ * exchanging the whole word.
+ */
 const ticketAt: usize = 1024;
 /** Units that are done. */
 const doneAt: usize = 1088;
@@ -39,7 +42,7 @@ const zerosAt: usize = 6144;
 const forwardJob: i32 = 0;
 const backwardJob: i32 = 1;
 const gradientJob: i32 = 2;
-const squareJob: i32 = 3;
+const gatherJob: i32 = 3;
 const adamJob: i32 = 4;
 const blendJob: i32 = 5;
 const peakJob: i32 = 6;
@@ -52,6 +55,8 @@ const jobSelfAt: usize = 1284;
 const jobRowsAt: usize = 1288;
 const jobBlocksAt: usize = 1292;
 const jobOtherAt: usize = 1296;
+/** Networks, or panels of them, that a row of units is about. */
+const jobCountAt: usize = 1300;
 /** f32: what the gradient is multiplied with; learning rate / (1 - beta1^t); 1 / (1 - beta2^t); epsilon. */
 const jobScaleAt: usize = 1304;
 const jobRateAt: usize = 1308;
@@ -63,8 +68,8 @@ const jobEpsilonAt: usize = 1316;
 @inline function field(base: usize, index: i32): i32 { return load<i32>(base + (<usize>index << 2)); }
 @inline function address(base: usize, index: i32): usize { return <usize>load<i32>(base + (<usize>index << 2)); }
 
-// Networks: segments, segment count, parameters, first moments, second moments, gradient, their bytes, networks, network
-// count, which, partial sums.
+// Networks: segments, segment count, parameters, first moments, second moments, gradients, bytes from one shard's gradient
+// to the next, networks, network count, which, partial sums.
 @inline function segmentOf(self: usize, k: i32): usize { return address(self, 0) + <usize>k * 32; }
 @inline function networkOf(self: usize, n: i32): usize { return address(self, 7) + <usize>n * 64; }
 @inline function chosenOf(self: usize, k: i32): usize {
@@ -72,7 +77,7 @@ const jobEpsilonAt: usize = 1316;
 }
 
 // Network: 0 layers, 1 layer count, 2 input rows, 3 output rows, 4 output gradients, 5 input gradients or 0,
-// 6 whether there is a gradient to add to, 7 whether the transposes are old, 8 multiplications a row, 9 output groups of
+// 6 shards that have a gradient to add to, 7 whether the transposes are old, 8 multiplications a row, 9 output groups of
 // all layers.
 const usedField: usize = 24;
 const oldField: usize = 28;
@@ -686,8 +691,11 @@ export function backwardBlock(net: usize, block: i32, rows: i32, scratch: usize)
 /** Blocks that a gradient is summed over in registers before it is written down: their dz stay in the nearest cache. */
 const gradientBlocks: i32 = 8;
 
-/** The gradient of the weights and biases of eight outputs of a layer, over all rows. `panel` counts on over the layers. */
-function gradientPanel(self: usize, net: usize, panel: i32, blocks: i32, rows: i32): void {
+/**
+ * The gradient of the weights and biases of eight outputs of a layer, over the rows of a shard. `panel` counts on over the
+ * layers.
+ */
+function gradientPanel(self: usize, net: usize, panel: i32, shard: i32, blocks: i32, rows: i32): void {
   let l = 0;
   let layer = layerOf(net, 0);
   while (panel >= field(layer, 3)) {
@@ -699,11 +707,14 @@ function gradientPanel(self: usize, net: usize, panel: i32, blocks: i32, rows: i
   const narrow = isNarrow(field(layer, 1), panel);
   const xStep = <usize>inGroups * panelBytes;
   const dzStep = <usize>field(layer, 3) * panelBytes;
-  const weights = address(self, 5) + address(layer, 7) + (<usize>(panel * inGroups) << 8);
-  const biases = address(self, 5) + address(layer, 8) + (<usize>panel << 5);
-  let fresh = i32(load<i32>(net, usedField) == 0);
-  for (let first = 0; first < blocks; first += gradientBlocks) {
-    const count = min(gradientBlocks, blocks - first);
+  const gradient = address(self, 5) + <usize>shard * address(self, 6);
+  const weights = gradient + address(layer, 7) + (<usize>(panel * inGroups) << 8);
+  const biases = gradient + address(layer, 8) + (<usize>panel << 5);
+  let fresh = i32(load<i32>(net, usedField) <= shard);
+  const shards = shardsOf(blocks);
+  const end = ((shard + 1) * blocks) / shards;
+  for (let first = (shard * blocks) / shards; first < end; first += gradientBlocks) {
+    const count = min(gradientBlocks, end - first);
     const rest = min(blockRows, rows - (first + count - 1) * blockRows);
     const dz = address(layer, 12) + <usize>first * dzStep + <usize>panel * panelBytes;
     addRows(dz, dzStep, count, rest, biases, fresh);
@@ -766,12 +777,14 @@ function renewTransposes(net: usize): void {
   store<i32>(net, 0, oldField);
 }
 
-/** The sum of the squares of a segment of the gradient; where there is none yet, zeros are written. */
-function squares(self: usize, segment: usize): f64 {
+/** Adds the shards' gradients of a segment into the first and returns the sum of the squares; zeros where there is none. */
+function gather(self: usize, segment: usize): f64 {
   const net = address(segment, 2);
+  const used = net == 0 ? 1 : load<i32>(net, usedField);
+  const stride = address(self, 6);
   let at = address(self, 5) + (address(segment, 0) << 2);
   const end = at + (address(segment, 1) << 2);
-  if (net != 0 && load<i32>(net, usedField) == 0) {
+  if (used == 0) {
     const zero = f32x4.splat(0);
     for (; at < end; at += 16) v128.store(at, zero);
     return 0;
@@ -779,7 +792,11 @@ function squares(self: usize, segment: usize): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   for (; at < end; at += 16) {
-    const g = v128.load(at);
+    let g = v128.load(at);
+    if (used == 2) {
+      g = f32x4.add(g, v128.load(at + stride));
+      v128.store(at, g);
+    }
     const a = f64x2.promote_low_f32x4(g);
     const b = f64x2.promote_low_f32x4(v128.shuffle<f64>(g, g, 1, 1));
     low = f64x2.add(low, f64x2.mul(a, a));
@@ -845,48 +862,62 @@ function blend(self: usize, other: usize, segment: usize): void {
 
 @inline function rowsOfBlock(rows: i32, block: i32): i32 { return min(blockRows, rows - block * blockRows); }
 
+/** The two halves of a call's blocks, each with a gradient of its own: so a thread adds up the rows that it computed. */
+function shardsOf(blocks: i32): i32 { return min(blocks, 2); }
+
 export function runUnit(unit: i32, thread: i32): void {
   const kind = load<i32>(jobKindAt);
   const self = <usize>load<i32>(jobSelfAt);
   const rows = load<i32>(jobRowsAt);
   const blocks = load<i32>(jobBlocksAt);
   const scratch = <usize>load<i32>(doorsAt + (<usize>thread << 6), 8);
+  const count = load<i32>(jobCountAt);
   if (kind == forwardJob) {
-    const block = unit % blocks;
-    forwardBlock(chosenOf(self, unit / blocks), block, rowsOfBlock(rows, block), scratch);
+    const block = unit / count;
+    forwardBlock(chosenOf(self, unit - block * count), block, rowsOfBlock(rows, block), scratch);
   } else if (kind == backwardJob) {
-    const block = unit % blocks;
-    backwardBlock(chosenOf(self, unit / blocks), block, rowsOfBlock(rows, block), scratch);
+    const block = unit / count;
+    backwardBlock(chosenOf(self, unit - block * count), block, rowsOfBlock(rows, block), scratch);
   } else if (kind == gradientJob) {
+    // Here `count` is the panels of all chosen networks.
+    const shard = unit / count;
+    unit -= shard * count;
     let k = 0;
     let net = chosenOf(self, 0);
     while (unit >= field(net, 9)) {
       unit -= field(net, 9);
       net = chosenOf(self, ++k);
     }
-    gradientPanel(self, net, unit, blocks, rows);
-  } else if (kind == squareJob) {
-    store<f64>(address(self, 10) + (<usize>unit << 3), squares(self, segmentOf(self, unit)));
+    gradientPanel(self, net, unit, shard, blocks, rows);
+  } else if (kind == gatherJob) {
+    store<f64>(address(self, 10) + (<usize>unit << 3), gather(self, segmentOf(self, unit)));
   } else if (kind == adamJob) adam(self, segmentOf(self, unit));
   else if (kind == blendJob) blend(self, <usize>load<i32>(jobOtherAt), segmentOf(self, unit));
   else if (kind == peakJob) peak(rows, scratch);
 }
 
-const unitMask: i64 = 0xfffff;
+const unitMask: i64 = 0x3fff;
+const endOne: i64 = 1 << 14;
 
-/** Takes units of the current job until none is left. A unit in hand keeps its job from being replaced. */
+/**
+ * Takes units of the current job until none is left: the caller (and every second thread) from the front, the others from
+ * the end. Units go along the rows, so of two threads each works on its own half in one job after the other, which then
+ * lies in its own cache. A unit in hand keeps its job from being replaced.
+ */
 function takeUnits(thread: i32): void {
   let ticket = atomic.load<i64>(ticketAt);
   for (;;) {
-    const next = ticket & unitMask;
-    const units = (ticket >> 20) & unitMask;
-    if (next >= units) return;
-    const found = atomic.cmpxchg<i64>(ticketAt, ticket, ticket + 1);
+    const front = ticket & unitMask;
+    const back = (ticket >> 14) & unitMask;
+    const units = (ticket >> 28) & unitMask;
+    if (front + back >= units) return;
+    const fromEnd = (thread & 1) != 0;
+    const found = atomic.cmpxchg<i64>(ticketAt, ticket, ticket + (fromEnd ? endOne : 1));
     if (found != ticket) {
       ticket = found;
       continue;
     }
-    runUnit(<i32>next, thread);
+    runUnit(<i32>(fromEnd ? units - 1 - back : front), thread);
     if (atomic.add<i32>(doneAt, 1) + 1 == <i32>units && atomic.load<i32>(callerAsleepAt))
       atomic.notify(doneAt, 1);
     ticket = atomic.load<i64>(ticketAt);
@@ -898,13 +929,13 @@ const spins: i32 = 40000;
 
 function dispatch(units: i32, isLarge: bool): void {
   const helpers = min(load<i32>(threadsAt), units) - 1;
-  if (!isLarge || helpers <= 0) {
+  if (!isLarge || helpers <= 0 || units > <i32>unitMask) {
     for (let u = 0; u < units; u++) runUnit(u, 0);
     return;
   }
   generation++;
   atomic.store<i32>(doneAt, 0);
-  atomic.store<i64>(ticketAt, ((<i64>(generation & 0xffffff)) << 40) | (<i64>units << 20));
+  atomic.store<i64>(ticketAt, (<i64>generation << 42) | (<i64>units << 28));
   for (let k = 1; k <= helpers; k++) {
     const door = doorsAt + (<usize>k << 6);
     atomic.store<i32>(door, generation);
@@ -966,6 +997,7 @@ export function forward(self: usize, count: i32, rows: i32): void {
   const blocks = (rows + blockRows - 1) / blockRows;
   store<i32>(jobRowsAt, rows);
   store<i32>(jobBlocksAt, blocks);
+  store<i32>(jobCountAt, count);
   dispatch(count * blocks, workOf(self, count, rows) >= largeWork);
 }
 
@@ -981,11 +1013,17 @@ export function backward(self: usize, count: i32, rows: i32, parameters: i32): v
   const isLarge = workOf(self, count, rows) >= largeWork;
   store<i32>(jobRowsAt, rows);
   store<i32>(jobBlocksAt, blocks);
+  store<i32>(jobCountAt, count);
   dispatch(count * blocks, isLarge);
   if (!parameters) return;
   begin(gradientJob, self);
-  dispatch(panels, isLarge);
-  for (let k = 0; k < count; k++) store<i32>(chosenOf(self, k), 1, usedField);
+  store<i32>(jobCountAt, panels);
+  const shards = shardsOf(blocks);
+  dispatch(shards * panels, isLarge);
+  for (let k = 0; k < count; k++) {
+    const net = chosenOf(self, k);
+    store<i32>(net, max(load<i32>(net, usedField), shards), usedField);
+  }
 }
 
 @inline function overParameters(self: usize): void {
@@ -993,9 +1031,9 @@ export function backward(self: usize, count: i32, rows: i32, parameters: i32): v
   dispatch(field(self, 1), 10 * <f64>(field(self, 6) >> 2) >= largeWork);
 }
 
-/** The square of the gradient's length; the gradient is written out where there was none. */
-export function squareAll(self: usize): f64 {
-  begin(squareJob, self);
+/** Adds up the shards; the square of the gradient's length. */
+export function gatherAll(self: usize): f64 {
+  begin(gatherJob, self);
   overParameters(self);
   for (let n = 0; n < field(self, 8); n++) store<i32>(networkOf(self, n), 1, usedField);
   let sum: f64 = 0;
@@ -1003,7 +1041,7 @@ export function squareAll(self: usize): f64 {
   return sum;
 }
 
-/** After `squareAll`; the gradient stays until `forget`. */
+/** After `gatherAll`; the gradient stays until `forget`. */
 export function adamAll(self: usize, scale: f32, rate: f32, second: f32, epsilon: f32): void {
   begin(adamJob, self);
   store<f32>(jobScaleAt, scale);

@@ -23,7 +23,7 @@ export interface Exports {
   setUp(): void;
   forward(self: number, count: number, rows: number): void;
   backward(self: number, count: number, rows: number, parameters: number): void;
-  squareAll(self: number): number;
+  gatherAll(self: number): number;
   adamAll(self: number, scale: number, rate: number, second: number, epsilon: number): void;
   forget(self: number): void;
   blendAll(self: number, other: number, share: number): void;

@@ -137,7 +137,7 @@ export class KernelNetworks implements Networks {
       at.means,
       at.squares,
       at.gradient,
-      4 * packed,
+      aligned(4 * packed),
       at.networks,
       networks.length,
       at.which,
@@ -253,7 +253,8 @@ export class KernelNetworks implements Networks {
       ),
       means: take(4 * packed),
       squares: take(4 * packed),
-      gradient: take(4 * packed),
+      // One for each half of the rows; the sum is gathered in the first.
+      gradient: take(2 * aligned(4 * packed)),
       // In panels: what goes into each layer, and the loss's gradient before its activation.
       panels: layersOfEach.map((layers) =>
         layers.map(({ inGroups }) => take(blocks * inGroups * panelBytes)),
@@ -291,7 +292,7 @@ export class KernelNetworks implements Networks {
   step({ learningRate, maxGradNorm }: StepOptions): number {
     this.#begin();
     const { kernel } = this.#host;
-    const norm = Math.sqrt(kernel.squareAll(this.#self));
+    const norm = Math.sqrt(kernel.gatherAll(this.#self));
     this.#host.check();
     if (Number.isFinite(norm)) {
       const steps = ++this.#steps;
@@ -344,7 +345,7 @@ export class KernelNetworks implements Networks {
 
   readGradient(): Float32Array {
     this.#begin();
-    this.#host.kernel.squareAll(this.#self);
+    this.#host.kernel.gatherAll(this.#self);
     this.#host.check();
     return this.#unpack(this.#gradient);
   }
