@@ -2,10 +2,11 @@
  * How fast networks are computed: the kernel on one and on two threads beside TensorFlow.js in WASM (gradients written by
  * hand, explicit transposes), and beside what the machine's 128-bit SIMD can do at all.
  *
- *   npm run bench -- tensor [--json] [--threads 2] [--seconds 1] [--no-peers]
+ *   npm run bench -- tensor [--json] [--threads 2] [--seconds 1] [--batches 64,256,2048,8192] [--no-peers]
  *
  * An update is forward, backward and one step of Adam. All of a line's contenders take turns, so that they share whatever
  * else the machine does; a time is the shortest of many chunks, which on a loaded machine is the nearest to a quiet one.
+ * (Updates of several milliseconds find no quiet moment there, nor do two threads on two cores: `chrt -f 1` in front helps.)
  * FLOP count products alone (a multiply-add is two), so activations, Adam and copies count as waiting.
  */
 
@@ -23,11 +24,13 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
     seconds: { type: 'string', default: '1' },
+    batches: { type: 'string', default: '64,256,2048,8192' },
     'no-peers': { type: 'boolean', default: false },
   },
 });
 const most = Number(flags.threads);
 const seconds = Number(flags.seconds);
+const batches = flags.batches.split(',').map(Number);
 
 /** Several networks of one line are updated together and read the same inputs. */
 const cases: Readonly<Record<string, readonly (readonly number[])[]>> = {
@@ -161,7 +164,7 @@ interface Row {
 
 const rows: Row[] = [];
 for (const [name, shapes] of Object.entries(cases)) {
-  for (const batch of [64, 256, 2048, 8192]) {
+  for (const batch of batches) {
     const nets = computes.map(({ compute }) => networksOf(compute, shapes, batch));
     const works = computes.map(({ name }, k) => contender(name, update(nets[k]!, batch)));
     const peaks = kernels.map(peakOf);

@@ -1027,8 +1027,8 @@ export function backward(self: usize, count: i32, rows: i32, parameters: i32): v
 }
 
 @inline function overParameters(self: usize): void {
-  // A number costs about as much as ten multiplications.
-  dispatch(field(self, 1), 10 * <f64>(field(self, 6) >> 2) >= largeWork);
+  // Numbers cost more to fetch from another core's cache than to compute with: worth while from some 30,000 on.
+  dispatch(field(self, 1), 3 * <f64>(field(self, 6) >> 2) >= largeWork);
 }
 
 /** Adds up the shards; the square of the gradient's length. */

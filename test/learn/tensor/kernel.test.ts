@@ -27,10 +27,10 @@ async function withKernel<T>(
   }
 }
 
-/** Actor and critic and one more network, large enough for several threads. */
+/** Actor and critic and one more network, large enough for several threads in every kind of call. */
 function trio(kernel: Kernel, rows: number): Networks {
   const networks = [
-    network([11, 128, 128, 3]),
+    network([11, 160, 128, 3]),
     network([11, 64, 64, 1], { inputOf: 0 }),
     network([40, 130, 5], { inputGradient: true }, 'relu'),
   ];
