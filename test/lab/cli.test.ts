@@ -180,7 +180,7 @@ test('with --json a run that failed, and a verb that is missing, are one JSON ob
   const failed = json(result);
   assert.equal(failed['status'], 'failed');
   assert.match(String(failed['error']), /recorded with reach version 99/);
-  assert.match(lab('runs', '--project', project).out, /run 2 failed: .*\n.*lab resume <run> \(2\)/);
+  assert.match(lab('runs', '--project', project).out, /run 2 failed: .*\n.*lab resume <run or group> \(2\)/);
   assert.match(String(json(lab('--json'))['error']), /wanted a verb/);
 });
 
