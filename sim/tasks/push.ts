@@ -342,7 +342,7 @@ export const push: Task = {
     sac: {
       reward: 'sparse',
       settings: {
-        steps: 400_000,
+        steps: 250_000,
         worlds: 16,
         hindsight: 'future',
         learningStarts: 5000,
@@ -351,8 +351,8 @@ export const push: Task = {
         updatesPerStep: 0.25,
         batch: 128,
         tau: 0.02,
-        hiddenSize: 64,
-        gamma: 0.98,
+        hiddenSize: 128,
+        gamma: 0.97,
         learningRateSchedule: 'linear',
       },
     },
