@@ -334,6 +334,24 @@ export const pickPlace: Task = {
         hiddenSize: 128,
       },
     },
+    // As push, for longer; not run to its end yet (docs/algorithms/sac.md).
+    sac: {
+      reward: 'sparse',
+      settings: {
+        steps: 800_000,
+        worlds: 16,
+        hindsight: 'future',
+        learningStarts: 5000,
+        randomActions: 0.2,
+        randomHold: 10,
+        updatesPerStep: 0.25,
+        batch: 128,
+        tau: 0.02,
+        hiddenSize: 128,
+        gamma: 0.97,
+        learningRateSchedule: 'linear',
+      },
+    },
   },
   create,
 };
