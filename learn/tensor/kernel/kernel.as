@@ -924,8 +924,8 @@ function takeUnits(thread: i32): void {
   }
 }
 
-/** Some 30 microseconds, which is more than it costs to sleep and be woken. */
-const spins: i32 = 40000;
+/** Some 150 microseconds: longer than a learner computes between two calls, and than it takes to wake a core of a virtual machine. */
+const spins: i32 = 150000;
 
 function dispatch(units: i32, isLarge: bool): void {
   const helpers = min(load<i32>(threadsAt), units) - 1;
