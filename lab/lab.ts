@@ -609,20 +609,20 @@ export class Lab {
     this.#changed(run);
   }
 
-  /** Stores finished episodes: one transaction each, labels with the demonstrations. */
+  /** Stores finished episodes, labels with the demonstrations. */
   #keep(runId: number, episodes: readonly Omit<NewEpisode, 'runId'>[], stored?: ReadonlySet<string>): void {
-    let newest: number | undefined;
-    for (const episode of episodes) {
-      if (stored?.has(identityOf(episode)) === true) continue;
-      newest = this.store.transaction(() => {
-        const id = this.store.episodes.add({ ...episode, runId });
-        if (episode.kind === 'demonstration' || episode.kind === 'failure') {
-          const stages = episode.columns.find((column) => column.name === 'trueStage')!.data;
-          this.store.labels.set(id, 'simulator', 'sparse', spansFromStages(stages));
-        }
-        return id;
-      });
-    }
+    // One transaction for all of a message: with short episodes the end of a transaction costs as much as an episode.
+    const newest = this.store.transaction(() => {
+      let last: number | undefined;
+      for (const episode of episodes) {
+        if (stored?.has(identityOf(episode)) === true) continue;
+        last = this.store.episodes.add({ ...episode, runId });
+        if (episode.kind !== 'demonstration' && episode.kind !== 'failure') continue;
+        const stages = episode.columns.find((column) => column.name === 'trueStage')!.data;
+        this.store.labels.set(last, 'simulator', 'sparse', spansFromStages(stages));
+      }
+      return last;
+    });
     if (newest !== undefined) this.events.emit({ type: 'episode', episode: this.episode(newest) });
   }
 
