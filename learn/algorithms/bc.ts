@@ -8,6 +8,7 @@ import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts
 import { Actor } from '../parts/actor.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
+import { common, imitation } from '../parts/fields.ts';
 import { headFor } from '../parts/heads.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
 import { readMlpPolicy } from '../parts/policy.ts';
@@ -18,33 +19,13 @@ import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, Trajectory } fr
 
 export const fields = {
   steps: {
-    type: 'integer',
+    ...common.steps,
     default: 1_000_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
     help: 'Demonstrated steps to learn from, counted anew in every pass; the learning rate anneals over them.',
   },
-  worlds: {
-    type: 'integer',
-    default: 1,
-    min: 1,
-    max: 4096,
-    help: 'Worlds of the environment; none of them is stepped.',
-  },
-  gamma: {
-    type: 'number',
-    default: 0.99,
-    min: 0,
-    max: 0.9999,
-    help: 'Discount of the rewards that are shown; nothing is learned from them.',
-  },
-  loss: {
-    type: 'choice',
-    default: 'squared',
-    options: ['squared', 'likelihood'],
-    help: 'For real actions: squared distance, or likelihood under a normal distribution whose deviation is learned too.',
-  },
+  worlds: { ...common.worlds, default: 1, help: 'Worlds of the environment; none of them is stepped.' },
+  gamma: imitation.gamma,
+  loss: imitation.loss,
   onlySuccessful: {
     type: 'boolean',
     default: true,
@@ -57,35 +38,15 @@ export const fields = {
     max: 0.9,
     help: 'Share of the demonstrations that is not learned from but measured on.',
   },
-  minibatch: {
-    type: 'integer',
-    default: 256,
-    min: 1,
-    max: 65_536,
-    unit: 'steps',
-    help: 'Largest number of steps in one gradient.',
-  },
-  learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  minibatch: imitation.minibatch,
+  learningRate: imitation.learningRate,
   learningRateSchedule: scheduleField('linear'),
-  maxGradNorm: {
-    type: 'number',
-    default: 10,
-    min: 1e-4,
-    max: 1000,
-    help: 'Gradients are shortened to this length.',
-  },
-  hiddenSize: { type: 'integer', default: 128, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
-  initialLogStd: {
-    type: 'number',
-    default: -0.5,
-    min: -4,
-    max: 0.5,
-    help: 'Logarithm of the standard deviation of actions at the start; matters for the likelihood alone.',
-  },
+  maxGradNorm: imitation.maxGradNorm,
+  hiddenSize: imitation.hiddenSize,
+  hiddenLayers: common.hiddenLayers,
+  initialLogStd: imitation.initialLogStd,
   normalizeObservations: {
-    type: 'boolean',
-    default: true,
+    ...common.normalizeObservations,
     help: 'Shift and scale observations by the mean and deviation of the demonstrations.',
   },
 } as const satisfies Algorithm['fields'];

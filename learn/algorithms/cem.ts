@@ -12,31 +12,25 @@ import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts
 import { checkEnvironment } from '../parts/actor.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
+import { common } from '../parts/fields.ts';
 import { Random } from '../parts/random.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, Simulator, VectorEnv } from './types.ts';
 
 export const fields = {
   steps: {
-    type: 'integer',
+    ...common.steps,
     default: 4_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
     help: 'Environment steps to play, all worlds together; what is simulated for planning does not count.',
   },
-  worlds: { type: 'integer', default: 4, min: 1, max: 4096, help: 'Worlds played side by side.' },
+  worlds: { ...common.worlds, default: 4, help: 'Worlds played side by side.' },
   stepsPerWorld: {
-    type: 'integer',
+    ...common.stepsPerWorld,
     default: 20,
-    min: 1,
-    max: 8192,
-    unit: 'steps',
     help: 'Steps of each world in an iteration. Nothing is learned between them.',
   },
   gamma: {
-    type: 'number',
+    ...common.gamma,
     default: 0.99,
-    min: 0,
     max: 1,
     help: 'Discount of a reward one step later, inside the plan.',
   },

@@ -8,6 +8,7 @@ import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts
 import { Actor, checkEnvironment } from '../parts/actor.ts';
 import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
+import { common, imitation } from '../parts/fields.ts';
 import { headFor } from '../parts/heads.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
 import { readMlpPolicy } from '../parts/policy.ts';
@@ -17,29 +18,18 @@ import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } fro
 
 export const fields = {
   steps: {
-    type: 'integer',
+    ...common.steps,
     default: 50_000,
-    min: 1,
     max: 10_000_000,
-    unit: 'steps',
     help: 'Environment steps to train for, all worlds together; the expert is asked at every one of them.',
   },
-  worlds: { type: 'integer', default: 16, min: 1, max: 4096, help: 'Worlds stepped side by side.' },
+  worlds: { ...common.worlds, default: 16 },
   stepsPerWorld: {
-    type: 'integer',
+    ...common.stepsPerWorld,
     default: 100,
-    min: 1,
-    max: 8192,
-    unit: 'steps',
     help: 'Steps collected from each world before the policy is refitted.',
   },
-  gamma: {
-    type: 'number',
-    default: 0.99,
-    min: 0,
-    max: 0.9999,
-    help: 'Discount of the rewards that are shown; nothing is learned from them.',
-  },
+  gamma: imitation.gamma,
   betaDecay: {
     type: 'number',
     default: 0.5,
@@ -54,43 +44,15 @@ export const fields = {
     max: 1_000_000,
     help: 'Gradient steps in an iteration, on rows drawn from everything gathered so far.',
   },
-  minibatch: {
-    type: 'integer',
-    default: 256,
-    min: 1,
-    max: 65_536,
-    unit: 'steps',
-    help: 'Rows in one gradient.',
-  },
-  loss: {
-    type: 'choice',
-    default: 'squared',
-    options: ['squared', 'likelihood'],
-    help: 'For real actions: squared distance, or likelihood under a normal distribution whose deviation is learned too.',
-  },
-  learningRate: { type: 'number', default: 1e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  minibatch: { ...imitation.minibatch, help: 'Rows in one gradient.' },
+  loss: imitation.loss,
+  learningRate: imitation.learningRate,
   learningRateSchedule: scheduleField('linear'),
-  maxGradNorm: {
-    type: 'number',
-    default: 10,
-    min: 1e-4,
-    max: 1000,
-    help: 'Gradients are shortened to this length.',
-  },
-  hiddenSize: { type: 'integer', default: 128, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
-  initialLogStd: {
-    type: 'number',
-    default: -0.5,
-    min: -4,
-    max: 0.5,
-    help: 'Logarithm of the standard deviation of actions at the start; matters for the likelihood alone.',
-  },
-  normalizeObservations: {
-    type: 'boolean',
-    default: true,
-    help: 'Shift and scale observations by their running mean and deviation.',
-  },
+  maxGradNorm: imitation.maxGradNorm,
+  hiddenSize: imitation.hiddenSize,
+  hiddenLayers: common.hiddenLayers,
+  initialLogStd: imitation.initialLogStd,
+  normalizeObservations: common.normalizeObservations,
 } as const satisfies Algorithm['fields'];
 
 type DaggerSettings = Settings<typeof fields>;

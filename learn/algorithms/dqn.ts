@@ -8,6 +8,7 @@ import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
+import { common, replay } from '../parts/fields.ts';
 import { Normalizer } from '../parts/normalizer.ts';
 import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
@@ -18,56 +19,16 @@ import { initialize, type MlpShape } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
-  steps: {
-    type: 'integer',
-    default: 100_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
-    help: 'Environment steps to train for, all worlds together.',
-  },
-  worlds: { type: 'integer', default: 4, min: 1, max: 4096, help: 'Worlds stepped side by side.' },
-  gamma: { type: 'number', default: 0.99, min: 0, max: 0.9999, help: 'Discount of a reward one step later.' },
-  learningRate: { type: 'number', default: 5e-4, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  steps: replay.steps,
+  worlds: { ...common.worlds, default: 4 },
+  gamma: { ...common.gamma, default: 0.99 },
+  learningRate: { ...common.learningRate, default: 5e-4 },
   learningRateSchedule: scheduleField('linear'),
-  tau: {
-    type: 'number',
-    default: 0.005,
-    min: 1e-5,
-    max: 1,
-    help: 'Share by which the target network follows the network at every update.',
-  },
-  batch: {
-    type: 'integer',
-    default: 128,
-    min: 1,
-    max: 65_536,
-    unit: 'transitions',
-    help: 'Transitions in one update.',
-  },
-  bufferSize: {
-    type: 'integer',
-    default: 100_000,
-    min: 1,
-    max: 50_000_000,
-    unit: 'transitions',
-    help: 'Transitions kept for learning; then the oldest are overwritten.',
-  },
-  learningStarts: {
-    type: 'integer',
-    default: 1000,
-    min: 0,
-    max: 10_000_000,
-    unit: 'steps',
-    help: 'Steps with random actions before learning starts.',
-  },
-  updatesPerStep: {
-    type: 'number',
-    default: 0.5,
-    min: 0.001,
-    max: 64,
-    help: 'Updates for every environment step: more learns from fewer steps and takes longer.',
-  },
+  tau: replay.tau,
+  batch: replay.batch,
+  bufferSize: replay.bufferSize,
+  learningStarts: replay.learningStarts,
+  updatesPerStep: replay.updatesPerStep,
   epsilonStart: {
     type: 'number',
     default: 1,
@@ -84,20 +45,10 @@ export const fields = {
     unit: 'steps',
     help: 'Steps over which the share of random actions falls from start to end.',
   },
-  maxGradNorm: {
-    type: 'number',
-    default: 10,
-    min: 1e-4,
-    max: 1000,
-    help: 'Gradients are shortened to this length.',
-  },
-  hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the network.' },
-  normalizeObservations: {
-    type: 'boolean',
-    default: true,
-    help: 'Shift and scale observations by their running mean and deviation.',
-  },
+  maxGradNorm: { ...common.maxGradNorm, default: 10 },
+  hiddenSize: common.hiddenSize,
+  hiddenLayers: { ...common.hiddenLayers, help: 'Hidden layers of the network.' },
+  normalizeObservations: common.normalizeObservations,
 } as const satisfies Algorithm['fields'];
 
 type DqnSettings = Settings<typeof fields>;

@@ -10,6 +10,7 @@ import { Actor, checkEnvironment } from '../parts/actor.ts';
 import { type Block, type BlockArray, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { collectEpisodes, Episodes } from '../parts/episodes.ts';
+import { common, groups } from '../parts/fields.ts';
 import { type Head, headFor } from '../parts/heads.ts';
 import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
@@ -20,35 +21,11 @@ import { parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
-  steps: {
-    type: 'integer',
-    default: 500_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
-    help: 'Environment steps to train for, all worlds together; the learning rate anneals over them.',
-  },
-  worlds: {
-    type: 'integer',
-    default: 32,
-    min: 2,
-    max: 4096,
-    help: 'Episodes of one iteration, played side by side.',
-  },
-  groupSize: {
-    type: 'integer',
-    default: 8,
-    min: 2,
-    max: 4096,
-    help: 'Episodes that share one start and judge each other; divides worlds.',
-  },
-  gamma: { type: 'number', default: 0.98, min: 0, max: 1, help: 'Discount of a reward one step later.' },
-  credit: {
-    type: 'choice',
-    default: 'step',
-    options: ['step', 'episode'],
-    help: 'What an action is judged by: the return from its step on, or, as in the paper, the return of the whole episode.',
-  },
+  steps: common.steps,
+  worlds: { ...common.worlds, min: 2, help: 'Episodes of one iteration, played side by side.' },
+  groupSize: groups.groupSize,
+  gamma: { ...common.gamma, max: 1 },
+  credit: groups.credit,
   divideByStd: {
     type: 'boolean',
     default: true,
@@ -59,37 +36,12 @@ export const fields = {
     default: false,
     help: 'Every episode weighs the same, however long it is, as in the paper; off: every step does, as in Dr. GRPO.',
   },
-  epochs: {
-    type: 'integer',
-    default: 6,
-    min: 1,
-    max: 100,
-    help: 'Passes over the collected steps per update.',
-  },
-  minibatch: {
-    type: 'integer',
-    default: 512,
-    min: 2,
-    max: 65_536,
-    unit: 'steps',
-    help: 'Largest number of steps in one gradient.',
-  },
-  learningRate: { type: 'number', default: 2e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  epochs: common.epochs,
+  minibatch: common.minibatch,
+  learningRate: common.learningRate,
   learningRateSchedule: scheduleField('linear'),
-  clipCoef: {
-    type: 'number',
-    default: 0.2,
-    min: 0.01,
-    max: 1,
-    help: 'How far the probability ratio may leave 1 before its gradient stops.',
-  },
-  targetKl: {
-    type: 'number',
-    default: 0.02,
-    min: 0,
-    max: 10,
-    help: 'Stop the epochs of an update once the policy moved 1.5 times this far; 0 never stops.',
-  },
+  clipCoef: common.clipCoef,
+  targetKl: common.targetKl,
   klCoef: {
     type: 'number',
     default: 0,
@@ -105,28 +57,12 @@ export const fields = {
     unit: 'iterations',
     help: 'How often the policy of the moment becomes the reference.',
   },
-  entropyCoef: { type: 'number', default: 0, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
-  maxGradNorm: {
-    type: 'number',
-    default: 0.5,
-    min: 1e-4,
-    max: 1000,
-    help: 'Gradients are shortened to this length.',
-  },
-  hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
-  initialLogStd: {
-    type: 'number',
-    default: -0.5,
-    min: -4,
-    max: 0.5,
-    help: 'Logarithm of the standard deviation of actions at the start.',
-  },
-  normalizeObservations: {
-    type: 'boolean',
-    default: true,
-    help: 'Shift and scale observations by their running mean and deviation.',
-  },
+  entropyCoef: common.entropyCoef,
+  maxGradNorm: common.maxGradNorm,
+  hiddenSize: common.hiddenSize,
+  hiddenLayers: common.hiddenLayers,
+  initialLogStd: common.initialLogStd,
+  normalizeObservations: common.normalizeObservations,
 } as const satisfies Algorithm['fields'];
 
 type GrpoSettings = Settings<typeof fields>;

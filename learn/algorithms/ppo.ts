@@ -7,6 +7,7 @@
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
 import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
+import { common } from '../parts/fields.ts';
 import { gae } from '../parts/gae.ts';
 import { type Head, headFor } from '../parts/heads.ts';
 import { initializeMemory, Memory, memoryNetworks, memoryShapes, PlainMemory } from '../parts/memory.ts';
@@ -19,46 +20,22 @@ import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
-  steps: {
-    type: 'integer',
-    default: 500_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
-    help: 'Environment steps to train for, all worlds together; the learning rate anneals over them.',
-  },
-  worlds: { type: 'integer', default: 32, min: 1, max: 4096, help: 'Worlds stepped side by side.' },
-  stepsPerWorld: {
-    type: 'integer',
-    default: 64,
-    min: 2,
-    max: 8192,
-    unit: 'steps',
-    help: 'Steps collected from each world before an update.',
-  },
-  epochs: {
-    type: 'integer',
-    default: 6,
-    min: 1,
-    max: 100,
-    help: 'Passes over the collected steps per update.',
-  },
+  steps: common.steps,
+  worlds: common.worlds,
+  stepsPerWorld: { ...common.stepsPerWorld, min: 2 },
+  epochs: common.epochs,
   minibatch: {
-    type: 'integer',
-    default: 512,
-    min: 2,
-    max: 65_536,
-    unit: 'steps',
+    ...common.minibatch,
     help: 'Largest number of steps in one gradient; at most worlds x stepsPerWorld.',
   },
-  learningRate: { type: 'number', default: 2e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  learningRate: common.learningRate,
   learningRateSchedule: {
     type: 'choice',
     default: 'linear',
     options: ['constant', 'linear', 'cosine', 'adaptive'],
     help: 'Over the training: lowered to a twentieth along a line or a cosine, or moved up and down to keep the policy at targetKl.',
   },
-  gamma: { type: 'number', default: 0.98, min: 0, max: 0.9999, help: 'Discount of a reward one step later.' },
+  gamma: common.gamma,
   gaeLambda: {
     type: 'number',
     default: 0.95,
@@ -66,37 +43,19 @@ export const fields = {
     max: 1,
     help: 'Advantages: 0 trusts the critic alone, 1 the collected returns alone.',
   },
-  clipCoef: {
-    type: 'number',
-    default: 0.2,
-    min: 0.01,
-    max: 1,
-    help: 'How far the probability ratio may leave 1 before its gradient stops.',
-  },
+  clipCoef: common.clipCoef,
   clipSchedule: {
     type: 'choice',
     default: 'constant',
     options: ['constant', 'linear'],
     help: 'Linear: clipCoef is lowered to a twentieth over the training.',
   },
-  entropyCoef: { type: 'number', default: 0.003, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
+  entropyCoef: { ...common.entropyCoef, default: 0.003 },
   valueCoef: { type: 'number', default: 0.5, min: 0, max: 10, help: 'Weight of the value loss.' },
-  maxGradNorm: {
-    type: 'number',
-    default: 0.5,
-    min: 1e-4,
-    max: 1000,
-    help: 'Gradients are shortened to this length.',
-  },
-  targetKl: {
-    type: 'number',
-    default: 0.02,
-    min: 0,
-    max: 10,
-    help: 'Stop the epochs of an update once the policy moved 1.5 times this far; 0 never stops.',
-  },
-  hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of actor and critic.' },
+  maxGradNorm: common.maxGradNorm,
+  targetKl: common.targetKl,
+  hiddenSize: common.hiddenSize,
+  hiddenLayers: { ...common.hiddenLayers, help: 'Hidden layers of actor and critic.' },
   activation: { type: 'choice', default: 'tanh', options: ['tanh', 'relu'], help: 'Of the hidden layers.' },
   critics: {
     type: 'choice',
@@ -119,18 +78,8 @@ export const fields = {
     unit: 'steps',
     help: 'How far gradients go back through the memory; divides stepsPerWorld.',
   },
-  initialLogStd: {
-    type: 'number',
-    default: -0.5,
-    min: -5,
-    max: 1,
-    help: 'Logarithm of the standard deviation of actions at the start.',
-  },
-  normalizeObservations: {
-    type: 'boolean',
-    default: true,
-    help: 'Shift and scale observations by their running mean and deviation.',
-  },
+  initialLogStd: { ...common.initialLogStd, min: -5, max: 1 },
+  normalizeObservations: common.normalizeObservations,
   scaleRewards: {
     type: 'boolean',
     default: true,

@@ -9,6 +9,7 @@ import { Actor, checkEnvironment } from '../parts/actor.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
 import { collectEpisodes, Episodes } from '../parts/episodes.ts';
+import { common, groups } from '../parts/fields.ts';
 import { headFor } from '../parts/heads.ts';
 import { readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
@@ -16,64 +17,20 @@ import { scheduled, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
-  steps: {
-    type: 'integer',
-    default: 500_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
-    help: 'Environment steps to train for, all worlds together; the learning rate anneals over them.',
-  },
-  worlds: {
-    type: 'integer',
-    default: 32,
-    min: 2,
-    max: 4096,
-    help: 'Episodes behind one gradient step, played side by side.',
-  },
-  groupSize: {
-    type: 'integer',
-    default: 8,
-    min: 2,
-    max: 4096,
-    help: 'Episodes that share one start and judge each other; divides worlds.',
-  },
-  gamma: { type: 'number', default: 0.98, min: 0, max: 1, help: 'Discount of a reward one step later.' },
-  credit: {
-    type: 'choice',
-    default: 'step',
-    options: ['step', 'episode'],
-    help: 'What an action is judged by: the return from its step on, or, as in the paper, the return of the whole episode.',
-  },
-  normalizeAdvantages: {
-    type: 'boolean',
-    default: true,
-    help: 'Divide the advantages of an iteration by their deviation.',
-  },
-  learningRate: { type: 'number', default: 3e-3, min: 1e-7, max: 0.1, help: 'Step size of Adam.' },
+  steps: common.steps,
+  worlds: { ...common.worlds, min: 2, help: 'Episodes behind one gradient step, played side by side.' },
+  groupSize: groups.groupSize,
+  gamma: { ...common.gamma, max: 1 },
+  credit: groups.credit,
+  normalizeAdvantages: common.normalizeAdvantages,
+  learningRate: { ...common.learningRate, default: 3e-3 },
   learningRateSchedule: scheduleField('linear'),
-  entropyCoef: { type: 'number', default: 0, min: 0, max: 1, help: 'Weight of the entropy bonus.' },
-  maxGradNorm: {
-    type: 'number',
-    default: 0.5,
-    min: 1e-4,
-    max: 1000,
-    help: 'Gradients are shortened to this length.',
-  },
-  hiddenSize: { type: 'integer', default: 64, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of the policy.' },
-  initialLogStd: {
-    type: 'number',
-    default: -0.5,
-    min: -4,
-    max: 0.5,
-    help: 'Logarithm of the standard deviation of actions at the start.',
-  },
-  normalizeObservations: {
-    type: 'boolean',
-    default: true,
-    help: 'Shift and scale observations by their running mean and deviation.',
-  },
+  entropyCoef: common.entropyCoef,
+  maxGradNorm: common.maxGradNorm,
+  hiddenSize: common.hiddenSize,
+  hiddenLayers: common.hiddenLayers,
+  initialLogStd: common.initialLogStd,
+  normalizeObservations: common.normalizeObservations,
 } as const satisfies Algorithm['fields'];
 
 type RlooSettings = Settings<typeof fields>;

@@ -10,6 +10,7 @@ import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts
 import { type UnitShares, unitShares } from '../diagnostics/units.ts';
 import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
+import { common, replay } from '../parts/fields.ts';
 import { goalsOf, Hindsight, relabellingReward } from '../parts/hindsight.ts';
 import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
@@ -21,55 +22,23 @@ import { type Activation, initialize, layersOf, type MlpShape, parameterCount } 
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
-  steps: {
-    type: 'integer',
-    default: 100_000,
-    min: 1,
-    max: 1_000_000_000,
-    unit: 'steps',
-    help: 'Environment steps to train for, all worlds together.',
-  },
-  worlds: { type: 'integer', default: 8, min: 1, max: 4096, help: 'Worlds stepped side by side.' },
-  gamma: { type: 'number', default: 0.98, min: 0, max: 0.9999, help: 'Discount of a reward one step later.' },
+  steps: replay.steps,
+  worlds: { ...common.worlds, default: 8 },
+  gamma: common.gamma,
   learningRate: {
-    type: 'number',
+    ...common.learningRate,
     default: 1e-3,
-    min: 1e-7,
-    max: 0.1,
     help: 'Step size of Adam for actor, critics and temperature.',
   },
   learningRateSchedule: scheduleField('constant'),
-  tau: {
-    type: 'number',
-    default: 0.005,
-    min: 1e-5,
-    max: 1,
-    help: 'Share by which the target critics follow the critics at every update.',
-  },
-  batch: {
-    type: 'integer',
-    default: 256,
-    min: 1,
-    max: 65_536,
-    unit: 'transitions',
-    help: 'Transitions in one update.',
-  },
+  tau: { ...replay.tau, help: 'Share by which the target critics follow the critics at every update.' },
+  batch: { ...replay.batch, default: 256 },
   bufferSize: {
-    type: 'integer',
+    ...replay.bufferSize,
     default: 300_000,
-    min: 1,
-    max: 50_000_000,
-    unit: 'transitions',
     help: 'Transitions kept for learning, relabelled ones among them; then the oldest are overwritten.',
   },
-  learningStarts: {
-    type: 'integer',
-    default: 1000,
-    min: 0,
-    max: 10_000_000,
-    unit: 'steps',
-    help: 'Steps with random actions before learning starts.',
-  },
+  learningStarts: replay.learningStarts,
   randomActions: {
     type: 'number',
     default: 0,
@@ -85,15 +54,9 @@ export const fields = {
     unit: 'steps',
     help: 'Steps for which a random action is held: longer goes farther.',
   },
-  updatesPerStep: {
-    type: 'number',
-    default: 0.5,
-    min: 0.001,
-    max: 64,
-    help: 'Updates for every environment step: more learns from fewer steps and takes longer.',
-  },
-  hiddenSize: { type: 'integer', default: 128, min: 1, max: 1024, help: 'Units in each hidden layer.' },
-  hiddenLayers: { type: 'integer', default: 2, min: 1, max: 8, help: 'Hidden layers of actor and critics.' },
+  updatesPerStep: replay.updatesPerStep,
+  hiddenSize: { ...common.hiddenSize, default: 128 },
+  hiddenLayers: { ...common.hiddenLayers, help: 'Hidden layers of actor and critics.' },
   autoAlpha: {
     type: 'boolean',
     default: true,
@@ -113,11 +76,7 @@ export const fields = {
     max: 10,
     help: 'The entropy aimed at is minus this, in nats for each action component.',
   },
-  normalizeObservations: {
-    type: 'boolean',
-    default: true,
-    help: 'Shift and scale observations by their running mean and deviation.',
-  },
+  normalizeObservations: common.normalizeObservations,
   hindsight: {
     type: 'choice',
     default: 'none',
