@@ -31,7 +31,10 @@ export function goalsOf(model: TaskModel): RelabellingGoals {
  * To be asked for before the first step: an environment may keep its final states only from then on.
  * @throws RangeError when the environment cannot tell the reward of a made-up transition.
  */
-export function relabellingReward(env: VectorEnv): { simulator: Simulator; reward: Required<Simulator>['reward'] } {
+export function relabellingReward(env: VectorEnv): {
+  simulator: Simulator;
+  reward: Required<Simulator>['reward'];
+} {
   const { simulator } = env;
   if (!simulator)
     throw new RangeError('Hindsight: the environment shows no simulator, wanted hindsight none');
