@@ -5,15 +5,15 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { Actor } from '../parts/actor.ts';
+import { Actor, actorShape } from '../parts/actor.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
 import { common, imitation } from '../parts/fields.ts';
-import { headFor } from '../parts/heads.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
-import { readMlpPolicy } from '../parts/policy.ts';
+import { resumed } from '../parts/learner.ts';
+import { checkedMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import { scheduled, scheduleField } from '../parts/schedule.ts';
+import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import { fingerprint } from '../rewards/fingerprint.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, Trajectory } from './types.ts';
 
@@ -67,30 +67,21 @@ export const bc: Algorithm = {
   check: (settings) => {
     withDefaults(settings);
   },
-  workload: (given, { observationDim, actionDim, choices }) => {
-    const { hiddenLayers, hiddenSize, minibatch } = withDefaults(given);
-    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
-    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
-    return { networks: [{ sizes, activation: 'tanh' }], updateRows: minibatch, actRows: minibatch };
+  workload: (given, setup) => {
+    const settings = withDefaults(given);
+    return {
+      networks: [actorShape(settings, setup)],
+      updateRows: settings.minibatch,
+      actRows: settings.minibatch,
+    };
   },
   create: (settings, setup) => new Bc(withDefaults(settings), setup),
   resume: (bytes, settings, setup) => {
     // The seed decides which demonstrations are held out.
     const { seed } = checkedHeader(name, readBlock(magic, bytes), formatVersion, ['seed']);
-    const learner = new Bc(withDefaults(settings), { ...setup, seed: seed as number });
-    try {
-      learner.restore(bytes);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
+    return resumed(new Bc(withDefaults(settings), { ...setup, seed: seed as number }), bytes);
   },
-  loadPolicy: (bytes): Policy => {
-    const block = readBlock(magic, bytes);
-    checkedHeader(name, block, formatVersion, ['steps']);
-    return readMlpPolicy(name, block);
-  },
+  loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps']),
 };
 
 const withDefaults = (given: AnySettings): BcSettings => Object.freeze({ ...defaultsOf(fields), ...given });
@@ -152,7 +143,7 @@ class Bc implements Learner {
   async iterate(): Promise<Metrics> {
     const begun = this.#clock();
     const { minibatch, maxGradNorm } = this.#settings;
-    const learningRate = this.#learningRate();
+    const learningRate = learningRateAfter(this.#steps, this.#settings);
     const indices = Int32Array.from({ length: this.#learned.rows }, (_, i) => i);
     this.#random.shuffle(indices);
     const parts = Math.ceil(indices.length / minibatch);
@@ -217,11 +208,6 @@ class Bc implements Learner {
       sums.error += error * indices.length;
     }
     return { 'loss/heldOut': sums.loss / rows, 'imitation/heldOutError': sums.error / rows };
-  }
-
-  #learningRate(): number {
-    const { learningRate, learningRateSchedule, steps } = this.#settings;
-    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

@@ -9,10 +9,10 @@
 import { mixSeed } from '../../sim/engine/random.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { checkEnvironment } from '../parts/actor.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
 import { common } from '../parts/fields.ts';
+import { checkEnvironment, forWorlds, resumed } from '../parts/learner.ts';
 import { Random } from '../parts/random.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, Simulator, VectorEnv } from './types.ts';
 
@@ -120,11 +120,7 @@ export const cem: Algorithm = {
   },
   workload: () => undefined,
   create: (settings, setup) => new Cem(checked(settings, setup), setup),
-  resume: (bytes, settings, setup) => {
-    const learner = new Cem(checked(settings, setup), setup);
-    learner.restore(bytes);
-    return learner;
-  },
+  resume: (bytes, settings, setup) => resumed(new Cem(checked(settings, setup), setup), bytes),
   loadPolicy: (bytes, model) => {
     const header = checkedHeader(name, readBlock(magic, bytes), formatVersion, integers);
     if (model === undefined) {
@@ -155,10 +151,7 @@ function checked(given: AnySettings, setup: LearnerSetup): CemSettings {
   if (setup.model === undefined) {
     throw new RangeError(`${name}: plans in the task's simulator, and there is no task`);
   }
-  const settings = together(given, setup.model);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`${name}: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
+  const settings = forWorlds(name, together(given, setup.model), setup);
   return settings;
 }
 

@@ -5,15 +5,15 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { Actor, checkEnvironment } from '../parts/actor.ts';
+import { Actor, actorShape } from '../parts/actor.ts';
 import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { common, imitation } from '../parts/fields.ts';
-import { headFor } from '../parts/heads.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
-import { readMlpPolicy } from '../parts/policy.ts';
+import { checkEnvironment, forWorlds, resumed } from '../parts/learner.ts';
+import { checkedMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import { scheduled, scheduleField } from '../parts/schedule.ts';
+import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
@@ -73,11 +73,9 @@ export const dagger: Algorithm = {
   check: (settings) => {
     withDefaults(settings);
   },
-  workload: (given, { observationDim, actionDim, choices, count }) => {
-    const { hiddenLayers, hiddenSize, minibatch } = withDefaults(given);
-    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
-    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
-    return { networks: [{ sizes, activation: 'tanh' }], updateRows: minibatch, actRows: count };
+  workload: (given, setup) => {
+    const settings = withDefaults(given);
+    return { networks: [actorShape(settings, setup)], updateRows: settings.minibatch, actRows: setup.count };
   },
   create: (given, setup) => {
     const settings = checked(given, setup);
@@ -85,33 +83,16 @@ export const dagger: Algorithm = {
     learner.begin(setup);
     return learner;
   },
-  resume: (bytes, settings, setup, journal = []) => {
-    const learner = new Dagger(checked(settings, setup), setup);
-    try {
-      learner.restore(bytes, journal);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
-  },
-  loadPolicy: (bytes): Policy => {
-    const block = readBlock(magic, bytes);
-    checkedHeader(name, block, formatVersion, ['steps', 'worlds']);
-    return readMlpPolicy(name, block);
-  },
+  resume: (bytes, settings, setup, journal) =>
+    resumed(new Dagger(checked(settings, setup), setup), bytes, journal),
+  loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds']),
 };
 
 const withDefaults = (given: AnySettings): DaggerSettings =>
   Object.freeze({ ...defaultsOf(fields), ...given });
 
-function checked(given: AnySettings, setup: LearnerSetup): DaggerSettings {
-  const settings = withDefaults(given);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`${name}: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
-  return settings;
-}
+const checked = (given: AnySettings, setup: LearnerSetup): DaggerSettings =>
+  forWorlds(name, withDefaults(given), setup);
 
 class Dagger implements Learner {
   readonly stepsPerIteration: number;
@@ -242,7 +223,7 @@ class Dagger implements Learner {
   async #refit(): Promise<Record<string, number>> {
     const { updates, minibatch, maxGradNorm, loss: kind } = this.#settings;
     const { head, networks } = this.#actor;
-    const learningRate = this.#learningRate();
+    const learningRate = learningRateAfter(this.#steps, this.#settings);
     const indices = new Int32Array(minibatch);
     const sums = { loss: 0, error: 0, gradientNorm: 0 };
     for (let update = 0; update < updates; update++) {
@@ -276,11 +257,6 @@ class Dagger implements Learner {
       'learn/gradientNorm': sums.gradientNorm / updates,
       'learn/updates': updates,
     };
-  }
-
-  #learningRate(): number {
-    const { learningRate, learningRateSchedule, steps } = this.#settings;
-    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

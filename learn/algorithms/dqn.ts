@@ -9,11 +9,12 @@ import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { common, replay } from '../parts/fields.ts';
+import { forWorlds, hiddenOf, resumed } from '../parts/learner.ts';
 import { Normalizer } from '../parts/normalizer.ts';
-import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
+import { checkedMlpPolicy, MlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import { Replay, type ReplayBatch, storeStep } from '../parts/replay.ts';
-import { scheduled, scheduleField } from '../parts/schedule.ts';
+import { Replay, type ReplayBatch, storeStep, updatesDue } from '../parts/replay.ts';
+import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import type { Networks } from '../tensor/compute.ts';
 import { initialize, type MlpShape } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
@@ -74,21 +75,9 @@ export const dqn: Algorithm = {
     return { networks: [shape], updateRows: settings.batch, actRows: count };
   },
   create: (settings, setup) => new Dqn(checked(settings, setup), setup),
-  resume: (bytes, settings, setup, journal = []) => {
-    const learner = new Dqn(checked(settings, setup), setup);
-    try {
-      learner.restore(bytes, journal);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
-  },
-  loadPolicy: (bytes) => {
-    const block = readBlock(magic, bytes);
-    checkedHeader('DQN', block, formatVersion, []);
-    return readMlpPolicy('DQN', block);
-  },
+  resume: (bytes, settings, setup, journal) =>
+    resumed(new Dqn(checked(settings, setup), setup), bytes, journal),
+  loadPolicy: (bytes) => checkedMlpPolicy('DQN', readBlock(magic, bytes), formatVersion, []),
 };
 
 /** Fills in defaults. @throws RangeError naming what cannot work together. */
@@ -103,19 +92,13 @@ function together(given: AnySettings, model?: TaskModel): DqnSettings {
 }
 
 function checked(given: AnySettings, setup: LearnerSetup): DqnSettings {
-  const settings = together(given, setup.model);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`DQN: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
+  const settings = forWorlds('DQN', together(given, setup.model), setup);
   const choices = setup.choices ?? [];
   if (choices.length !== 1) {
     throw new RangeError(`DQN: the environment has options [${choices}], wanted those of one action`);
   }
   return settings;
 }
-
-const hiddenOf = ({ hiddenSize, hiddenLayers }: DqnSettings): readonly number[] =>
-  new Array<number>(hiddenLayers).fill(hiddenSize);
 
 /** A value for each option. */
 const shapeOf = (observationDim: number, options: number, hidden: readonly number[]): MlpShape => ({
@@ -191,7 +174,7 @@ class Dqn implements Learner {
       this.#steps += count;
       // 5. Learn.
       const learnBegin = clock?.() ?? 0;
-      const due = this.#updatesDue(this.#steps) - this.#updatesDue(this.#steps - count);
+      const due = updatesDue(this.#steps, this.#settings) - updatesDue(this.#steps - count, this.#settings);
       for (let u = 0; u < due && this.#replay.size > 0; u++) await this.#update(totals);
       learnSeconds += (clock?.() ?? 0) - learnBegin;
     }
@@ -206,7 +189,7 @@ class Dqn implements Learner {
       }),
       'policy/epsilon': this.#epsilon(),
       'replay/size': this.#replay.size,
-      'learn/learningRate': this.#learningRate(),
+      'learn/learningRate': learningRateAfter(this.#steps, this.#settings),
       'learn/updates': updates,
       ...(clock && { 'time/act': clock() - begin - learnSeconds, 'time/learn': learnSeconds }),
     };
@@ -250,17 +233,6 @@ class Dqn implements Learner {
     return epsilonStart + share * (epsilonEnd - epsilonStart);
   }
 
-  /** Updates that should have been made after so many steps. */
-  #updatesDue(steps: number): number {
-    const { learningStarts, updatesPerStep } = this.#settings;
-    return Math.max(0, Math.floor((steps - learningStarts) * updatesPerStep));
-  }
-
-  #learningRate(): number {
-    const { learningRate, learningRateSchedule, steps } = this.#settings;
-    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
-  }
-
   /** One update from one minibatch of B transitions. */
   async #update(totals: Totals): Promise<void> {
     const { gamma, tau, batch: rows, maxGradNorm } = this.#settings;
@@ -291,7 +263,10 @@ class Dqn implements Learner {
     }
     wait = values.backward(first, rows);
     if (wait) await wait;
-    const norm = await values.step({ learningRate: this.#learningRate(), maxGradNorm });
+    const norm = await values.step({
+      learningRate: learningRateAfter(this.#steps, this.#settings),
+      maxGradNorm,
+    });
     if (!Number.isFinite(norm)) {
       throw new Error(
         `DQN: learn/gradientNorm is ${norm} after ${this.#steps} steps, wanted a finite number`,

@@ -6,17 +6,18 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { Actor, checkEnvironment } from '../parts/actor.ts';
+import { Actor, actorShape } from '../parts/actor.ts';
 import { type Block, type BlockArray, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { collectEpisodes, Episodes } from '../parts/episodes.ts';
 import { common, groups } from '../parts/fields.ts';
-import { type Head, headFor } from '../parts/heads.ts';
+import type { Head } from '../parts/heads.ts';
+import { checkEnvironment, forWorlds, resumed } from '../parts/learner.ts';
 import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
-import { policyShape, readMlpPolicy } from '../parts/policy.ts';
+import { checkedMlpPolicy, policyShape } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import { scheduled, scheduleField } from '../parts/schedule.ts';
+import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import { parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
@@ -80,28 +81,13 @@ export const grpo: Algorithm = {
   check: (settings) => {
     together(settings);
   },
-  workload: (given, { observationDim, actionDim, choices, count }) => {
-    const { hiddenLayers, hiddenSize, minibatch } = together(given);
-    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
-    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
-    return { networks: [{ sizes, activation: 'tanh' }], updateRows: minibatch, actRows: count };
+  workload: (given, setup) => {
+    const settings = together(given);
+    return { networks: [actorShape(settings, setup)], updateRows: settings.minibatch, actRows: setup.count };
   },
   create: (settings, setup) => new Grpo(checked(settings, setup), setup),
-  resume: (bytes, settings, setup) => {
-    const learner = new Grpo(checked(settings, setup), setup);
-    try {
-      learner.restore(bytes);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
-  },
-  loadPolicy: (bytes): Policy => {
-    const block = readBlock(magic, bytes);
-    checkedHeader(name, block, formatVersion, ['steps', 'worlds']);
-    return readMlpPolicy(name, block);
-  },
+  resume: (bytes, settings, setup) => resumed(new Grpo(checked(settings, setup), setup), bytes),
+  loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds']),
 };
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */
@@ -114,13 +100,8 @@ function together(given: AnySettings): GrpoSettings {
   return settings;
 }
 
-function checked(given: AnySettings, setup: LearnerSetup): GrpoSettings {
-  const settings = together(given);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`${name}: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
-  return settings;
-}
+const checked = (given: AnySettings, setup: LearnerSetup): GrpoSettings =>
+  forWorlds(name, together(given), setup);
 
 class Grpo implements Learner {
   readonly #settings: GrpoSettings;
@@ -223,7 +204,7 @@ class Grpo implements Learner {
   async #learn(indices: Int32Array): Promise<Record<string, number>> {
     const { epochs, minibatch, targetKl, maxGradNorm, klCoef } = this.#settings;
     const { networks, head } = this.#actor;
-    const learningRate = this.#learningRate();
+    const learningRate = learningRateAfter(this.#steps, this.#settings);
     const totals = newTotals();
     let [batches, updates, gradientNorm] = [0, 0, 0];
     let stopped = indices.length === 0;
@@ -283,11 +264,6 @@ class Grpo implements Learner {
       'learn/gradientNorm': gradientNorm / Math.max(1, updates),
       'learn/updates': updates,
     };
-  }
-
-  #learningRate(): number {
-    const { learningRate, learningRateSchedule, steps } = this.#settings;
-    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

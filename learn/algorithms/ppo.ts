@@ -10,6 +10,7 @@ import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpo
 import { common } from '../parts/fields.ts';
 import { gae } from '../parts/gae.ts';
 import { type Head, headFor } from '../parts/heads.ts';
+import { checkSizes, forWorlds, hiddenOf, resumed } from '../parts/learner.ts';
 import { initializeMemory, Memory, memoryNetworks, memoryShapes, PlainMemory } from '../parts/memory.ts';
 import { Network } from '../parts/network.ts';
 import { Normalizer, RewardScaler } from '../parts/normalizer.ts';
@@ -116,16 +117,7 @@ export const ppo: Algorithm = {
     return { networks: [actor, critic], updateRows: settings.minibatch, actRows: setup.count };
   },
   create: (settings, setup) => new Ppo(checked(settings, setup), setup),
-  resume: (bytes, settings, setup) => {
-    const learner = new Ppo(checked(settings, setup), setup);
-    try {
-      learner.restore(bytes);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
-  },
+  resume: (bytes, settings, setup) => resumed(new Ppo(checked(settings, setup), setup), bytes),
   loadPolicy: (bytes) => {
     const block = readBlock(magic, bytes);
     const { memorySize } = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
@@ -160,10 +152,7 @@ function together(given: AnySettings): PpoSettings {
 }
 
 function checked(given: AnySettings, setup: LearnerSetup): PpoSettings {
-  const settings = together(given);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`PPO: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
+  const settings = forWorlds('PPO', together(given), setup);
   if (settings.critics === 'each' && (setup.channels ?? []).length === 0) {
     throw new RangeError('PPO: critics is each, but the environment does not tell its reward terms apart');
   }
@@ -178,8 +167,8 @@ function shapesOf(
   { observationDim, actionDim, choices }: Pick<LearnerSetup, 'observationDim' | 'actionDim' | 'choices'>,
   critics: number,
 ): { actor: MlpShape; critic: MlpShape } {
-  const { hiddenLayers, hiddenSize, activation } = settings;
-  const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
+  const { activation } = settings;
+  const hidden = hiddenOf(settings);
   const inputs = memorySizeOf(settings) || observationDim;
   return {
     actor: { sizes: [inputs, ...hidden, headFor(actionDim, choices).outputs], activation },
@@ -289,13 +278,8 @@ class Ppo implements Learner {
   }
 
   #checkEnv(env: VectorEnv): void {
-    const { count, observationDim, actionDim, choices = [] } = this.#setup;
-    if (env.count !== count || env.observationDim !== observationDim || env.actionDim !== actionDim) {
-      throw new RangeError(
-        `PPO: environment of ${env.count} worlds, ${env.observationDim} observations, ${env.actionDim} actions; ` +
-          `wanted ${count}, ${observationDim}, ${actionDim}`,
-      );
-    }
+    const { choices = [] } = this.#setup;
+    checkSizes('PPO', env, this.#setup);
     if (String(env.choices ?? []) !== String(choices)) {
       throw new RangeError(`PPO: environment with options [${env.choices ?? []}], wanted [${choices}]`);
     }

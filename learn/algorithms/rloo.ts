@@ -5,15 +5,15 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { Actor, checkEnvironment } from '../parts/actor.ts';
+import { Actor, actorShape } from '../parts/actor.ts';
 import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float64Of } from '../parts/checkpoint.ts';
 import { collectEpisodes, Episodes } from '../parts/episodes.ts';
 import { common, groups } from '../parts/fields.ts';
-import { headFor } from '../parts/heads.ts';
-import { readMlpPolicy } from '../parts/policy.ts';
+import { checkEnvironment, forWorlds, resumed } from '../parts/learner.ts';
+import { checkedMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
-import { scheduled, scheduleField } from '../parts/schedule.ts';
+import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
@@ -50,28 +50,13 @@ export const rloo: Algorithm = {
   check: (settings) => {
     together(settings);
   },
-  workload: (given, { observationDim, actionDim, choices, count }) => {
-    const { hiddenLayers, hiddenSize } = together(given);
-    const hidden = new Array<number>(hiddenLayers).fill(hiddenSize);
-    const sizes = [observationDim, ...hidden, headFor(actionDim, choices).outputs];
-    return { networks: [{ sizes, activation: 'tanh' }], updateRows: chunkRows, actRows: count };
+  workload: (given, setup) => {
+    const settings = together(given);
+    return { networks: [actorShape(settings, setup)], updateRows: chunkRows, actRows: setup.count };
   },
   create: (settings, setup) => new Rloo(checked(settings, setup), setup),
-  resume: (bytes, settings, setup) => {
-    const learner = new Rloo(checked(settings, setup), setup);
-    try {
-      learner.restore(bytes);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
-  },
-  loadPolicy: (bytes): Policy => {
-    const block = readBlock(magic, bytes);
-    checkedHeader(name, block, formatVersion, ['steps', 'worlds']);
-    return readMlpPolicy(name, block);
-  },
+  resume: (bytes, settings, setup) => resumed(new Rloo(checked(settings, setup), setup), bytes),
+  loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds']),
 };
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */
@@ -84,13 +69,8 @@ function together(given: AnySettings): RlooSettings {
   return settings;
 }
 
-function checked(given: AnySettings, setup: LearnerSetup): RlooSettings {
-  const settings = together(given);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`${name}: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
-  return settings;
-}
+const checked = (given: AnySettings, setup: LearnerSetup): RlooSettings =>
+  forWorlds(name, together(given), setup);
 
 class Rloo implements Learner {
   readonly #settings: RlooSettings;
@@ -170,7 +150,7 @@ class Rloo implements Learner {
     const { entropyCoef, maxGradNorm } = this.#settings;
     const e = this.#episodes;
     const { head, networks } = this.#actor;
-    const learningRate = this.#learningRate();
+    const learningRate = learningRateAfter(this.#steps, this.#settings);
     let [loss, entropy] = [0, 0];
     for (let first = 0; first < usable.length; first += chunkRows) {
       const indices = usable.subarray(first, first + chunkRows);
@@ -206,11 +186,6 @@ class Rloo implements Learner {
       'learn/learningRate': learningRate,
       'learn/gradientNorm': gradientNorm,
     };
-  }
-
-  #learningRate(): number {
-    const { learningRate, learningRateSchedule, steps } = this.#settings;
-    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
   }
 
   policy(): Promise<Policy> {

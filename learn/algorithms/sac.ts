@@ -12,11 +12,12 @@ import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { common, replay } from '../parts/fields.ts';
 import { goalsOf, Hindsight, relabellingReward } from '../parts/hindsight.ts';
+import { checkSizes, forWorlds, hiddenOf, resumed } from '../parts/learner.ts';
 import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
 import { Random } from '../parts/random.ts';
-import { Replay, type ReplayBatch, storeStep } from '../parts/replay.ts';
-import { scheduled, scheduleField } from '../parts/schedule.ts';
+import { Replay, type ReplayBatch, storeStep, updatesDue } from '../parts/replay.ts';
+import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import type { Networks } from '../tensor/compute.ts';
 import { type Activation, initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
@@ -121,16 +122,8 @@ export const sac: Algorithm = {
     return { networks: [actor, critic, critic], updateRows: settings.batch, actRows: count };
   },
   create: (settings, setup) => new Sac(checked(settings, setup), setup),
-  resume: (bytes, settings, setup, journal = []) => {
-    const learner = new Sac(checked(settings, setup), setup);
-    try {
-      learner.restore(bytes, journal);
-    } catch (error) {
-      learner.dispose();
-      throw error;
-    }
-    return learner;
-  },
+  resume: (bytes, settings, setup, journal) =>
+    resumed(new Sac(checked(settings, setup), setup), bytes, journal),
   loadPolicy,
 };
 
@@ -147,10 +140,7 @@ function together(given: AnySettings, model?: TaskModel): SacSettings {
 }
 
 function checked(given: AnySettings, setup: LearnerSetup): SacSettings {
-  const settings = together(given, setup.model);
-  if (settings.worlds !== setup.count) {
-    throw new RangeError(`SAC: worlds is ${settings.worlds}, the environment has ${setup.count}`);
-  }
+  const settings = forWorlds('SAC', together(given, setup.model), setup);
   if ((setup.choices ?? []).length > 0) {
     throw new RangeError(`SAC: the environment has options [${setup.choices}], wanted real actions`);
   }
@@ -159,9 +149,6 @@ function checked(given: AnySettings, setup: LearnerSetup): SacSettings {
   }
   return settings;
 }
-
-const hiddenOf = ({ hiddenSize, hiddenLayers }: SacSettings): readonly number[] =>
-  new Array<number>(hiddenLayers).fill(hiddenSize);
 
 /** The actor puts out means [actionDim], then raw log-deviations [actionDim]; a critic reads observation and action. */
 function shapesOf(
@@ -266,7 +253,7 @@ class Sac implements Learner {
       this.#steps += count;
       // 5. Learn.
       const learnBegin = clock?.() ?? 0;
-      const due = this.#updatesDue(this.#steps) - this.#updatesDue(this.#steps - count);
+      const due = updatesDue(this.#steps, this.#settings) - updatesDue(this.#steps - count, this.#settings);
       for (let u = 0; u < due && this.#replay.size > 0; u++) await this.#update(totals);
       learnSeconds += (clock?.() ?? 0) - learnBegin;
     }
@@ -281,20 +268,14 @@ class Sac implements Learner {
         'hindsight/stored': relabelled.stored,
         'hindsight/achieved': relabelled.achievedShare,
       }),
-      'learn/learningRate': this.#learningRate(),
+      'learn/learningRate': learningRateAfter(this.#steps, this.#settings),
       'learn/updates': totals.updates,
       ...(clock && { 'time/act': clock() - begin - learnSeconds, 'time/learn': learnSeconds }),
     };
   }
 
   #checkEnv(env: VectorEnv): void {
-    const { count, observationDim, actionDim } = this.#setup;
-    if (env.count !== count || env.observationDim !== observationDim || env.actionDim !== actionDim) {
-      throw new RangeError(
-        `SAC: environment of ${env.count} worlds, ${env.observationDim} observations, ${env.actionDim} actions; ` +
-          `wanted ${count}, ${observationDim}, ${actionDim}`,
-      );
-    }
+    checkSizes('SAC', env, this.#setup);
     if ((env.choices ?? []).length > 0) {
       throw new RangeError(`SAC: the environment has options [${env.choices}], wanted real actions`);
     }
@@ -352,24 +333,13 @@ class Sac implements Learner {
     return rewards;
   }
 
-  /** Updates that should have been made after so many steps. */
-  #updatesDue(steps: number): number {
-    const { learningStarts, updatesPerStep } = this.#settings;
-    return Math.max(0, Math.floor((steps - learningStarts) * updatesPerStep));
-  }
-
-  #learningRate(): number {
-    const { learningRate, learningRateSchedule, steps } = this.#settings;
-    return learningRate * scheduled(learningRateSchedule, this.#steps / steps);
-  }
-
   /** One update of critics, actor, temperature and targets, from one minibatch of B transitions. */
   async #update(totals: Totals): Promise<void> {
     const { observationDim, actionDim } = this.#setup;
     const { gamma, tau, batch: rows, autoAlpha, targetEntropyScale } = this.#settings;
     const b = this.#batch;
     const [actor, critics, targets] = [this.#actor, this.#critics, this.#targets];
-    const step = { learningRate: this.#learningRate() };
+    const step = { learningRate: learningRateAfter(this.#steps, this.#settings) };
     const alpha = Math.exp(actor.loose[0]!);
     this.#replay.sample(this.#random, b.sampled);
     this.#normalizer.apply(b.sampled.observations, rows, b.observations);

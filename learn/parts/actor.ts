@@ -1,11 +1,12 @@
 /** The policy while it is trained: one network, the loose numbers of its distribution, Adam, what normalises its inputs. */
 
-import type { LearnerSetup, VectorEnv } from '../algorithms/types.ts';
+import type { LearnerSetup } from '../algorithms/types.ts';
 import type { Networks } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Block, BlockArray } from './block.ts';
 import { checkSame, float32Of, float64Of } from './checkpoint.ts';
 import { type Head, headFor } from './heads.ts';
+import { hiddenOf } from './learner.ts';
 import { Normalizer } from './normalizer.ts';
 import { MlpPolicy, type PolicyHeader, policyShape } from './policy.ts';
 import type { Random } from './random.ts';
@@ -28,6 +29,13 @@ export interface ActorOptions {
   readonly random: Random;
 }
 
+/** The shape of its network, before there is one. */
+export const actorShape = (
+  settings: Pick<ActorOptions, 'hiddenSize' | 'hiddenLayers'>,
+  { observationDim, actionDim, choices = [] }: Pick<LearnerSetup, 'observationDim' | 'actionDim' | 'choices'>,
+): MlpShape =>
+  policyShape({ observationDim, actionDim, choices, hidden: hiddenOf(settings), activation: 'tanh' });
+
 export class Actor {
   readonly head: Head;
   /** Network 0 is the policy; the loose numbers are its distribution's. */
@@ -42,7 +50,7 @@ export class Actor {
   readonly #shape: MlpShape;
 
   constructor(options: ActorOptions) {
-    const { setup, hiddenSize, hiddenLayers, initialLogStd, rows, random } = options;
+    const { setup, initialLogStd, rows, random } = options;
     const { observationDim, actionDim, choices = [] } = setup;
     this.#name = options.name;
     this.#normalizeObservations = options.normalizeObservations;
@@ -50,7 +58,7 @@ export class Actor {
       observationDim,
       actionDim,
       choices,
-      hidden: new Array<number>(hiddenLayers).fill(hiddenSize),
+      hidden: hiddenOf(options),
       activation: 'tanh',
     };
     this.head = headFor(actionDim, choices);
@@ -142,20 +150,5 @@ export class Actor {
     // Devices work off what they are told in its order; nobody has to wait here.
     void this.networks.write(float32Of(this.#name, block, 'parameters', size));
     void this.networks.restoreOptimizer(float64Of(this.#name, block, 'adam', 1 + 2 * size));
-  }
-}
-
-/** @throws RangeError where the environment is not what the learner was made for. */
-export function checkEnvironment(name: string, env: VectorEnv, setup: LearnerSetup): void {
-  const { count, observationDim, actionDim, choices = [] } = setup;
-  if (env.count !== count || env.observationDim !== observationDim || env.actionDim !== actionDim) {
-    throw new RangeError(
-      `${name}: environment of ${env.count} worlds, ${env.observationDim} observations, ${env.actionDim} actions; ` +
-        `wanted ${count}, ${observationDim}, ${actionDim}`,
-    );
-  }
-  const found = (env.choices ?? []).join(', ');
-  if (found !== choices.join(', ')) {
-    throw new RangeError(`${name}: environment of options [${found}], wanted [${choices.join(', ')}]`);
   }
 }

@@ -4,7 +4,7 @@ import type { Policy } from '../algorithms/types.ts';
 import { type UnitShares, unitShares } from '../diagnostics/units.ts';
 import { type Activation, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import type { Block } from './block.ts';
-import { float32Of, float64Of } from './checkpoint.ts';
+import { checkedHeader, float32Of, float64Of } from './checkpoint.ts';
 import { type Head, headFor } from './heads.ts';
 import { Network } from './network.ts';
 import { Normalizer } from './normalizer.ts';
@@ -140,4 +140,15 @@ export function readMlpPolicy(name: string, block: Block): MlpPolicy {
     float64Of(name, block, 'normalizer', 1 + 2 * header.observationDim),
     header.choices,
   );
+}
+
+/** The same, once version and whole numbers of the checkpoint are as they should be. */
+export function checkedMlpPolicy(
+  name: string,
+  block: Block,
+  version: number,
+  integers: readonly string[],
+): MlpPolicy {
+  checkedHeader(name, block, version, integers);
+  return readMlpPolicy(name, block);
 }

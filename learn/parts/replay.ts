@@ -232,3 +232,9 @@ export function storeStep(
 function endedInSuccess({ simulator }: VectorEnv, world: number): boolean {
   return simulator?.model.success(simulator.finalStates, world * simulator.model.stateDim) === true;
 }
+
+/** Updates that should have been made after so many environment steps. */
+export const updatesDue = (
+  steps: number,
+  { learningStarts, updatesPerStep }: { readonly learningStarts: number; readonly updatesPerStep: number },
+): number => Math.max(0, Math.floor((steps - learningStarts) * updatesPerStep));

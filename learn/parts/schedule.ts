@@ -21,3 +21,13 @@ export function scheduled(schedule: Schedule, done: number): number {
   const left = schedule === 'linear' ? 1 - done : 0.5 * (1 + Math.cos(Math.PI * Math.min(1, done)));
   return Math.max(lastShare, left);
 }
+
+/** The step size of Adam once so many environment steps of the training are done. */
+export const learningRateAfter = (
+  done: number,
+  settings: {
+    readonly learningRate: number;
+    readonly learningRateSchedule: Schedule;
+    readonly steps: number;
+  },
+): number => settings.learningRate * scheduled(settings.learningRateSchedule, done / settings.steps);
