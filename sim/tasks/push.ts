@@ -342,7 +342,7 @@ export const push: Task = {
     sac: {
       reward: 'sparse',
       settings: {
-        steps: 250_000,
+        steps: 400_000,
         worlds: 16,
         hindsight: 'future',
         learningStarts: 5000,
