@@ -5,16 +5,16 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { type Block, readBlock, writeBlock } from '../parts/block.ts';
+import { readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { common } from '../parts/fields.ts';
 import { gae } from '../parts/gae.ts';
 import { type Head, headFor } from '../parts/heads.ts';
 import { checkSizes, forWorlds, hiddenOf, resumed } from '../parts/learner.ts';
-import { initializeMemory, Memory, memoryNetworks, memoryShapes, PlainMemory } from '../parts/memory.ts';
-import { Network } from '../parts/network.ts';
+import { initializeMemory, Memory, memoryNetworks } from '../parts/memory.ts';
+import { readMemoryPolicy } from '../parts/memory-policy.ts';
 import { Normalizer, RewardScaler } from '../parts/normalizer.ts';
-import { MlpPolicy, type PolicyHeader, policyHeader, policyShape, readMlpPolicy } from '../parts/policy.ts';
+import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
 import type { Networks, Soon } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
@@ -121,7 +121,7 @@ export const ppo: Algorithm = {
   loadPolicy: (bytes) => {
     const block = readBlock(magic, bytes);
     const { memorySize } = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
-    return memorySize === 0 ? readMlpPolicy('PPO', block) : readMemoryPolicy(block);
+    return memorySize === 0 ? readMlpPolicy('PPO', block) : readMemoryPolicy('PPO', block);
   },
 };
 
@@ -701,7 +701,7 @@ class Ppo implements Learner {
 
   async policy(): Promise<Policy> {
     const parameters = await this.#networks.read();
-    if (this.#memory !== undefined) return readMemoryPolicy(readBlock(magic, await this.save()));
+    if (this.#memory !== undefined) return readMemoryPolicy('PPO', readBlock(magic, await this.save()));
     return new MlpPolicy(
       this.#actorShape,
       parameters.subarray(0, parameterCount(this.#actorShape)),
@@ -978,91 +978,4 @@ function createSequences(minibatch: number, observationDim: number, memorySize: 
     // [W, memorySize]
     carried: new Float32Array(places * memorySize),
   };
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The policy that remembers
-
-/** Memory, then actor: the mean action, clipped; of options the likeliest. Row n is world n. */
-class MemoryPolicy implements Policy {
-  readonly observationDim: number;
-  readonly actionDim: number;
-  readonly #normalizer: Normalizer;
-  readonly #memory: PlainMemory;
-  readonly #actor: Network;
-  readonly #head: Head;
-  #hidden = new Float64Array(0);
-  #seen = new Float64Array(0);
-  readonly #outputs: Float64Array;
-
-  constructor(
-    header: PolicyHeader,
-    memorySize: number,
-    actor: Float32Array,
-    memory: Float32Array,
-    normalizer: Float64Array,
-  ) {
-    this.observationDim = header.observationDim;
-    this.actionDim = header.actionDim;
-    this.#head = headFor(header.actionDim, header.choices);
-    this.#actor = new Network(policyShape({ ...header, observationDim: memorySize }), actor);
-    this.#memory = new PlainMemory(header.observationDim, memorySize, memory);
-    this.#normalizer = new Normalizer(header.observationDim);
-    this.#normalizer.restore(normalizer);
-    this.#outputs = new Float64Array(this.#head.outputs);
-  }
-
-  #reserve(count: number): void {
-    const { size } = this.#memory;
-    if (this.#hidden.length >= count * size) return;
-    const old = this.#hidden;
-    this.#hidden = new Float64Array(count * size);
-    this.#hidden.set(old);
-    this.#seen = new Float64Array(count * this.observationDim);
-  }
-
-  begin(world: number): void {
-    const { size } = this.#memory;
-    this.#reserve(world + 1);
-    this.#hidden.fill(0, world * size, (world + 1) * size);
-  }
-
-  act(observations: Float64Array, count: number, out: Float64Array): void {
-    const { actionDim, observationDim } = this;
-    if (observations.length < count * observationDim || out.length < count * actionDim) {
-      throw new RangeError(
-        `Policy: ${observations.length} observations and ${out.length} actions, ` +
-          `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
-      );
-    }
-    this.#reserve(count);
-    this.#normalizer.apply(observations, count, this.#seen);
-    for (let n = 0; n < count; n++) {
-      this.#memory.step(this.#seen, n * observationDim, this.#hidden, n * this.#memory.size);
-      this.#actor.forward(this.#hidden, 1, this.#outputs, n * this.#memory.size);
-      this.#head.mode(this.#outputs, 0, out, n * actionDim);
-      if (this.#head.looseCount === 0) continue;
-      for (let k = n * actionDim; k < (n + 1) * actionDim; k++) out[k] = Math.max(-1, Math.min(1, out[k]!));
-    }
-  }
-}
-
-function readMemoryPolicy(block: Block): Policy {
-  const header = policyHeader('PPO', block);
-  const memorySize = block.header['memorySize'] as number;
-  const critics = block.header['critics'] as readonly string[];
-  const { observationDim, hidden, activation } = header;
-  const actor = parameterCount(policyShape({ ...header, observationDim: memorySize }));
-  const critic = parameterCount({ sizes: [memorySize, ...hidden, critics.length], activation });
-  const { gates, candidate } = memoryShapes(observationDim, memorySize);
-  const memory = parameterCount(gates) + parameterCount(candidate);
-  const loose = headFor(header.actionDim, header.choices).looseCount;
-  const parameters = float32Of('PPO', block, 'parameters', actor + critic + memory + loose);
-  return new MemoryPolicy(
-    header,
-    memorySize,
-    parameters.subarray(0, actor),
-    parameters.subarray(actor + critic, actor + critic + memory),
-    float64Of('PPO', block, 'normalizer', 1 + 2 * observationDim),
-  );
 }

@@ -15,6 +15,7 @@ import { goalsOf, Hindsight, relabellingReward } from '../parts/hindsight.ts';
 import { checkSizes, forWorlds, hiddenOf, resumed } from '../parts/learner.ts';
 import { Network } from '../parts/network.ts';
 import { Normalizer } from '../parts/normalizer.ts';
+import { checkRows } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
 import { Replay, type ReplayBatch, storeStep, updatesDue } from '../parts/replay.ts';
 import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
@@ -784,12 +785,7 @@ class SquashedPolicy implements Policy {
 
   act(observations: Float64Array, count: number, out: Float64Array): void {
     const { observationDim, actionDim } = this;
-    if (observations.length < count * observationDim || out.length < count * actionDim) {
-      throw new RangeError(
-        `Policy: ${observations.length} observations and ${out.length} actions, ` +
-          `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
-      );
-    }
+    checkRows(this, observations, count, out);
     if (this.#inputs.length < count * observationDim) {
       this.#inputs = new Float64Array(count * observationDim);
       this.#outputs = new Float64Array(count * 2 * actionDim);

@@ -9,6 +9,21 @@ import { type Head, headFor } from './heads.ts';
 import { Network } from './network.ts';
 import { Normalizer } from './normalizer.ts';
 
+/** @throws RangeError where the arrays are too short for so many rows. */
+export function checkRows(
+  { observationDim, actionDim }: Pick<Policy, 'observationDim' | 'actionDim'>,
+  observations: Float64Array,
+  count: number,
+  out: Float64Array,
+): void {
+  if (observations.length < count * observationDim || out.length < count * actionDim) {
+    throw new RangeError(
+      `Policy: ${observations.length} observations and ${out.length} actions, ` +
+        `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
+    );
+  }
+}
+
 /** The mean action, clipped to [-1, 1]; of options the likeliest (with values as outputs: the best). */
 export class MlpPolicy implements Policy {
   readonly observationDim: number;
@@ -57,12 +72,7 @@ export class MlpPolicy implements Policy {
   act(observations: Float64Array, count: number, out: Float64Array): void {
     const { observationDim, actionDim } = this;
     const { outputs } = this.#head;
-    if (observations.length < count * observationDim || out.length < count * actionDim) {
-      throw new RangeError(
-        `Policy: ${observations.length} observations and ${out.length} actions, ` +
-          `wanted ${count} x ${observationDim} and ${count} x ${actionDim}`,
-      );
-    }
+    checkRows(this, observations, count, out);
     if (this.#inputs.length < count * observationDim) {
       this.#inputs = new Float64Array(count * observationDim);
       this.#outputs = new Float64Array(count * outputs);
