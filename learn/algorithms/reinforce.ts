@@ -1,7 +1,7 @@
 /**
  * REINFORCE: Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning",
- * Machine Learning 8, 229-256. Read from top to bottom: settings, one iteration (play episodes, judge, one gradient step),
- * checkpoints. How it differs from the paper and what each metric means: docs/algorithms/reinforce.md.
+ * Machine Learning 8, 229-256. Read from top to bottom: settings, one iteration (play episodes, judge, one gradient step as in
+ * learn/parts/policy-gradient.ts), checkpoints. How it differs from the paper and what each metric means: docs/algorithms/reinforce.md.
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
@@ -12,6 +12,7 @@ import { collectEpisodes, Episodes } from '../parts/episodes.ts';
 import { common } from '../parts/fields.ts';
 import { checkEnvironment, forWorlds, resumed } from '../parts/learner.ts';
 import { checkedMlpPolicy } from '../parts/policy.ts';
+import { chunkRows, PolicyGradient, toUnitSize } from '../parts/policy-gradient.ts';
 import { Random } from '../parts/random.ts';
 import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
@@ -49,8 +50,6 @@ type ReinforceSettings = Settings<typeof fields>;
 const name = 'REINFORCE';
 const magic = 'RLABRNF\n';
 const formatVersion = 1;
-/** Steps that go through the network at once; the gradient is that of all of them. */
-const chunkRows = 2048;
 
 export const reinforce: Algorithm = {
   id: 'reinforce',
@@ -86,8 +85,7 @@ class Reinforce implements Learner {
   #running: Float64Array = new Float64Array(0);
   /** [R] */
   #advantages = new Float64Array(0);
-  /** Observations on their way to the network. [chunkRows, observationDim] */
-  readonly #gathered: Float64Array;
+  readonly #gradient: PolicyGradient;
   readonly #clock: () => number;
   #steps = 0;
   #lastSteps: number;
@@ -106,7 +104,7 @@ class Reinforce implements Learner {
       random: this.#random,
     });
     this.#episodes = new Episodes(count, 1, observationDim, actionDim);
-    this.#gathered = new Float64Array(chunkRows * observationDim);
+    this.#gradient = new PolicyGradient(this.#actor, this.#episodes);
     this.#lastSteps = count * (setup.model?.horizon ?? 1);
   }
 
@@ -125,7 +123,9 @@ class Reinforce implements Learner {
     const waited = await collectEpisodes(name, env, this.#actor, this.#random, this.#episodes, this.#clock);
     const collected = this.#clock();
     this.#judge();
-    const learned = await this.#learn();
+    const usable = this.#episodes.usable();
+    const learningRate = learningRateAfter(this.#steps, this.#settings);
+    const learned = await this.#gradient.step(usable, this.#advantages, learningRate, this.#settings);
     this.#actor.takeInSeen();
     this.#lastSteps = this.#episodes.rows;
     this.#steps += this.#lastSteps;
@@ -173,59 +173,7 @@ class Reinforce implements Learner {
       }
       for (let i = first; i < end; i++) advantages[i]! -= b;
     }
-    if (!normalizeAdvantages) return;
-    const usable = e.usable();
-    let squares = 0;
-    for (const i of usable) squares += advantages[i]! ** 2;
-    const scale = 1 / (Math.sqrt(squares / Math.max(1, usable.length)) + 1e-8);
-    for (const i of usable) advantages[i]! *= scale;
-  }
-
-  /**
-   * One step down the gradient of
-   *   loss = mean over all steps of -A_t log p(a_t | s_t) - entropyCoef H(s_t)
-   */
-  async #learn(): Promise<Record<string, number>> {
-    const { entropyCoef, maxGradNorm } = this.#settings;
-    const e = this.#episodes;
-    const { head, networks } = this.#actor;
-    const usable = e.usable();
-    const learningRate = learningRateAfter(this.#steps, this.#settings);
-    let [loss, entropy] = [0, 0];
-    for (let first = 0; first < usable.length; first += chunkRows) {
-      const indices = usable.subarray(first, first + chunkRows);
-      e.gather(indices, this.#gathered);
-      this.#actor.look(this.#gathered, indices.length);
-      const outputs = await this.#actor.forward(indices.length);
-      for (const [row, i] of indices.entries()) {
-        const at = row * head.outputs;
-        const advantage = this.#advantages[i]!;
-        const action = i * e.actionDim;
-        loss -= advantage * head.logProbability(outputs, at, networks.loose, e.actions, action);
-        entropy += head.entropy(outputs, at, networks.loose);
-        head.gradient(
-          outputs,
-          at,
-          networks.loose,
-          e.actions,
-          action,
-          -advantage / usable.length,
-          -entropyCoef / usable.length,
-          networks.outputGradients[0]!,
-          at,
-          networks.looseGradients,
-        );
-      }
-      await this.#actor.backward(indices.length);
-    }
-    const gradientNorm = usable.length === 0 ? 0 : await this.#actor.step(learningRate, maxGradNorm);
-    return {
-      'loss/policy': loss / Math.max(1, usable.length),
-      'policy/entropy': entropy / Math.max(1, usable.length),
-      ...this.#actor.deviation(),
-      'learn/learningRate': learningRate,
-      'learn/gradientNorm': gradientNorm,
-    };
+    if (normalizeAdvantages) toUnitSize(advantages, e.usable());
   }
 
   policy(): Promise<Policy> {

@@ -1,7 +1,8 @@
 /**
  * REINFORCE with the leave-one-out baseline (RLOO): Ahmadian et al. 2024, "Back to basics", arXiv:2402.14740, after Kool,
  * van Hoof and Welling 2019. Read from top to bottom: settings, one iteration (play groups of episodes from one start each,
- * judge, one gradient step), checkpoints. How it differs from the paper and what each metric means: docs/algorithms/rloo.md.
+ * judge, one gradient step as in learn/parts/policy-gradient.ts), checkpoints. How it differs from the paper and what each
+ * metric means: docs/algorithms/rloo.md.
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
@@ -12,6 +13,7 @@ import { collectEpisodes, Episodes } from '../parts/episodes.ts';
 import { common, groups } from '../parts/fields.ts';
 import { checkEnvironment, forWorlds, resumed } from '../parts/learner.ts';
 import { checkedMlpPolicy } from '../parts/policy.ts';
+import { chunkRows, PolicyGradient, toUnitSize } from '../parts/policy-gradient.ts';
 import { Random } from '../parts/random.ts';
 import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
@@ -38,8 +40,6 @@ type RlooSettings = Settings<typeof fields>;
 const name = 'RLOO';
 const magic = 'RLABRLO\n';
 const formatVersion = 1;
-/** Steps that go through the network at once; the gradient is that of all of them. */
-const chunkRows = 2048;
 
 export const rloo: Algorithm = {
   id: 'rloo',
@@ -80,8 +80,7 @@ class Rloo implements Learner {
   readonly #episodes: Episodes;
   /** [R] */
   #advantages = new Float64Array(0);
-  /** Observations on their way to the network. [chunkRows, observationDim] */
-  readonly #gathered: Float64Array;
+  readonly #gradient: PolicyGradient;
   readonly #clock: () => number;
   #steps = 0;
   #lastSteps: number;
@@ -100,7 +99,7 @@ class Rloo implements Learner {
       random: this.#random,
     });
     this.#episodes = new Episodes(count, settings.groupSize, observationDim, actionDim);
-    this.#gathered = new Float64Array(chunkRows * observationDim);
+    this.#gradient = new PolicyGradient(this.#actor, this.#episodes);
     this.#lastSteps = count * (setup.model?.horizon ?? 1);
   }
 
@@ -124,13 +123,9 @@ class Rloo implements Learner {
     }
     leaveOneOut(this.#episodes, gamma, credit, this.#advantages);
     const usable = this.#episodes.usable();
-    if (normalizeAdvantages) {
-      let squares = 0;
-      for (const i of usable) squares += this.#advantages[i]! ** 2;
-      const scale = 1 / (Math.sqrt(squares / Math.max(1, usable.length)) + 1e-8);
-      for (const i of usable) this.#advantages[i]! *= scale;
-    }
-    const learned = await this.#learn(usable);
+    if (normalizeAdvantages) toUnitSize(this.#advantages, usable);
+    const learningRate = learningRateAfter(this.#steps, this.#settings);
+    const learned = await this.#gradient.step(usable, this.#advantages, learningRate, this.#settings);
     this.#actor.takeInSeen();
     this.#lastSteps = this.#episodes.rows;
     this.#steps += this.#lastSteps;
@@ -139,52 +134,6 @@ class Rloo implements Learner {
       ...learned,
       'time/act': collected - begun - waited,
       'time/learn': this.#clock() - collected,
-    };
-  }
-
-  /**
-   * One step down the gradient of
-   *   loss = mean over all steps of -A_t log p(a_t | s_t) - entropyCoef H(s_t)
-   */
-  async #learn(usable: Int32Array): Promise<Record<string, number>> {
-    const { entropyCoef, maxGradNorm } = this.#settings;
-    const e = this.#episodes;
-    const { head, networks } = this.#actor;
-    const learningRate = learningRateAfter(this.#steps, this.#settings);
-    let [loss, entropy] = [0, 0];
-    for (let first = 0; first < usable.length; first += chunkRows) {
-      const indices = usable.subarray(first, first + chunkRows);
-      e.gather(indices, this.#gathered);
-      this.#actor.look(this.#gathered, indices.length);
-      const outputs = await this.#actor.forward(indices.length);
-      for (const [row, i] of indices.entries()) {
-        const at = row * head.outputs;
-        const advantage = this.#advantages[i]!;
-        const action = i * e.actionDim;
-        loss -= advantage * head.logProbability(outputs, at, networks.loose, e.actions, action);
-        entropy += head.entropy(outputs, at, networks.loose);
-        head.gradient(
-          outputs,
-          at,
-          networks.loose,
-          e.actions,
-          action,
-          -advantage / usable.length,
-          -entropyCoef / usable.length,
-          networks.outputGradients[0]!,
-          at,
-          networks.looseGradients,
-        );
-      }
-      await this.#actor.backward(indices.length);
-    }
-    const gradientNorm = usable.length === 0 ? 0 : await this.#actor.step(learningRate, maxGradNorm);
-    return {
-      'loss/policy': loss / Math.max(1, usable.length),
-      'policy/entropy': entropy / Math.max(1, usable.length),
-      ...this.#actor.deviation(),
-      'learn/learningRate': learningRate,
-      'learn/gradientNorm': gradientNorm,
     };
   }
 
