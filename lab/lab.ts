@@ -659,7 +659,12 @@ export class Lab {
 
     // 2. the agent
     const steps = Math.min(experiment.algorithmSettings['steps'] as number, active.rung?.until ?? Infinity);
-    let checkpoint = this.#soundCheckpoint(id);
+    const begun = this.#newestSound(id, (newest) => {
+      const found = this.store.checkpoints.get(newest);
+      // Only who goes on needs the journal.
+      return { ...found, journal: found.step < steps ? this.store.checkpoints.journal(newest) : [] };
+    });
+    let checkpoint: Checkpoint | undefined = begun;
     if (checkpoint === undefined || checkpoint.step < steps) {
       active.phase = 'training';
       // Before anything that lies after it is given up.
@@ -692,7 +697,7 @@ export class Lab {
           models,
           rewardHash,
           checkpoint: checkpoint?.bytes ?? null,
-          journal: checkpoint === undefined ? [] : this.store.checkpoints.journal(checkpoint.id),
+          journal: begun?.journal ?? [],
           demonstrations,
           weightChanges: this.store.weightChanges.of(id),
           device: this.device,
@@ -819,17 +824,20 @@ export class Lab {
     return (step, values) => attempt(() => files?.write(step, values));
   }
 
-  /** The newest checkpoint whose bytes are whole: the ones before it are kept for this. */
-  #soundCheckpoint(runId: number): Checkpoint | undefined {
+  /** The newest checkpoint that `open` can read whole: the ones before it are kept for this. */
+  #newestSound<T>(runId: number, open: (id: number) => T): T | undefined {
     for (const { id } of this.store.checkpoints.list(runId).reverse()) {
       try {
-        this.store.checkpoints.journal(id);
-        return this.store.checkpoints.get(id);
+        return open(id);
       } catch (error) {
         this.#alert(runId, 'warning', `${messageOf(error)}; went on without it`);
       }
     }
     return undefined;
+  }
+
+  #soundCheckpoint(runId: number): Checkpoint | undefined {
+    return this.#newestSound(runId, (id) => this.store.checkpoints.get(id));
   }
 
   async #evaluateInto(
