@@ -22,6 +22,8 @@ export function packCheckpoint(learner: Uint8Array, env: Arrays, about: Checkpoi
 export interface OpenedCheckpoint {
   readonly learner: Uint8Array;
   readonly env: Readonly<Record<string, Float64Array>>;
+  /** What else there is as plain bytes, by name. */
+  readonly bytes: Readonly<Record<string, Uint8Array>>;
 }
 
 /**
@@ -51,8 +53,12 @@ export function openCheckpoint(
     );
   }
   const env: Record<string, Float64Array> = {};
-  for (const [name, array] of Object.entries(rest)) if (array instanceof Float64Array) env[name] = array;
-  return { learner, env };
+  const blobs: Record<string, Uint8Array> = {};
+  for (const [name, array] of Object.entries(rest)) {
+    if (array instanceof Float64Array) env[name] = array;
+    else if (array instanceof Uint8Array) blobs[name] = array;
+  }
+  return { learner, env, bytes: blobs };
 }
 
 function checkAbout(bytes: Uint8Array, wanted: CheckpointAbout | undefined): void {

@@ -223,7 +223,7 @@ export class RewardedEnv implements VectorEnv {
     const ending: Ending = diverged ? 'diverged' : this.terminated[world] === 1 ? 'terminated' : 'truncated';
     if (invalid) {
       const words = `${stack.invalidTerm(world)} in world ${world}; the episode ended as diverged`;
-      onInvalid?.(words, stack.terms.find(({ id }) => words.includes(`term ${id} (`))?.id);
+      onInvalid?.(words, stack.brokenTerm(world)?.id);
     } else if (diverged) {
       onInvalid?.(
         'the simulated state became non-finite or exploded; the episode ended as diverged',

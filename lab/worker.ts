@@ -33,6 +33,7 @@ import type { FinishedEpisode } from './recorder.ts';
 import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
 import { type Actor, type RolloutOptions, runEpisodes } from './rollout.ts';
+import { playRounds } from './rounds.ts';
 import { episodeSeed } from './seeds.ts';
 import { trainSelfPlay } from './self-play-job.ts';
 import { openWorlds } from './worlds.ts';
@@ -269,8 +270,6 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const options = experiment.experiment;
   const model = taskModel(experiment.task, experiment.taskSettings);
   const count = settings['worlds'] as number;
-  const total = settings['steps'] as number;
-  const until = Math.min(total, job.until ?? total);
   const gamma = settings['gamma'] as number;
   const algorithm: Algorithm = algorithmNamed(experiment.algorithm)!;
   algorithm.check(settings, model);
@@ -349,115 +348,74 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     env.start();
   }
 
-  // 3. rounds: collect and learn, measure, evaluate shortly, save
-  const startedAt = now();
-  const firstStep = learner.steps;
-  const due = (interval: string): number => {
-    const length = options[interval] as number;
-    return (Math.floor(learner.steps / length) + 1) * length;
-  };
-  let nextEvaluation = due('evaluateEvery');
-  let nextCheckpoint = due('checkpointEvery');
-  let lastSaved = saved ? learner.steps : -1;
-  const save = async (): Promise<void> => {
-    if (lastSaved === learner.steps) return;
-    lastSaved = learner.steps;
-    const bytes = packCheckpoint(
-      await learner.save(),
-      { ...env.save(), monitors: monitors.save() },
-      experiment,
-    );
-    const piece = learner.takeJournal?.();
-    link.checkpoint(
-      learner.steps,
-      bytes,
-      piece === undefined ? undefined : { bytes: piece, needed: learner.journalPieces ?? 1 },
-    );
-  };
-  const weights = new WeightSchedule(job.weightChanges, learner.steps);
+  // 3. rounds: collect and learn, measure; in between short evaluations and checkpoints
   const said = new Round();
-  link.progress(learner.steps, until, 'steps');
+  let totals = sums.take();
   try {
-    while (learner.steps < until && !link.stopped) {
-      const old = weights.due(learner.steps);
-      const fresh = link.takeReweighs().map((change) => ({ ...change, step: learner.steps }));
-      for (const { line, weight } of [...old, ...fresh]) stack.reweigh(line, weight);
-      for (const change of fresh) link.send({ type: 'reweighed', ...change });
+    return await playRounds({
+      link,
+      job,
+      steps: () => learner.steps,
+      now,
+      round: async (until) => {
+        const old = job.weightChanges.filter(({ step }) => step === learner.steps);
+        const fresh = link.takeReweighs().map((change) => ({ ...change, step: learner.steps }));
+        for (const { line, weight } of [...old, ...fresh]) stack.reweigh(line, weight);
+        for (const change of fresh) link.send({ type: 'reweighed', ...change });
 
-      const round = Math.min(until, learner.steps + metricsEvery);
-      const [begun, from, spent] = [now(), learner.steps, { ...env.seconds }];
-      do said.add(await learner.iterate(env));
-      while (learner.steps < round);
-      const values = said.take();
-      if (window.episodes > 0) {
-        values['rollout/success'] = window.successes / window.episodes;
-        values['rollout/return'] = window.total / window.episodes;
-        values['rollout/diverged'] = window.diverged / window.episodes;
-        values['rollout/progress'] = window.progress / window.episodes;
-        values['rollout/episodes'] = window.episodes;
-        Object.assign(window, { episodes: 0, successes: 0, total: 0, diverged: 0, progress: 0 });
-      }
-      for (const part of ['simulate', 'reward', 'record'] as const) {
-        values[`time/${part}`] = env.seconds[part] - spent[part];
-      }
-      values['time/all'] = now() - begun;
-      // Microseconds an environment step.
-      for (const name of Object.keys(values)) {
-        if (name.startsWith('time/')) values[name]! *= 1e6 / (learner.steps - from);
-      }
-      values['speed/stepsPerSecond'] = (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt);
-      if (learner.steps >= nextEvaluation || learner.steps >= total) {
-        nextEvaluation = due('evaluateEvery');
-        const seeds = Array.from({ length: options['shortEvaluationEpisodes'] as number }, (_, i) =>
-          episodeSeed('shortEvaluation', 0, i),
-        );
+        const end = Math.min(until, learner.steps + metricsEvery);
+        const [begun, from, spent] = [now(), learner.steps, { ...env.seconds }];
+        do said.add(await learner.iterate(env));
+        while (learner.steps < end);
+        const values = said.take();
+        if (window.episodes > 0) {
+          values['rollout/success'] = window.successes / window.episodes;
+          values['rollout/return'] = window.total / window.episodes;
+          values['rollout/diverged'] = window.diverged / window.episodes;
+          values['rollout/progress'] = window.progress / window.episodes;
+          values['rollout/episodes'] = window.episodes;
+          Object.assign(window, { episodes: 0, successes: 0, total: 0, diverged: 0, progress: 0 });
+        }
+        for (const part of ['simulate', 'reward', 'record'] as const) {
+          values[`time/${part}`] = env.seconds[part] - spent[part];
+        }
+        values['time/all'] = now() - begun;
+        // Microseconds an environment step.
+        for (const name of Object.keys(values)) {
+          if (name.startsWith('time/')) values[name]! *= 1e6 / (learner.steps - from);
+        }
+        totals = sums.take();
+        return { ...values, ...termMetrics(setup.channels!, totals) };
+      },
+      evaluate: async (seeds) => {
         const sample = sampling(await learner.policy());
-        const actor: Actor = { kind: 'policy', policy: sample.policy, trainedSteps: learner.steps };
-        const result = await runEpisodes({
+        const { success, meanReturn } = await runEpisodes({
           model,
-          actor,
+          actor: { kind: 'policy', policy: sample.policy, trainedSteps: learner.steps },
           kind: 'evaluation',
           seeds,
           stack: (worlds) => createStack(entries, { model, gamma, count: worlds }),
         });
-        values['evaluation/success'] = result.success;
-        values['evaluation/return'] = result.meanReturn;
-        Object.assign(values, sample.metrics());
-      }
-      const totals = sums.take();
-      Object.assign(values, termMetrics(setup.channels!, totals));
-      link.send({ type: 'metrics', step: learner.steps, values });
-      for (const alert of monitors.observe(learner.steps, values, totals)) link.say(alert);
-      link.progress(learner.steps, until, 'steps');
-      if (learner.steps >= nextCheckpoint) {
-        nextCheckpoint = due('checkpointEvery');
-        await save();
-      }
-      await link.breathe();
-    }
-    await save();
+        return { 'evaluation/success': success, 'evaluation/return': meanReturn, ...sample.metrics() };
+      },
+      save: async () => {
+        const arrays = { ...env.save(), monitors: monitors.save() };
+        const bytes = packCheckpoint(await learner.save(), arrays, experiment);
+        const piece = learner.takeJournal?.();
+        link.checkpoint(
+          learner.steps,
+          bytes,
+          piece === undefined ? undefined : { bytes: piece, needed: learner.journalPieces ?? 1 },
+        );
+      },
+      onMetrics: (step, values) => {
+        for (const alert of monitors.observe(step, values, totals)) link.say(alert);
+      },
+    });
   } finally {
     learner.dispose();
     compute.dispose();
     await worlds.close();
-  }
-  return {
-    steps: learner.steps,
-    stepsPerSecond: (learner.steps - firstStep) / Math.max(1e-9, now() - startedAt),
-  };
-}
-
-/** Weights that were changed in an earlier life of the run, at the steps at which they took effect. */
-class WeightSchedule {
-  readonly #changes: readonly TrainJob['weightChanges'][number][];
-
-  /** Those before `step` are in the checkpoint already. */
-  constructor(changes: TrainJob['weightChanges'], step: number) {
-    this.#changes = changes.filter((change) => change.step >= step);
-  }
-
-  due(step: number): TrainJob['weightChanges'][number][] {
-    return this.#changes.filter((change) => change.step === step);
   }
 }
 

@@ -63,7 +63,9 @@ export interface RewardStack {
   readonly learned: readonly { readonly method: string; readonly values: Float64Array }[];
   /** 1 where the last step gave a term that is not a finite number: that episode ends as diverged. [count] */
   readonly invalid: Uint8Array;
-  /** The first term behind `invalid[world]` with its value, in words; empty where `invalid[world]` is 0. */
+  /** The first term behind `invalid[world]`; undefined where that is 0. */
+  brokenTerm(world: number): StackTerm | undefined;
+  /** The same with its value, in words; empty where `invalid[world]` is 0. */
   invalidTerm(world: number): string;
   /** Gives one line of the stack (an entry, by position) another weight. @throws RangeError on no such line or weight. */
   reweigh(line: number, weight: number): void;
@@ -227,10 +229,15 @@ export function createStack(
     learned: trackers.map(({ model, before }) => ({ method: model.method, values: before })),
     invalid,
 
+    brokenTerm(world) {
+      if (invalid[world] !== 1) return undefined;
+      return terms.find((_, c) => !Number.isFinite(raw[c * count + world]! * weights[c]!));
+    },
+
     invalidTerm(world) {
-      if (invalid[world] !== 1) return '';
-      const column = terms.findIndex((_, c) => !Number.isFinite(raw[c * count + world]! * weights[c]!));
-      return `reward term ${terms[column]!.id} (${raw[column * count + world]})`;
+      const term = this.brokenTerm(world);
+      if (term === undefined) return '';
+      return `reward term ${term.id} (${raw[terms.indexOf(term) * count + world]})`;
     },
 
     reweigh(line, weight) {
