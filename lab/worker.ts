@@ -405,7 +405,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
         link.checkpoint(
           learner.steps,
           bytes,
-          piece === undefined ? undefined : { bytes: piece, needed: learner.journalPieces ?? 1 },
+          piece === undefined ? undefined : { bytes: piece, needed: learner.journalPieces! },
         );
       },
       onMetrics: (step, values) => {

@@ -319,6 +319,10 @@ class Dqn implements Learner {
     return this.#replay.takeJournal();
   }
 
+  get journalPieces(): number {
+    return this.#replay.journalPieces;
+  }
+
   /** @throws RangeError when checkpoint or journal belong to another network, other settings or another version. */
   restore(bytes: Uint8Array, journal: readonly Uint8Array[]): void {
     const block = readBlock(magic, bytes);

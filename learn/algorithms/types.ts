@@ -127,7 +127,7 @@ export interface Learner {
    * All pieces in order give the buffer back.
    */
   takeJournal?(): Uint8Array;
-  /** How many of the newest pieces (the last one taken included) still hold anything of the buffer. */
+  /** Beside `takeJournal`: how many of the newest pieces, the last one taken included, give the buffer back. The others are thrown away. */
   readonly journalPieces?: number;
   dispose(): void;
 }

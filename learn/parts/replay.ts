@@ -39,6 +39,8 @@ export class Replay {
   #total = 0;
   /** `total` at the last `takeJournal`. */
   #taken = 0;
+  /** `total` at the end of each of the newest pieces of the journal, as long as rows of theirs are in the ring. */
+  #ends: number[] = [];
 
   /** @throws RangeError on a capacity below one, or one that memory does not hold. */
   constructor(capacity: number, observationDim: number, actionDim: number) {
@@ -127,6 +129,17 @@ export class Replay {
     }
   }
 
+  /** How many of the newest pieces of the journal give the ring back. */
+  get journalPieces(): number {
+    return Math.max(1, this.#ends.length);
+  }
+
+  /** Notes pieces by where they end, and forgets those of which the ring as it is has no rows left. */
+  #noteEnds(ends: readonly number[]): void {
+    const oldest = Math.max(0, this.#total - this.capacity);
+    this.#ends = [...this.#ends, ...ends].filter((end) => end > oldest);
+  }
+
   /** What was added since the last call, or as much of it as is still there. */
   takeJournal(): Uint8Array {
     const first = Math.max(this.#taken, this.#total - this.capacity);
@@ -137,6 +150,7 @@ export class Replay {
     added.set(this.#rows.subarray(start * this.#stride, (start + unbroken) * this.#stride));
     added.set(this.#rows.subarray(0, (count - unbroken) * this.#stride), unbroken * this.#stride);
     this.#taken = this.#total;
+    this.#noteEnds([this.#total]);
     const { observationDim, actionDim } = this;
     return writeBlock(
       magic,
@@ -155,6 +169,7 @@ export class Replay {
     const stride = this.#stride;
     /** All rows from `oldest` up to here are there. */
     let reached = oldest;
+    const ends: number[] = [];
     for (const [p, bytes] of pieces.entries()) {
       const { header, arrays } = readBlock(magic, bytes);
       for (const [name, wanted] of Object.entries({
@@ -185,6 +200,7 @@ export class Replay {
         );
       }
       reached = Math.max(oldest, end);
+      ends.push(end);
     }
     if (reached < total) {
       throw new RangeError(
@@ -193,6 +209,8 @@ export class Replay {
     }
     this.#total = total;
     this.#taken = total;
+    this.#ends = [];
+    this.#noteEnds(ends);
   }
 }
 

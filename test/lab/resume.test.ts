@@ -159,3 +159,63 @@ test('a waiting run that is stopped leaves the place of the others alone', async
   assert.ok(most <= atOnce, `${most} runs at once on ${atOnce} cores`);
   for (const id of ids) assert.equal(lab.run(id).status, stopped.includes(id) ? 'paused' : 'done');
 });
+
+test('a damaged journal stops nobody from playing the policy; who goes on takes the checkpoint before it, with a word', async (t) => {
+  const lab = labOf(t);
+  const recipe = tinyRecipe({
+    algorithm: 'sac',
+    algorithmSettings: { steps: 6144, worlds: 4, hiddenSize: 16, batch: 32, updatesPerStep: 0.1 },
+    reward: [{ reward: 'sparse' }],
+    experiment: { evaluationEpisodes: 4, checkpointEvery: 1000, evaluateEvery: 100_000_000 },
+  });
+  const { id } = lab.start(recipe, 5);
+  await stopWhen(lab, id, () => lab.store.checkpoints.list(id).length >= 2);
+  const before = lab.store.checkpoints.list(id);
+  assert.ok(before.length >= 2 && before.at(-1)!.step < 6144);
+  damage(lab, `UPDATE journal_pieces SET ${broken} WHERE id = (SELECT max(id) FROM journal_pieces)`);
+
+  const played = lab.evaluate(id, 4, 1);
+  assert.equal((await lab.finished(played)).status, 'done', lab.run(played).error ?? '');
+  assert.deepEqual(
+    lab.run(id).alerts.filter(({ message }) => message.includes('journal')),
+    [],
+  );
+
+  lab.resume(id);
+  assert.equal((await lab.finished(id)).status, 'done', lab.run(id).error ?? '');
+  const said = lab.run(id).alerts.filter(({ message }) => message.includes('of its journal is damaged'));
+  assert.equal(said.length, 1);
+  assert.ok(said[0]!.message.startsWith(`Checkpoint ${before.at(-1)!.id}: piece`));
+  assert.equal(lab.store.checkpoints.latest(id)!.step, 6144);
+});
+
+test('a run with a replay buffer, stopped twice, ends with the bytes of one that never was; its journal is no longer than its buffer', async (t) => {
+  const lab = labOf(t);
+  const recipe = tinyRecipe({
+    algorithm: 'sac',
+    algorithmSettings: {
+      steps: 9216,
+      worlds: 4,
+      hiddenSize: 16,
+      batch: 32,
+      updatesPerStep: 0.1,
+      bufferSize: 3000,
+    },
+    reward: [{ reward: 'sparse' }],
+    experiment: { evaluationEpisodes: 4, checkpointEvery: 1000, evaluateEvery: 100_000_000 },
+  });
+  const { id: straight } = lab.start(recipe, 6);
+  assert.equal((await lab.finished(straight)).status, 'done');
+  const { id } = lab.start(recipe, 6);
+  for (const checkpoints of [2, 3]) {
+    const from = lab.store.checkpoints.latest(id)?.step ?? 0;
+    await stopWhen(lab, id, () => (lab.store.checkpoints.latest(id)?.step ?? 0) >= from + 1000 * checkpoints);
+    lab.resume(id);
+  }
+  assert.equal((await lab.finished(id)).status, 'done', lab.run(id).error ?? '');
+  const [one, other] = [straight, id].map((run) => lab.store.checkpoints.latest(run)!);
+  assert.equal(other!.hash, one!.hash);
+  const rows = lab.store.checkpoints.journal(other!.id);
+  // A piece a checkpoint of a thousand steps, three of them and what is left of a fourth.
+  assert.ok(rows.length <= 5, `${rows.length} pieces`);
+});

@@ -179,3 +179,32 @@ test('a world that diverged keeps nothing of the step', () => {
   assert.equal(replay.total, 1);
   assert.equal(transitions(replay.takeJournal())[0], Math.fround(before[1]!));
 });
+
+test('the newest pieces of a journal that the ring asks for give it back, and one less does not', () => {
+  const random = new Random(12);
+  const ring = new Replay(50, 1, 1);
+  const pieces: Uint8Array[] = [];
+  const row = Float64Array.of(0);
+  for (let taken = 0, total = 0; taken < 30; taken++) {
+    for (let i = random.integer(20); i > 0; i--) {
+      row[0] = total++;
+      ring.add(row, 0, row, 0, row, 0, total, true);
+    }
+    pieces.push(ring.takeJournal());
+    const needed = ring.journalPieces;
+    assert.ok(needed <= pieces.length);
+    const again = new Replay(50, 1, 1);
+    again.replay(pieces.slice(-needed), total);
+    assert.equal(again.journalPieces, needed);
+    assert.equal(again.size, ring.size);
+    const [a, b] = [again.createBatch(64), ring.createBatch(64)];
+    if (total > 0) {
+      again.sample(new Random(taken), a);
+      ring.sample(new Random(taken), b);
+      assert.deepEqual(a, b);
+    }
+    if (needed > 1 && total > 0) {
+      assert.throws(() => new Replay(50, 1, 1).replay(pieces.slice(1 - needed), total), /begins at|end at/);
+    }
+  }
+});
