@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Algorithm, Trajectory } from '../learn/algorithms/types.ts';
 import { spansFromStages } from '../learn/rewards/labels.ts';
+import type { SenseId } from '../learn/rewards/senses.ts';
 import { stackHash } from '../learn/rewards/stack.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
@@ -51,11 +52,11 @@ import { type Logger, openLog } from './log.ts';
 import { type MetricFileChoice, MetricFiles } from './metric-files.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
-import { algorithmNamed, rewardNamed } from './registry.ts';
+import { algorithmNamed, learnedReward, rewardNamed } from './registry.ts';
 import {
   coloursOf,
   demonstrationOf,
-  observationsOf,
+  framesOf,
   posesOf,
   type Replay,
   replay,
@@ -1149,7 +1150,8 @@ export class Lab {
   }
 
   async #fitInto(owner: number, active: Active, fitId: number): Promise<ModelRow> {
-    const { demonstrations } = this.store.runs.get(fitId).config as unknown as FitConfig;
+    const { demonstrations, method, settings } = this.store.runs.get(fitId).config as unknown as FitConfig;
+    const senses = learnedReward(method, `run ${fitId}`).senses?.(settings) ?? ['observation'];
     const ids = [
       ...this.store.episodes.ids({ runId: demonstrations, kind: 'demonstration' }),
       ...this.store.episodes.ids({ runId: demonstrations, kind: 'failure' }),
@@ -1161,12 +1163,12 @@ export class Lab {
     };
     const demos: Demonstration[] = [];
     for (const id of ids) {
-      demos.push(demonstrationOf(this.store, id));
+      demos.push(demonstrationOf(this.store, id, senses));
       await goOn();
     }
     const model = this.modelOf(fitId) ?? (await this.#fitModel(owner, active, fitId, demos));
     for (const [index, id] of ids.entries()) {
-      this.#score(id, model, demos[index]!);
+      this.#score(id, model, () => demos[index]!);
       await goOn();
     }
     this.events.emit({ type: 'model', modelId: model.id, runId: fitId });
@@ -1322,16 +1324,13 @@ export class Lab {
   #score(
     episodeId: number,
     model: ModelRow,
-    frames: { observations: Float64Array; length: number },
+    frames: (senses: readonly SenseId[]) => { readonly frames: Float64Array; readonly length: number },
   ): Float32Array {
     const cached = this.store.scores.get(episodeId, model.hash);
     if (cached !== undefined) return cached;
-    const method = rewardNamed(model.method);
-    if (method?.kind !== 'learned')
-      throw new RangeError(`Model ${model.id}: "${model.method}" is not in this version`);
-    const { perStep } = method
-      .load(this.store.models.bytes(model.id))
-      .score(frames.observations, frames.length);
+    const loaded = learnedReward(model.method, `model ${model.id}`).load(this.store.models.bytes(model.id));
+    const { frames: seen, length } = frames(loaded.senses);
+    const { perStep } = loaded.score(seen, length);
     if (!this.store.readOnly) this.store.scores.put(episodeId, model.hash, perStep);
     return perStep;
   }
@@ -1361,10 +1360,10 @@ export class Lab {
       .at(-1);
     if (learned.length === 0 && newest !== undefined) {
       const key = `learned/${newest.method}`;
-      arrays[key] = this.#score(id, newest, {
-        observations: observationsOf(model, states),
+      arrays[key] = this.#score(id, newest, (senses) => ({
+        frames: framesOf(model, senses, states),
         length: row.length,
-      });
+      }));
       learned.push({ key, title: `${newest.method} (model ${newest.id})`, modelHash: newest.hash });
     }
     return {

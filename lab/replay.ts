@@ -4,6 +4,7 @@
  */
 
 import type { Trajectory } from '../learn/algorithms/types.ts';
+import { openSenses, type SenseId } from '../learn/rewards/senses.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import { hashRows, hashState, hashState64 } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
@@ -109,6 +110,15 @@ export function observationsOf(model: TaskModel, states: Float64Array): Float64A
   return out;
 }
 
+/** What a reward model perceives of every frame. states [T + 1, stateDim] -> [T + 1, frameDim]. */
+export function framesOf(model: TaskModel, senses: readonly SenseId[], states: Float64Array): Float64Array {
+  const opened = openSenses(model, senses);
+  const count = states.length / model.stateDim;
+  const out = new Float64Array(count * opened.dim);
+  opened.read(states, 0, count, out, 0);
+  return out;
+}
+
 /** Body poses of every frame. [T + 1, bodies, 7] */
 export function posesOf(model: TaskModel, states: Float64Array): Float32Array {
   const frames = states.length / model.stateDim;
@@ -129,7 +139,7 @@ export function coloursOf(model: TaskModel, states: Float64Array): Float32Array 
 }
 
 /** A stored episode with its stage labels, as reward methods want it. @throws RangeError when it has no labels. */
-export function demonstrationOf(store: Store, episodeId: number): Demonstration {
+export function demonstrationOf(store: Store, episodeId: number, senses: readonly SenseId[]): Demonstration {
   const episode = store.episodes.get(episodeId);
   const model = taskModelOf(store.runs.get(episode.runId));
   const { states } = replay(
@@ -142,7 +152,7 @@ export function demonstrationOf(store: Store, episodeId: number): Demonstration 
   return {
     id: `episode ${episodeId}`,
     length: episode.length,
-    observations: observationsOf(model, states),
+    frames: framesOf(model, senses, states),
     stages: labels.map(({ stage, start, end }) => ({ stage, start, end })),
     success: episode.success,
   };

@@ -156,7 +156,7 @@ export class RewardedEnv implements VectorEnv {
     const { stack, seedOf, recordEpisode, trainedSteps } = this.#options;
     const seed = seedOf(index);
     this.#batch.reset(world, seed);
-    stack.reset(world, this.#batch.observations, world * this.observationDim);
+    stack.reset(world, this.#batch.states, this.#batch.observations);
     this.#totals[world] = 0;
     this.#options.onBegin?.(world, index, seed);
     this.#recorder.abandon(world);

@@ -56,7 +56,7 @@ const longestHold = 8;
  * [-level, level] added; an option is replaced, with probability `level`, by one drawn from all. Each draw is held for 1
  * to `longestHold` steps.
  */
-class HeldNoise {
+export class HeldNoise {
   readonly #random: Random;
   readonly #level: number;
   readonly #options: number;

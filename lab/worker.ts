@@ -8,6 +8,7 @@ import type { Algorithm, LearnerSetup, Policy } from '../learn/algorithms/types.
 import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
 import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
 import { sampling } from '../learn/diagnostics/units.ts';
+import { openSenses } from '../learn/rewards/senses.ts';
 import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
@@ -30,7 +31,7 @@ import type {
   WorkerMessage,
 } from './jobs.ts';
 import type { FinishedEpisode } from './recorder.ts';
-import { algorithmNamed, rewardNamed, taskNamed } from './registry.ts';
+import { algorithmNamed, learnedReward, rewardNamed, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
 import { type Actor, type RolloutOptions, runEpisodes } from './rollout.ts';
 import { playRounds } from './rounds.ts';
@@ -203,13 +204,9 @@ async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
 
 async function fit(link: Link, job: FitJob): Promise<FitResult> {
   const model = taskModel(job.task, job.taskSettings);
-  const method = rewardNamed(job.method)!;
-  if (method.kind !== 'learned')
-    throw new RangeError(`${job.method} is a native reward; there is nothing to fit`);
-  const sizes = {
-    observationDim: model.observationSpace.dim,
-    stages: model.stages.map((stage) => stage.id),
-  };
+  const method = learnedReward(job.method, 'fit');
+  const layout = openSenses(model, method.senses?.(job.settings));
+  const sizes = { frameDim: layout.dim, stages: model.stages.map((stage) => stage.id) };
   const compute = await openComputeFor({
     choice: job.device,
     workload: method.workload(job.settings, sizes),
@@ -221,6 +218,7 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   try {
     const fitted = await method.fit(job.demonstrations, job.settings, {
       ...sizes,
+      layout: { dim: layout.dim, parts: layout.parts },
       compute,
       seed: job.seed,
       signal: link.signal,

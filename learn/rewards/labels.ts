@@ -55,14 +55,13 @@ const MINIMUM_FRAMES = 3;
 export function checkDemonstrations(
   demonstrations: readonly Demonstration[],
   stages: readonly string[],
-  observationDim: number,
+  frameDim: number,
 ): void {
   if (stages.length === 0) throw new RangeError('Stages: found none, wanted at least one stage name');
   if (stages.length > 255) throw new RangeError(`Stages: found ${stages.length}, wanted at most 255`);
-  if (demonstrations.length === 0) throw new RangeError('Demonstrations: found none, wanted at least one');
+  checkEpisodes(demonstrations, frameDim);
   const seen = new Uint8Array(stages.length);
   for (const demonstration of demonstrations) {
-    checkFrames(demonstration, observationDim);
     checkSpans(demonstration, stages);
     for (const span of demonstration.stages) seen[span.stage] = 1;
   }
@@ -74,20 +73,30 @@ export function checkDemonstrations(
   }
 }
 
-function checkFrames({ id, length, observations }: Demonstration, observationDim: number): void {
+/** For methods that read no stage labels. @throws RangeError naming the episode, what was found and what was wanted. */
+export function checkEpisodes(demonstrations: readonly Demonstration[], frameDim: number, least = 1): void {
+  if (demonstrations.length < least) {
+    throw new RangeError(
+      `Demonstrations: found ${demonstrations.length === 0 ? 'none' : demonstrations.length}, wanted at least ${least === 1 ? 'one' : least}`,
+    );
+  }
+  for (const demonstration of demonstrations) checkFrames(demonstration, frameDim);
+}
+
+function checkFrames({ id, length, frames }: Demonstration, frameDim: number): void {
   if (!Number.isInteger(length) || length + 1 < MINIMUM_FRAMES) {
     throw new RangeError(`Episode ${id}: found ${length + 1} frames, wanted at least ${MINIMUM_FRAMES}`);
   }
-  const wanted = (length + 1) * observationDim;
-  if (observations.length !== wanted) {
+  const wanted = (length + 1) * frameDim;
+  if (frames.length !== wanted) {
     throw new RangeError(
-      `Episode ${id}: found ${observations.length} observation numbers, wanted ${wanted} (${length + 1} frames of ${observationDim})`,
+      `Episode ${id}: found ${frames.length} frame numbers, wanted ${wanted} (${length + 1} frames of ${frameDim})`,
     );
   }
   for (let i = 0; i < wanted; i++) {
-    if (!Number.isFinite(observations[i]!)) {
+    if (!Number.isFinite(frames[i]!)) {
       throw new RangeError(
-        `Episode ${id}: observation ${i % observationDim} of frame ${Math.floor(i / observationDim)} is ${observations[i]}, wanted a finite number`,
+        `Episode ${id}: number ${i % frameDim} of frame ${Math.floor(i / frameDim)} is ${frames[i]}, wanted a finite number`,
       );
     }
   }

@@ -18,12 +18,12 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
-import { globalNorm } from '../parts/adam.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import { packModel, unpackModel } from './bytes.ts';
+import { fitNetworks, throwIfAborted } from './fitting.ts';
 import {
   checkDemonstrations,
   cumulative,
@@ -173,10 +173,6 @@ type SarmSettings = Settings<typeof fields>;
 
 const title = 'SARM model';
 const magic = 'rl-sarm1';
-const maxGradNorm = 1;
-/** A stop button waits for the next report. */
-const updatesPerReport = 20;
-const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
 /** Taken off every stage probability before blending, so that one network pass does for most frames, without a jump. */
 const negligible = 0.01;
 /** Accepted frames the confidence filter averages. */
@@ -200,10 +196,10 @@ export const sarm: LearnedReward = {
 
 function workload(
   given: AnySettings,
-  { observationDim, stages }: Pick<FitContext, 'observationDim' | 'stages'>,
+  { frameDim, stages }: Pick<FitContext, 'frameDim' | 'stages'>,
 ): Workload {
   const settings = { ...defaultsOf(fields), ...given } as SarmSettings;
-  const { stageShape, tauShape } = shapesOf({ settings, dim: observationDim, stages });
+  const { stageShape, tauShape } = shapesOf({ settings, dim: frameDim, stages });
   return {
     networks: [stageShape, tauShape],
     updateRows: settings.minibatch,
@@ -220,7 +216,7 @@ async function fit(
   context: FitContext,
 ): ReturnType<LearnedReward['fit']> {
   const settings = Object.freeze({ ...defaultsOf(fields), ...given }) as SarmSettings;
-  const { observationDim: dim, stages, signal } = context;
+  const { frameDim: dim, stages, signal } = context;
   checkDemonstrations(demonstrations, stages, dim);
   throwIfAborted(signal);
 
@@ -228,7 +224,7 @@ async function fit(
   const { training, heldOut } = split(demonstrations, stages.length, settings.holdout, random);
   const shares = stageShares(training, stages.length, settings.lastStageDone);
   const normaliser = fitNormaliser(
-    training.map(({ observations }) => observations),
+    training.map(({ frames }) => frames),
     dim,
   );
   const spec: ModelSpec = { settings, dim, stages, shares, normaliser };
@@ -329,7 +325,7 @@ class TrainingSet {
       this.#labels.progress.set(labels.progress, row);
       this.#labels.known.set(labels.known, row);
       for (let t = 0; t < frames; t++) {
-        normalise(normaliser, demonstration.observations, t * dim, this.frames, (row + t) * dim);
+        normalise(normaliser, demonstration.frames, t * dim, this.frames, (row + t) * dim);
       }
       row += frames;
     }
@@ -375,7 +371,7 @@ async function optimise(
   data: TrainingSet,
   spec: ModelSpec,
   random: Random,
-  { compute, signal, onProgress }: FitContext,
+  context: FitContext,
 ): Promise<{ parameters: Float32Array; losses: Record<string, number> }> {
   const { settings, dim, shares } = spec;
   const { updates, minibatch: B, learningRate, weightDecay, inputNoise, teacherForcing } = settings;
@@ -390,21 +386,11 @@ async function optimise(
   );
 
   const starts = cumulative(shares);
-  const nets = compute.networks({
-    networks: [{ shape: stageShape }, { shape: tauShape }],
-    rows: B,
-    parameters,
-  });
-  const [x, xTau] = nets.inputs as [Float32Array, Float32Array]; // [B, D], [B, D + K]
-  const [logits, z] = nets.outputs as [Float32Array, Float32Array]; // [B, K], [B, 1]
-  const [dLogits, dZ] = nets.outputGradients as [Float32Array, Float32Array];
   const p = new Float64Array(K);
   const condition = new Uint8Array(B);
-  const mean = new Float64Array(parameters.length);
-  const square = new Float64Array(parameters.length);
 
   /** x: the frames of each sample side by side, with noise. */
-  const gather = ({ frames }: Minibatch): void => {
+  const gather = ({ frames }: Minibatch, x: Float32Array): void => {
     for (let i = 0; i < frames.length; i++) {
       const from = frames[i]! * dim;
       x.set(data.frames.subarray(from, from + dim), i * dim);
@@ -413,7 +399,7 @@ async function optimise(
   };
 
   /** CE(f(x), k), its gradient, and the stage that tau is asked about. */
-  const stageLoss = ({ stages }: Minibatch): number => {
+  const stageLoss = ({ stages }: Minibatch, logits: Float32Array, dLogits: Float32Array): number => {
     let loss = 0;
     for (let row = 0; row < B; row++) {
       const truth = stages[row]!;
@@ -437,7 +423,7 @@ async function optimise(
   };
 
   /** x and the stage that is asked about, one-hot. */
-  const askTau = (): void => {
+  const askTau = (x: Float32Array, xTau: Float32Array): void => {
     xTau.fill(0);
     for (let row = 0; row < B; row++) {
       xTau.set(x.subarray(row * D, (row + 1) * D), row * (D + K));
@@ -446,7 +432,7 @@ async function optimise(
   };
 
   /** MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1)) and its gradient, 2 error tau (1 - tau) / B. */
-  const tauLoss = ({ progress, known }: Minibatch): number => {
+  const tauLoss = ({ progress, known }: Minibatch, z: Float32Array, dZ: Float32Array): number => {
     let loss = 0;
     for (let row = 0; row < B; row++) {
       const c = condition[row]!;
@@ -462,61 +448,34 @@ async function optimise(
     return loss;
   };
 
-  /** AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), with a faster second moment than the compute's own Adam. */
-  const step = (gradient: Float32Array, rate: number, t: number): void => {
-    const scale = Math.min(1, maxGradNorm / (globalNorm(gradient) + 1e-8));
-    const firstRate = rate / (1 - beta1 ** t);
-    const correction = 1 / (1 - beta2 ** t);
-    for (let i = 0; i < parameters.length; i++) {
-      const g = gradient[i]! * scale;
-      const m = beta1 * mean[i]! + (1 - beta1) * g;
-      const v = beta2 * square[i]! + (1 - beta2) * g * g;
-      mean[i] = m;
-      square[i] = v;
-      parameters[i] =
-        parameters[i]! * (1 - rate * weightDecay) - (firstRate * m) / (Math.sqrt(v * correction) + epsilon);
-    }
-  };
-
-  let losses = { 'loss/stage': 0, 'loss/tau': 0 };
-  const report = (done: number): void => {
-    const { 'loss/stage': stage, 'loss/tau': tau } = losses;
-    if (!Number.isFinite(stage) || !Number.isFinite(tau)) {
-      throw new RangeError(
-        `SARM fit: loss is ${stage} (stage) and ${tau} (tau) after ${done} updates, wanted finite numbers; try a smaller learningRate`,
-      );
-    }
-    onProgress({ done, total: updates, metrics: losses });
-  };
-
-  try {
-    for (let update = 0; update < updates; update++) {
-      const rate = learningRate * 0.5 * (1 + Math.cos((Math.PI * update) / updates));
-      const batch = data.draw(B);
-      gather(batch);
-      await nets.forward([0], B);
-      const stage = stageLoss(batch);
-      await nets.backward([0], B);
-      askTau();
-      await nets.forward([1], B);
-      const tau = tauLoss(batch);
-      await nets.backward([1], B);
-      losses = { 'loss/stage': stage, 'loss/tau': tau };
-      step(await nets.readGradient(), rate, update + 1);
-      await nets.clear();
-      await nets.write(parameters);
-      if ((update + 1) % updatesPerReport === 0) {
-        report(update + 1);
-        // Lets a stop button through.
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        throwIfAborted(signal);
-      }
-    }
-    report(updates);
-    return { parameters, losses };
-  } finally {
-    nets.dispose();
-  }
+  const losses = await fitNetworks(
+    {
+      title: 'SARM',
+      networks: [{ shape: stageShape }, { shape: tauShape }],
+      parameters,
+      rows: B,
+      updates,
+      learningRate,
+      weightDecay,
+      async gradient(nets) {
+        const [x, xTau] = nets.inputs as [Float32Array, Float32Array]; // [B, D], [B, D + K]
+        const [logits, z] = nets.outputs as [Float32Array, Float32Array]; // [B, K], [B, 1]
+        const [dLogits, dZ] = nets.outputGradients as [Float32Array, Float32Array];
+        const batch = data.draw(B);
+        gather(batch, x);
+        await nets.forward([0], B);
+        const stage = stageLoss(batch, logits, dLogits);
+        await nets.backward([0], B);
+        askTau(x, xTau);
+        await nets.forward([1], B);
+        const tau = tauLoss(batch, z, dZ);
+        await nets.backward([1], B);
+        return { 'loss/stage': stage, 'loss/tau': tau };
+      },
+    },
+    context,
+  );
+  return { parameters, losses };
 }
 
 /** How good the model is on these demonstrations: means over frames, rank and rewind over those that succeeded. */
@@ -534,8 +493,8 @@ function measure(
   let rank = 0;
   let drop = 0;
   for (const demonstration of demonstrations) {
-    const { observations, length } = demonstration;
-    const { perStep, extras } = model.score(observations, length);
+    const { frames: seen, length } = demonstration;
+    const { perStep, extras } = model.score(seen, length);
     const labels: FrameLabels = frameLabels(demonstration, shares, unfinished);
     for (let t = 0; t <= length; t++) {
       frames++;
@@ -549,7 +508,7 @@ function measure(
     if (!demonstration.success) continue;
     succeeded++;
     rank += spearman(perStep, labels.progress);
-    const there = model.score(thereAndBack(observations, model.observationDim), 2 * length).perStep;
+    const there = model.score(thereAndBack(seen, model.frameDim), 2 * length).perStep;
     drop += there[length]! - there[2 * length]!;
   }
   const error = (pairs: typeof known) =>
@@ -757,33 +716,33 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
   const { settings, dim, stages, normaliser } = spec;
   const shape: WindowShape = { dim, window: settings.window, gap: settings.gap, anchor: settings.anchor };
 
-  function score(observations: Float64Array, length: number): EpisodeScore {
-    const frames = length + 1;
-    if (observations.length !== frames * dim) {
+  function score(frames: Float64Array, length: number): EpisodeScore {
+    const count = length + 1;
+    if (frames.length !== count * dim) {
       throw new RangeError(
-        `${title}: found ${observations.length} observation numbers, wanted ${frames * dim} (${frames} frames of ${dim})`,
+        `${title}: found ${frames.length} frame numbers, wanted ${count * dim} (${count} frames of ${dim})`,
       );
     }
-    const scorer = new Scorer(spec, parameters, Math.min(chunk, frames));
+    const scorer = new Scorer(spec, parameters, Math.min(chunk, count));
     const history = new WindowHistory(shape, normaliser, 1);
     const smoother = settings.smoothing ? new Smoother(1, settings.smoothingConfidence) : undefined;
-    const rows = new Float64Array(Math.min(chunk, frames) * scorer.inputs);
-    const perStep = new Float32Array(frames);
+    const rows = new Float64Array(Math.min(chunk, count) * scorer.inputs);
+    const perStep = new Float32Array(count);
     const extras = {
-      stage: new Float32Array(frames),
-      tau: new Float32Array(frames),
-      confidence: new Float32Array(frames),
+      stage: new Float32Array(count),
+      tau: new Float32Array(count),
+      confidence: new Float32Array(count),
     };
-    for (let from = 0; from < frames; from += chunk) {
-      const count = Math.min(chunk, frames - from);
-      for (let row = 0; row < count; row++) {
+    for (let from = 0; from < count; from += chunk) {
+      const rowsNow = Math.min(chunk, count - from);
+      for (let row = 0; row < rowsNow; row++) {
         const t = from + row;
-        if (t === 0) history.reset(0, observations, 0);
-        else history.push(observations, t * dim);
+        if (t === 0) history.reset(0, frames, 0);
+        else history.push(frames, t * dim);
         history.row(0, rows, row * scorer.inputs);
       }
-      scorer.run(rows, count);
-      for (let row = 0; row < count; row++) {
+      scorer.run(rows, rowsNow);
+      for (let row = 0; row < rowsNow; row++) {
         const t = from + row;
         const confidence = scorer.confidence[row]!;
         perStep[t] = smoother?.next(0, scorer.progress[row]!, confidence) ?? scorer.progress[row]!;
@@ -812,22 +771,22 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
     return {
       count,
       values,
-      reset(world, observations, offset) {
+      reset(world, frames, offset) {
         if (!(world >= 0 && world < count))
           throw new RangeError(`${title}: world ${world}, wanted 0 to ${count - 1}`);
-        history.reset(world, observations, offset);
+        history.reset(world, frames, offset);
         smoother?.reset(world);
         history.row(world, rows, 0);
         scorer.run(rows, 1);
         take(world, 0);
       },
-      step(observations) {
-        if (observations.length !== count * dim) {
+      step(frames) {
+        if (frames.length !== count * dim) {
           throw new RangeError(
-            `${title}: found ${observations.length} observation numbers, wanted ${count * dim} (${count} worlds of ${dim})`,
+            `${title}: found ${frames.length} frame numbers, wanted ${count * dim} (${count} worlds of ${dim})`,
           );
         }
-        history.push(observations, 0);
+        history.push(frames, 0);
         for (let world = 0; world < count; world++) history.row(world, rows, world * scorer.inputs);
         scorer.run(rows, count);
         for (let world = 0; world < count; world++) take(world, world);
@@ -853,7 +812,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
     const { mean, scale } = normaliser;
     const header = {
       settings,
-      observationDim: dim,
+      frameDim: dim,
       stages,
       shares: Array.from(spec.shares),
       mean: Array.from(mean),
@@ -862,7 +821,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
     return packModel(magic, { header, weights: parameters });
   }
 
-  return { method: 'sarm', observationDim: dim, stages, score, online, save };
+  return { method: 'sarm', senses: ['observation'], frameDim: dim, stages, score, online, save };
 }
 
 function load(bytes: Uint8Array): RewardModel {
@@ -876,7 +835,9 @@ function load(bytes: Uint8Array): RewardModel {
     }
     return Float64Array.from(value as number[]);
   };
-  const { settings, observationDim: dim, stages } = header;
+  const { settings, stages } = header;
+  // Models of earlier versions call it by its old name.
+  const dim = header['frameDim'] ?? header['observationDim'];
   if (
     typeof dim !== 'number' ||
     !Array.isArray(stages) ||
@@ -884,7 +845,7 @@ function load(bytes: Uint8Array): RewardModel {
     typeof settings !== 'object'
   ) {
     throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, observationDim, stages`,
+      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
     );
   }
   const spec: ModelSpec = {
@@ -899,10 +860,6 @@ function load(bytes: Uint8Array): RewardModel {
   if (weights.length !== wanted)
     throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
   return createModel(spec, weights);
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new DOMException('Fitting was cancelled', 'AbortError');
 }
 
 const prefixed = (prefix: string, values: Readonly<Record<string, number>>): Record<string, number> =>

@@ -15,6 +15,7 @@ import type { TaskModel } from '../../sim/env.ts';
 import type { AnySettings } from '../../sim/fields.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { rewards } from './index.ts';
+import { openSenses, type Senses } from './senses.ts';
 import type { NativeReward, OnlineScorer, RewardMethod, RewardModel } from './types.ts';
 
 export const learnedUses = ['shaping', 'delta', 'level'] as const;
@@ -83,8 +84,8 @@ export interface RewardStack {
         nextOffset: number,
       ) => number)
     | undefined;
-  /** A new episode whose first observation stands at `offset`. */
-  reset(world: number, observations: Float64Array, offset: number): void;
+  /** A new episode of a world: first states and observations of all worlds, [count * stateDim], [count * observationDim]. */
+  reset(world: number, states: Float64Array, observations: Float64Array): void;
   /**
    * One step of all worlds, row by row a world: s and s' [count * stateDim], a [count * actionDim], the observations of
    * s' before any automatic reset [count * observationDim], and where the task itself ended the episode [count].
@@ -113,6 +114,10 @@ interface LearnedColumn {
 interface Tracker {
   readonly model: RewardModel;
   readonly scorer: OnlineScorer;
+  /** Where the model reads more than the observation. */
+  readonly senses: Senses | undefined;
+  /** [count, frameDim] */
+  readonly frames: Float64Array;
   /** Phi(s) of each world. [count] */
   readonly before: Float64Array;
 }
@@ -189,14 +194,24 @@ export function createStack(
     }
     if (model.method !== name)
       throw new RangeError(`Reward ${name}: found a model of ${model.method}, wanted one of ${name}`);
-    if (model.observationDim !== observationDim) {
+    const isPlain = model.senses.length === 1 && model.senses[0] === 'observation';
+    const senses = isPlain ? undefined : openSenses(task, model.senses);
+    const frameDim = senses?.dim ?? observationDim;
+    if (model.frameDim !== frameDim) {
       throw new RangeError(
-        `Reward ${name}: the model reads ${model.observationDim} observations, task ${task.id} gives ${observationDim}`,
+        `Reward ${name}: the model reads frames of ${model.frameDim} numbers (${model.senses.join(', ')}), task ${task.id} gives ${frameDim}`,
       );
     }
     let tracker = trackers.findIndex((other) => other.model === model);
     if (tracker < 0) {
-      tracker = trackers.push({ model, scorer: model.online(count), before: new Float64Array(count) }) - 1;
+      tracker = trackers.length;
+      trackers.push({
+        model,
+        scorer: model.online(count),
+        senses,
+        frames: new Float64Array(senses === undefined ? 0 : count * frameDim),
+        before: new Float64Array(count),
+      });
     }
     const title = `${registered?.title ?? name} as ${use}`;
     learned.push({ column: addTerm(`${use}/${name}`, title, line, 1), use, tracker, gamma: own });
@@ -258,9 +273,13 @@ export function createStack(
             return sum;
           },
 
-    reset(world, observations, offset) {
-      for (const { scorer, before } of trackers) {
-        scorer.reset(world, observations, offset);
+    reset(world, states, observations) {
+      for (const { scorer, senses, frames, before } of trackers) {
+        if (senses === undefined) scorer.reset(world, observations, world * observationDim);
+        else {
+          senses.read(states, world, 1, frames, world * senses.dim, observations);
+          scorer.reset(world, frames, world * senses.dim);
+        }
         before[world] = scorer.values[world]!;
       }
       invalid[world] = 0;
@@ -281,7 +300,10 @@ export function createStack(
         }
       }
 
-      for (const { scorer } of trackers) scorer.step(observations);
+      for (const { scorer, senses, frames } of trackers) {
+        senses?.read(states, 0, count, frames, 0, observations);
+        scorer.step(senses === undefined ? observations : frames);
+      }
       for (const { column, use, tracker, gamma } of learned) {
         const { scorer, before } = trackers[tracker]!;
         for (let world = 0; world < count; world++) {

@@ -6,6 +6,7 @@
 
 import type { AnySettings, Fields } from '../../sim/fields.ts';
 import type { Compute, Workload } from '../tensor/compute.ts';
+import type { FrameLayout, SenseId } from './senses.ts';
 
 /** One annotated stage of a demonstration: frames start <= t < end (the last span of an episode ends at T + 1). */
 export interface StageSpan {
@@ -14,23 +15,53 @@ export interface StageSpan {
   readonly end: number;
 }
 
-/** T control steps, T + 1 frames. */
+/** What a reward model may learn an episode from. T control steps, T + 1 frames. */
 export interface Demonstration {
   /** Names the episode in error messages. */
   readonly id: string;
   readonly length: number;
-  /** [T + 1, observationDim] row by row. */
-  readonly observations: Float64Array;
-  /** Non-overlapping, ordered by start. */
+  /** What the senses of the method gave. [T + 1, frameDim] row by row. */
+  readonly frames: Float64Array;
+  /** Non-overlapping, ordered by start. Empty for methods that need none. */
   readonly stages: readonly StageSpan[];
   readonly success: boolean;
+  /** Which task it is of, where episodes of several tasks are mixed; the context's own by default. */
+  readonly task?: string;
+  /** The truth of the simulator is for judges (learn/diagnostics/truth.ts); nothing with it fits in here. */
+  readonly truth?: never;
+}
+
+/**
+ * The same course of events with another goal, and what it is worth then by the rubric of RoboReward (1 nothing done .. 5
+ * all of it). The label comes from predicates of the simulator, as stage labels do.
+ */
+export interface Counterfactual {
+  readonly frames: Float64Array;
+  readonly length: number;
+  readonly score: 1 | 2 | 3 | 4 | 5;
+  /** Plain words: what was changed, and which predicate decided the score. */
+  readonly reason: string;
+}
+
+/** Makes and labels variants of demonstrations, where the simulator can (see lab/counterfactuals.ts). */
+export interface CounterfactualSource {
+  /** Another goal for demonstration `index`; undefined where the task has no goal to exchange. */
+  relabel(index: number, seed: number): Counterfactual | undefined;
+  /** The first `length` steps alone, with the score that their last frame deserves. */
+  clip(index: number, length: number): Counterfactual;
 }
 
 export interface FitContext {
   readonly compute: Compute;
   readonly seed: number;
-  readonly observationDim: number;
+  readonly frameDim: number;
+  /** What the numbers of a frame are. */
+  readonly layout: FrameLayout;
   readonly stages: readonly string[];
+  /** Where the lab can make them; methods that need them say so when they are not there. */
+  readonly counterfactuals?: CounterfactualSource;
+  /** A model of the same method, fitted elsewhere, to go on from. */
+  readonly pretrained?: Uint8Array;
   readonly signal: AbortSignal;
   /** Called a few times a second; `metrics` are finite numbers named as paths (`loss/stage`). */
   onProgress(update: {
@@ -55,10 +86,10 @@ export interface OnlineScorer {
   readonly count: number;
   /** Learned progress of the newest frame of each world, in [0, 1]. [count] */
   readonly values: Float64Array;
-  /** The world starts a new episode whose first frame is this observation; updates `values[world]`. */
-  reset(world: number, observations: Float64Array, offset: number): void;
-  /** The next frame of every world. observations: [count * observationDim]; updates all of `values`. */
-  step(observations: Float64Array): void;
+  /** The world starts a new episode whose first frame is this one; updates `values[world]`. */
+  reset(world: number, frames: Float64Array, offset: number): void;
+  /** The next frame of every world. frames: [count * frameDim]; updates all of `values`. */
+  step(frames: Float64Array): void;
   /** History and values as one flat array, for exact resume. */
   save(): Float64Array;
   restore(saved: Float64Array): void;
@@ -66,10 +97,12 @@ export interface OnlineScorer {
 
 export interface RewardModel {
   readonly method: string;
-  readonly observationDim: number;
+  /** What it reads; whoever scores opens these senses (senses.ts). */
+  readonly senses: readonly SenseId[];
+  readonly frameDim: number;
   readonly stages: readonly string[];
-  /** observations: [(length + 1), observationDim]. Equals the online scorer run over the same frames. */
-  score(observations: Float64Array, length: number): EpisodeScore;
+  /** frames: [(length + 1), frameDim]. Equals the online scorer run over the same frames where the method is causal. */
+  score(frames: Float64Array, length: number): EpisodeScore;
   online(count: number): OnlineScorer;
   /** Bytes that `load` turns back into an equal model. */
   save(): Uint8Array;
@@ -95,10 +128,18 @@ export interface LearnedReward {
   /** Paper or source, one line. */
   readonly source: string;
   readonly fields: Fields;
-  /** False for methods that look ahead; those are refused as online rewards. */
+  /** False for methods that look ahead; those are refused as online rewards, and their `online` throws. */
   readonly causal: boolean;
+  /** Why it is not causal, one sentence that completes "<title> ...". */
+  readonly offlineBecause?: string;
+  /** Counter-baselines: a model must beat them before its numbers mean anything. They are shown beside every other. */
+  readonly baseline?: boolean;
+  /** Fewest demonstrations that `fit` takes; 0: nothing is learned. Default 1. */
+  readonly leastDemonstrations?: number;
+  /** Which senses it reads with these settings; the observation by default. */
+  senses?(settings: AnySettings): readonly SenseId[];
   /** Sizes for the chooser of the device. */
-  workload(settings: AnySettings, context: Pick<FitContext, 'observationDim' | 'stages'>): Workload;
+  workload(settings: AnySettings, context: Pick<FitContext, 'frameDim' | 'stages'>): Workload;
   /** @throws RangeError naming the episode where labels are unusable. Rejects with an AbortError when cancelled. */
   fit(
     demonstrations: readonly Demonstration[],

@@ -14,11 +14,12 @@ import { runaway } from '../support/runaway.ts';
 class BrokenModel implements RewardModel {
   readonly method = 'sarm';
   readonly stages = [];
-  readonly observationDim: number;
-  constructor(observationDim: number) {
-    this.observationDim = observationDim;
+  readonly senses = ['observation'] as const;
+  readonly frameDim: number;
+  constructor(frameDim: number) {
+    this.frameDim = frameDim;
   }
-  score(_observations: Float64Array, length: number) {
+  score(_frames: Float64Array, length: number) {
     return { perStep: new Float32Array(length + 1), extras: {} };
   }
   online(count: number): OnlineScorer {

@@ -16,7 +16,7 @@ function demonstration(length: number, spans: string, success = true): Demonstra
   return {
     id: 'ep-7',
     length,
-    observations: Float64Array.from({ length: length + 1 }, (_, t) => t),
+    frames: Float64Array.from({ length: length + 1 }, (_, t) => t),
     stages: spans
       .split(' ')
       .filter((span) => span !== '')
@@ -136,14 +136,14 @@ const badLabels: readonly (readonly [string, Demonstration[], RegExp])[] = [
   ],
   ['too few frames', [demonstration(1, '0:0..1 1:1..2')], /Episode ep-7: found 2 frames, wanted at least 3/],
   [
-    'missing observations',
-    [{ ...good, observations: new Float64Array(9) }],
-    /Episode ep-7: found 9 observation numbers, wanted 10/,
+    'missing frames',
+    [{ ...good, frames: new Float64Array(9) }],
+    /Episode ep-7: found 9 frame numbers, wanted 10/,
   ],
   [
-    'NaN in an observation',
-    [{ ...good, observations: new Float64Array(10).fill(Number.NaN, 3, 4) }],
-    /Episode ep-7: observation 0 of frame 3 is NaN/,
+    'NaN in a frame',
+    [{ ...good, frames: new Float64Array(10).fill(Number.NaN, 3, 4) }],
+    /Episode ep-7: number 0 of frame 3 is NaN/,
   ],
 ];
 

@@ -7,6 +7,7 @@ import { sarm } from '../../../learn/rewards/sarm.ts';
 import type { Demonstration, FitContext, RewardModel } from '../../../learn/rewards/types.ts';
 import { type Kernel, openKernel } from '../../../learn/tensor/kernel/open.ts';
 import type { AnySettings } from '../../../sim/fields.ts';
+import { plainLayout } from '../../support/layout.ts';
 
 const stages = ['reach', 'lift', 'return'];
 const dim = 3;
@@ -27,7 +28,8 @@ before(async () => {
   context = {
     compute: kernel,
     seed: 1,
-    observationDim: dim,
+    frameDim: dim,
+    layout: plainLayout(dim),
     stages,
     signal: new AbortController().signal,
     onProgress: () => {},
@@ -47,25 +49,25 @@ function demonstrations(count: number, seed: number): Demonstration[] {
     const within = (k: number, t: number) => Math.min(1, Math.max(0, (t - ends[k]!) / steps[k]!));
     const length = ends[3]!;
     const startX = -0.2 + 0.4 * random.uniform();
-    const observations = new Float64Array((length + 1) * dim);
+    const frames = new Float64Array((length + 1) * dim);
     for (let t = 0; t <= length; t++) {
-      observations[t * dim] = startX + (1 - startX) * within(0, t) - within(2, t) + 0.02 * random.gaussian();
-      observations[t * dim + 1] = within(1, t) + 0.02 * random.gaussian();
-      observations[t * dim + 2] = random.gaussian();
+      frames[t * dim] = startX + (1 - startX) * within(0, t) - within(2, t) + 0.02 * random.gaussian();
+      frames[t * dim + 1] = within(1, t) + 0.02 * random.gaussian();
+      frames[t * dim + 2] = random.gaussian();
     }
     const spans = stages.map((_, k) => ({
       stage: k,
       start: ends[k]!,
       end: k === 2 ? length + 1 : ends[k + 1]!,
     }));
-    return { id: `ep-${i}`, length, observations, stages: spans, success: true };
+    return { id: `ep-${i}`, length, frames, stages: spans, success: true };
   });
 }
 
-function reversed({ observations, length }: Demonstration, width = dim): Float64Array {
-  const out = new Float64Array(observations.length);
+function reversed({ frames, length }: Demonstration, width = dim): Float64Array {
+  const out = new Float64Array(frames.length);
   for (let t = 0; t <= length; t++) {
-    out.set(observations.subarray((length - t) * width, (length - t + 1) * width), t * width);
+    out.set(frames.subarray((length - t) * width, (length - t + 1) * width), t * width);
   }
   return out;
 }
@@ -73,13 +75,13 @@ function reversed({ observations, length }: Demonstration, width = dim): Float64
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The online scorer over the same frames. */
-function scoredOnline(model: RewardModel, observations: Float64Array, length: number): Float32Array {
+function scoredOnline(model: RewardModel, frames: Float64Array, length: number): Float32Array {
   const scorer = model.online(1);
   const out = new Float32Array(length + 1);
-  scorer.reset(0, observations, 0);
+  scorer.reset(0, frames, 0);
   out[0] = scorer.values[0]!;
   for (let t = 1; t <= length; t++) {
-    scorer.step(observations.subarray(t * model.observationDim, (t + 1) * model.observationDim));
+    scorer.step(frames.subarray(t * model.frameDim, (t + 1) * model.frameDim));
     out[t] = scorer.values[0]!;
   }
   return out;
@@ -94,8 +96,8 @@ test('on unseen demonstrations of other speeds the score is right at stage bound
   const error: number[] = [];
   const constant: number[] = [];
   for (const demonstration of demonstrations(20, 11)) {
-    const { observations, length } = demonstration;
-    const { perStep } = model.score(observations, length);
+    const { frames, length } = demonstration;
+    const { perStep } = model.score(frames, length);
     const labels = frameLabels(demonstration, shares).progress;
     for (const { stage, start } of demonstration.stages.slice(1))
       boundary.push(Math.abs(perStep[start]! - ends[stage]!));
@@ -126,14 +128,14 @@ function outAndBack(count: number, seed: number): Demonstration[] {
   return Array.from({ length: count }, (_, i) => {
     const [out, back] = [16 + random.integer(10), 16 + random.integer(10)];
     const length = out + back;
-    const observations = Float64Array.from({ length: length + 1 }, (_, t) => {
+    const frames = Float64Array.from({ length: length + 1 }, (_, t) => {
       return (t < out ? t / out : 1 - (t - out) / back) + 0.005 * random.gaussian();
     });
     const spans = [
       { stage: 0, start: 0, end: out },
       { stage: 1, start: out, end: length + 1 },
     ];
-    return { id: `ep-${i}`, length, observations, stages: spans, success: true };
+    return { id: `ep-${i}`, length, frames, stages: spans, success: true };
   });
 }
 
@@ -150,7 +152,7 @@ test('rewind: a slip half-way out lowers the score, and without rewind it is tak
       const { model } = await sarm.fit(outAndBack(40, seed), settings, {
         ...context,
         seed,
-        observationDim: 1,
+        frameDim: 1,
         stages: ['out', 'back'],
       });
       const { perStep } = model.score(slip, 14);
@@ -177,16 +179,13 @@ for (const [name, settings] of Object.entries(variants)) {
     const clips = demonstrations(3, 15);
     // Long enough to be scored in several pieces.
     const long = new Float64Array(600 * dim);
-    for (let i = 0; i < long.length; i++)
-      long[i] = clips[0]!.observations[i % clips[0]!.observations.length]!;
+    for (let i = 0; i < long.length; i++) long[i] = clips[0]!.frames[i % clips[0]!.frames.length]!;
     assert.deepEqual(scoredOnline(model, long, 599), model.score(long, 599).perStep);
 
     const batch = model.online(3);
     const steps = Math.min(...clips.map(({ length }) => length));
     const frame = (t: number) =>
-      Float64Array.from(
-        clips.flatMap(({ observations }) => [...observations.subarray(t * dim, (t + 1) * dim)]),
-      );
+      Float64Array.from(clips.flatMap(({ frames }) => [...frames.subarray(t * dim, (t + 1) * dim)]));
     for (let world = 0; world < 3; world++) batch.reset(world, frame(0), world * dim);
     const half = Math.floor(steps / 2);
     for (let t = 1; t <= half; t++) batch.step(frame(t));
@@ -196,25 +195,22 @@ for (const [name, settings] of Object.entries(variants)) {
       batch.step(frame(t));
       other.step(frame(t));
       assert.deepEqual(other.values, batch.values);
-      for (const [world, { observations, length }] of clips.entries()) {
-        assert.equal(Math.fround(batch.values[world]!), model.score(observations, length).perStep[t]);
+      for (const [world, { frames, length }] of clips.entries()) {
+        assert.equal(Math.fround(batch.values[world]!), model.score(frames, length).perStep[t]);
       }
     }
     // A world that starts again forgets the last episode.
     batch.reset(1, frame(0), dim);
-    assert.equal(
-      Math.fround(batch.values[1]!),
-      model.score(clips[1]!.observations, clips[1]!.length).perStep[0],
-    );
+    assert.equal(Math.fround(batch.values[1]!), model.score(clips[1]!.frames, clips[1]!.length).perStep[0]);
   });
 
   test(`with ${name}: frames to come change nothing about earlier scores, to the bit`, async () => {
     const { model } = await sarm.fit(demonstrations(12, 16), { ...quick, updates: 60, ...settings }, context);
-    const { observations, length } = demonstrations(1, 17)[0]!;
+    const { frames, length } = demonstrations(1, 17)[0]!;
     const cut = 20;
-    const other = observations.slice();
+    const other = frames.slice();
     for (let i = (cut + 1) * dim; i < other.length; i++) other[i] = 3 - other[i]!;
-    const a = model.score(observations, length);
+    const a = model.score(frames, length);
     const b = model.score(other, length);
     assert.deepEqual(a.perStep.subarray(0, cut + 1), b.perStep.subarray(0, cut + 1));
     assert.notDeepEqual(a.perStep, b.perStep);
@@ -228,10 +224,10 @@ for (const [name, settings] of Object.entries(variants)) {
     const { model } = await sarm.fit(demonstrations(12, 18), { ...quick, updates: 60, ...settings }, context);
     const bytes = model.save();
     const copy = sarm.load(bytes);
-    const { observations, length } = demonstrations(1, 19)[0]!;
-    assert.deepEqual(copy.score(observations, length), model.score(observations, length));
+    const { frames, length } = demonstrations(1, 19)[0]!;
+    assert.deepEqual(copy.score(frames, length), model.score(frames, length));
     assert.deepEqual(copy.save(), bytes);
-    assert.deepEqual([copy.method, copy.observationDim, copy.stages], ['sarm', dim, stages]);
+    assert.deepEqual([copy.method, copy.frameDim, copy.stages], ['sarm', dim, stages]);
   });
 }
 
@@ -323,25 +319,23 @@ test('a failed demonstration teaches that its last stage was not begun, or only 
     const { start, end } = clip.stages[1]!;
     const middle = Math.floor((start + end) / 2);
     const length = middle + 30;
-    const observations = new Float64Array((length + 1) * dim);
+    const frames = new Float64Array((length + 1) * dim);
     for (let t = 0; t <= length; t++) {
       const from = Math.min(t, middle) * dim;
-      observations.set(clip.observations.subarray(from, from + dim), t * dim);
+      frames.set(clip.frames.subarray(from, from + dim), t * dim);
     }
     return {
       ...clip,
       id: `${clip.id}-stuck`,
       length,
-      observations,
+      frames,
       success: false,
       stages: [clip.stages[0]!, { stage: 1, start, end: length + 1 }],
     };
   });
   const tau = async (unfinished: string) => {
     const { model } = await sarm.fit([...clips, ...stuck], { ...quick, holdout: 0, unfinished }, context);
-    return mean(
-      stuck.map(({ observations, length }) => model.score(observations, length).extras['tau']![length]!),
-    );
+    return mean(stuck.map(({ frames, length }) => model.score(frames, length).extras['tau']![length]!));
   };
   const [zero, unknown] = [await tau('zero'), await tau('unknown')];
   assert.ok(unknown > 0.3 && unknown < 0.7, `tau ${unknown} where unknown`);

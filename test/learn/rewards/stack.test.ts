@@ -52,7 +52,8 @@ const line: TaskModel = {
 /** Phi = position / 4, plus 0.01 for every frame before: a score with a history, so that save and restore have work. */
 const ramp: RewardModel = {
   method: 'sarm',
-  observationDim: 1,
+  senses: ['observation'],
+  frameDim: 1,
   stages: ['walk'],
   score: () => ({ perStep: new Float32Array(0), extras: {} }),
   online: (count) => {
@@ -95,7 +96,7 @@ function walk(
   endsTerminal: boolean,
 ) {
   const stack = createStack(entries, { model: line, gamma, count: 1 });
-  stack.reset(0, Float64Array.of(positions[0]!), 0);
+  stack.reset(0, Float64Array.of(0, positions[0]!), Float64Array.of(positions[0]!));
   const phi = [stack.learned[0]?.values[0] ?? Number.NaN];
   const raw: number[] = [];
   for (let t = 1; t < positions.length; t++) {
@@ -161,8 +162,9 @@ test('a stack of several terms keeps raw value, weight and product apart and sum
     ['task/arrived', 'task/near', 'task/slow', 'shaping/sarm', 'level/sarm'],
   );
   assert.deepEqual(Array.from(stack.weights), [20, 0.5, 0.25, 3, 0]);
-  stack.reset(0, Float64Array.of(9, 2, 0.8), 1); // World 0 stands at 2,
-  stack.reset(1, Float64Array.of(9, 2, 0.8), 2); // world 1 at 0.8.
+  const starts = Float64Array.of(0, 2, 0, 0.8);
+  stack.reset(0, starts, Float64Array.of(2, 0.8)); // World 0 stands at 2,
+  stack.reset(1, starts, Float64Array.of(2, 0.8)); // world 1 at 0.8.
   stack.step(
     Float64Array.of(0, 2, 0, 0.8),
     Float64Array.of(1, 0.5),
@@ -193,8 +195,8 @@ test('not-a-number from a reward is flagged and named, pays nothing, and leaves 
       gamma: 0.9,
       count: 2,
     });
-    for (const world of [0, 1]) stack.reset(world, Float64Array.of(1, 1), world);
     const states = Float64Array.of(1, 1, 1, 1);
+    for (const world of [0, 1]) stack.reset(world, states, Float64Array.of(1, 1));
     const actions = new Float64Array(2);
     const step = (observations: Float64Array) =>
       stack.step(states, actions, states, observations, Uint8Array.of(1, 0));
@@ -205,7 +207,7 @@ test('not-a-number from a reward is flagged and named, pays nothing, and leaves 
     assert.equal(stack.totals[0], 0);
     assert.ok(Number.isFinite(stack.totals[1]) && stack.totals[1] !== 0);
     assert.ok(stack.products.every(Number.isFinite));
-    stack.reset(0, Float64Array.of(1), 0);
+    stack.reset(0, states, Float64Array.of(1, 1));
     step(Float64Array.of(1, 1));
     assert.deepEqual(Array.from(stack.invalid), [0, 0]);
   }
@@ -228,7 +230,7 @@ test('a saved and restored stack pays on exactly as one never stopped', () => {
     return out;
   };
   const whole = build();
-  whole.reset(0, Float64Array.of(0.3), 0);
+  whole.reset(0, Float64Array.of(0, 0.3), Float64Array.of(0.3));
   drive(whole, 0);
   const saved = whole.save();
   const other = build();
@@ -262,10 +264,10 @@ test('stacks that cannot work are refused by name', () => {
     create([learned('sideways' as LearnedUse)]),
     /use is sideways, wanted one of shaping, delta, level/,
   );
-  const wide: RewardModel = { ...ramp, observationDim: 4 };
+  const wide: RewardModel = { ...ramp, frameDim: 4 };
   assert.throws(
     create([{ kind: 'learned', method: 'sarm', model: wide, use: 'level', weight: 1 }]),
-    /reads 4 observations, task line gives 1/,
+    /reads frames of 4 numbers \(observation\), task line gives 1/,
   );
   assert.throws(
     create([{ kind: 'learned', method: 'other', model: ramp, use: 'level', weight: 1 }]),

@@ -1,0 +1,5 @@
+/** The claims of every method, by its id. A new one is one file here and one line below. */
+
+import type { Claim } from './types.ts';
+
+export const claims: Readonly<Record<string, readonly Claim[]>> = {};
