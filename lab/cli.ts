@@ -14,6 +14,7 @@ import type { Recipe } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { runBench } from './cli/bench.ts';
 import { showCatalog } from './cli/catalog-verbs.ts';
+import { type ClaimFlags, showClaim, showClaims } from './cli/claims.ts';
 import { showComparison } from './cli/compare.ts';
 import { doctor } from './cli/doctor.ts';
 import { showMetrics } from './cli/metrics.ts';
@@ -416,6 +417,41 @@ function program(): { command: Command; exitCode: () => number } {
       const options = comparison.optsWithGlobals<Common & { metric: ComparedMetric }>();
       await withReader(options, (lab) => showComparison(lab, sides, options.metric, options.json === true));
     });
+
+  const claimFlags = (verb: Command): Command =>
+    verb
+      .addOption(
+        new Option('--seeds <k>', "how many repetitions (default: each claim's own number)").argParser(
+          whole(1, 1000),
+        ),
+      )
+      .addOption(
+        new Option('--seed-offset <n>', 'the first seed: 0 to report, 1000 and more to tune')
+          .default(0)
+          .argParser(whole(0, 1_000_000)),
+      )
+      .addOption(
+        new Option('--threads <n>', 'repetitions at the same time (default: cores)').argParser(whole(1, 256)),
+      );
+
+  const claim = claimFlags(
+    command
+      .command('claim')
+      .description("try what a method's paper says on our tasks: holds, fails, or not measurable")
+      .argument('<method>', 'a reward method with claims')
+      .option('--task <task>', "another task than the claims' own")
+      .option('--only <claim>', 'one of its claims'),
+  ).action(async (method: string) => {
+    const options = claim.optsWithGlobals<Common & ClaimFlags>();
+    exitCode = await showClaim(method, options, options.json === true);
+  });
+
+  const allClaims = claimFlags(
+    command.command('claims').description('try the claims of every method, one line each'),
+  ).action(async () => {
+    const options = allClaims.optsWithGlobals<Common & ClaimFlags>();
+    exitCode = await showClaims(options, options.json === true);
+  });
 
   const search = command
     .command('search')
