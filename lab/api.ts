@@ -45,6 +45,13 @@ export const fieldSchema = z.discriminatedUnion('type', [
     unit: z.string().optional(),
     help: z.string(),
   }),
+  z.object({
+    type: z.literal('text'),
+    default: z.string(),
+    longest: z.int(),
+    unit: z.string().optional(),
+    help: z.string(),
+  }),
 ]);
 export type FieldInfo = z.infer<typeof fieldSchema>;
 

@@ -22,6 +22,10 @@ export function schemaOf(field: Field): z.ZodType<FieldValue> {
         error: (issue) =>
           `wanted one of ${field.options.join(', ')}${typeof issue.input === 'string' ? nearest(issue.input, field.options) : ''}`,
       });
+    case 'text': {
+      const error = `wanted text of at most ${field.longest} characters`;
+      return z.string({ error }).max(field.longest, { error });
+    }
     case 'integer':
     case 'number': {
       const error = `wanted ${field.type === 'integer' ? 'a whole number' : 'a number'} from ${field.min} to ${field.max}${unit}`;
@@ -38,7 +42,7 @@ export function parseFieldText(field: Field, text: string): FieldValue {
     if (text === 'false') return false;
     return text;
   }
-  if (field.type === 'choice') return text;
+  if (field.type === 'choice' || field.type === 'text') return text;
   const value = Number(text);
   return text.trim() === '' || Number.isNaN(value) ? text : value;
 }

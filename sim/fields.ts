@@ -36,7 +36,15 @@ export interface ChoiceField extends FieldBase {
   readonly options: readonly string[];
 }
 
-export type Field = NumberField | IntegerField | BooleanField | ChoiceField;
+/** Free text with a form of its own (a list of points); the thing it belongs to checks that form. */
+export interface TextField extends FieldBase {
+  readonly type: 'text';
+  readonly default: string;
+  /** Characters. */
+  readonly longest: number;
+}
+
+export type Field = NumberField | IntegerField | BooleanField | ChoiceField | TextField;
 export type Fields = Readonly<Record<string, Field>>;
 export type FieldValue = number | boolean | string;
 
@@ -46,7 +54,9 @@ export type Settings<F extends Fields> = {
     ? boolean
     : F[K] extends { readonly type: 'choice'; readonly options: readonly (infer O)[] }
       ? O
-      : number;
+      : F[K] extends TextField
+        ? string
+        : number;
 };
 
 /** Settings of a thing whose field table is not known at compile time. */

@@ -10,10 +10,12 @@ function fieldRow(name: string, field: FieldInfo): Record<string, string> {
       ? field.options.join(' | ')
       : field.type === 'boolean'
         ? 'true | false'
-        : `${field.min} .. ${field.max}`;
+        : field.type === 'text'
+          ? `text, at most ${field.longest} characters`
+          : `${field.min} .. ${field.max}`;
   return {
     field: `  ${name}`,
-    default: String(field.default),
+    default: field.default === '' ? '(empty)' : String(field.default),
     range,
     unit: field.unit ?? '',
     help: field.help,

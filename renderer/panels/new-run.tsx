@@ -549,6 +549,16 @@ function SettingField({
           inputWrapperOrder={['label', 'input', 'description', 'error']}
         />
       );
+    case 'text':
+      return (
+        <TextInput
+          {...common}
+          value={String(value ?? '')}
+          {...(reset ? { rightSection: reset } : {})}
+          onChange={(event) => onChange(event.currentTarget.value)}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+        />
+      );
     default:
       return (
         <NumberInput

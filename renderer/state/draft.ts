@@ -143,6 +143,10 @@ export function checkValue(field: FieldInfo, value: Value | undefined): string |
       return field.options.includes(String(value))
         ? undefined
         : `${String(value)} is not one of ${field.options.join(', ')}`;
+    case 'text':
+      return String(value ?? '').length <= field.longest
+        ? undefined
+        : `${String(value).length} characters are more than ${field.longest}`;
     default: {
       if (value === '' || value === undefined) return `A number is missing here: ${rangeText(field)}`;
       const number = typeof value === 'number' ? value : Number(value);
