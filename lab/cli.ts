@@ -17,6 +17,7 @@ import { showCatalog } from './cli/catalog-verbs.ts';
 import { type ClaimFlags, showClaim, showClaims } from './cli/claims.ts';
 import { showComparison } from './cli/compare.ts';
 import { doctor } from './cli/doctor.ts';
+import { type EndpointFlags, showEndpoint } from './cli/endpoint.ts';
 import { showMetrics } from './cli/metrics.ts';
 import {
   type Common,
@@ -416,6 +417,15 @@ function program(): { command: Command; exitCode: () => number } {
     .action(async (sides: readonly string[]) => {
       const options = comparison.optsWithGlobals<Common & { metric: ComparedMetric }>();
       await withReader(options, (lab) => showComparison(lab, sides, options.metric, options.json === true));
+    });
+
+  const endpoint = command
+    .command('endpoint')
+    .description('the language or vision model that methods may ask: show it, change it (--set), try it')
+    .option('--ask <question>', 'ask it something')
+    .action(async () => {
+      const options = endpoint.optsWithGlobals<Common & EndpointFlags>();
+      await showEndpoint(projectDirectory(options.project), options.set, options, options.json === true);
     });
 
   const claimFlags = (verb: Command): Command =>

@@ -51,6 +51,26 @@ export interface CounterfactualSource {
   clip(index: number, length: number): Counterfactual;
 }
 
+/** sRGB, 8 bits. rgb: [height, width, 3] */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly rgb: Uint8Array;
+}
+
+/** A language or vision model that a user brought (lab/endpoint.ts). Asked while fitting only: models in use are plain numbers. */
+export interface Judge {
+  /** Server and model, for the model's card. */
+  readonly name: string;
+  /** The answer's text. Rejects with words that say what to do about it. */
+  ask(
+    question: { readonly system?: string; readonly prompt: string; readonly pictures?: readonly Picture[] },
+    signal?: AbortSignal,
+  ): Promise<string>;
+  /** One vector a text; absent where no model for it is set. */
+  embed?(texts: readonly string[], signal?: AbortSignal): Promise<Float64Array[]>;
+}
+
 export interface FitContext {
   readonly compute: Compute;
   readonly seed: number;
@@ -62,6 +82,8 @@ export interface FitContext {
   readonly counterfactuals?: CounterfactualSource;
   /** A model of the same method, fitted elsewhere, to go on from. */
   readonly pretrained?: Uint8Array;
+  /** Where the user set one. */
+  readonly judge?: Judge;
   readonly signal: AbortSignal;
   /** Called a few times a second; `metrics` are finite numbers named as paths (`loss/stage`). */
   onProgress(update: {

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { inflateSync } from 'node:zlib';
+import { cacheOf, checkEndpoint, endpointOf, openEndpoint, saveEndpoint } from '../../lab/endpoint.ts';
+
+/**
+ * A server that speaks both protocols. It answers with the number of pictures and the first bytes of the question, and
+ * misbehaves where the model's name says so.
+ */
+interface Seen {
+  readonly path: string;
+  readonly key: string | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: what a client sends may be anything
+  readonly body: any;
+  readonly at: number;
+}
+const seen: Seen[] = [];
+let server: Server;
+let address = '';
+let folder = '';
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString('utf8');
+}
+
+before(async () => {
+  server = createServer(async (request, response) => {
+    const body = JSON.parse(await bodyOf(request));
+    const path = request.url!;
+    seen.push({ path, key: request.headers.authorization, body, at: performance.now() });
+    const send = (status: number, value: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(value));
+    };
+    if (body.model === 'locked') return send(401, { error: { message: 'who are you' } });
+    if (body.model === 'slow') return;
+    if (body.model === 'mute') {
+      return path.startsWith('/v1')
+        ? send(200, { choices: [{ message: { content: null } }] })
+        : send(200, { message: { content: '' } });
+    }
+    const again = seen.filter((request) => request.body.model === 'busy-once').length;
+    if (body.model === 'busy-once' && again === 1) {
+      response.setHeader('retry-after-ms', '1');
+      return send(429, { error: { message: 'slow down' } });
+    }
+    const known = ['eye', 'busy-once', 'words'].includes(body.model);
+    if (!known) return send(404, { error: path.startsWith('/v1') ? { message: 'no model' } : 'no model' });
+    switch (path) {
+      case '/v1/chat/completions': {
+        const content = body.messages.at(-1).content as { type: string; text?: string }[];
+        const pictures = content.filter(({ type }) => type === 'image_url').length;
+        return send(200, {
+          choices: [{ message: { role: 'assistant', content: `${pictures} pictures: ${content[0]!.text}` } }],
+          usage: { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 },
+        });
+      }
+      case '/api/chat': {
+        const { content, images } = body.messages.at(-1);
+        return send(200, {
+          message: { role: 'assistant', content: `${images.length} pictures: ${content}` },
+          done: true,
+          prompt_eval_count: 100,
+          eval_count: 20,
+        });
+      }
+      case '/v1/embeddings':
+        return send(200, {
+          data: body.input.map((text: string, index: number) => ({
+            object: 'embedding',
+            index,
+            embedding: [text.length, 1],
+          })),
+          usage: { prompt_tokens: 7, total_tokens: 7 },
+        });
+      case '/api/embed':
+        return send(200, {
+          embeddings: body.input.map((text: string) => [text.length, 1]),
+          prompt_eval_count: 7,
+        });
+      default:
+        return send(404, { error: 'no such page' });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  folder = mkdtempSync(join(tmpdir(), 'endpoint-'));
+});
+after(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  seen.length = 0;
+});
+
+const kinds = ['openai', 'ollama'] as const;
+let caches = 0;
+
+function open(kind: (typeof kinds)[number], changes: Readonly<Record<string, unknown>> = {}, key?: string) {
+  const settings = checkEndpoint(
+    {
+      kind,
+      url: kind === 'openai' ? `${address}/v1` : address,
+      model: 'eye',
+      embeddingModel: 'words',
+      perMinute: 100_000,
+      inputPrice: 2,
+      outputPrice: 10,
+      ...changes,
+    },
+    'endpoint',
+  );
+  return openEndpoint({ settings, cache: join(folder, String(caches++)), key });
+}
+
+const picture = { width: 2, height: 1, rgb: Uint8Array.of(255, 0, 0, 0, 0, 255) };
+
+for (const kind of kinds) {
+  test(`${kind}: a question with a picture is answered, counted and paid once`, async () => {
+    const endpoint = open(kind, {}, 'sesame');
+    const question = { system: 'You see.', prompt: 'What is red?', pictures: [picture] };
+    assert.equal(await endpoint.ask(question), '1 pictures: What is red?');
+    assert.equal(await endpoint.ask(question), '1 pictures: What is red?');
+    // 100 tokens at 2 and 20 at 10 a million.
+    assert.deepEqual(endpoint.usage, {
+      requests: 1,
+      cached: 1,
+      inputTokens: 100,
+      outputTokens: 20,
+      cost: 0.0004,
+    });
+    assert.equal(seen.length, 1);
+    assert.equal(seen[0]!.key, 'Bearer sesame');
+    const { messages } = seen[0]!.body;
+    assert.equal(messages[0].content, 'You see.');
+    const sent: string =
+      kind === 'openai'
+        ? messages[1].content[1].image_url.url.replace('data:image/png;base64,', '')
+        : messages[1].images[0];
+    const file = Buffer.from(sent, 'base64');
+    const at = file.indexOf('IDAT');
+    const pixels = inflateSync(file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4)));
+    assert.deepEqual([...pixels], [0, ...picture.rgb]);
+    // Another picture is another question.
+    await endpoint.ask({ ...question, pictures: [{ ...picture, rgb: new Uint8Array(6) }] });
+    assert.equal(endpoint.usage.requests, 2);
+  });
+
+  test(`${kind}: answers are kept beyond the client, and a damaged one is asked for again`, async () => {
+    const settings = checkEndpoint(
+      { kind, url: kind === 'openai' ? `${address}/v1` : address, model: 'eye' },
+      'endpoint',
+    );
+    const cache = join(folder, `kept-${kind}`);
+    await openEndpoint({ settings, cache }).ask({ prompt: 'a', pictures: [picture] });
+    const again = openEndpoint({ settings, cache });
+    await again.ask({ prompt: 'a', pictures: [picture] });
+    assert.deepEqual([again.usage.requests, again.usage.cached], [0, 1]);
+    const [file] = readdirSync(cache);
+    writeFileSync(join(cache, file!), '{"text": "half');
+    await again.ask({ prompt: 'a', pictures: [picture] });
+    assert.equal(again.usage.requests, 1);
+    assert.equal(JSON.parse(readFileSync(join(cache, file!), 'utf8')).text, '1 pictures: a');
+  });
+
+  test(`${kind}: texts become embeddings, in order`, async () => {
+    const vectors = await open(kind).embed!(['one', 'three']);
+    assert.deepEqual(vectors, [Float64Array.of(3, 1), Float64Array.of(5, 1)]);
+    assert.equal(open(kind, { embeddingModel: '' }).embed, undefined);
+  });
+
+  test(`${kind}: trouble is said in words that help`, async () => {
+    const fails = (changes: Readonly<Record<string, unknown>>, words: RegExp) =>
+      assert.rejects(open(kind, changes).ask({ prompt: 'x', pictures: [picture] }), words);
+    await fails({ model: 'locked' }, /refused the key in \$REWARD_LAB_ENDPOINT_KEY/);
+    await fails({ model: 'nobody' }, /no such model or address/);
+    await fails({ model: 'mute' }, /wanted text/);
+    await fails({ url: 'http://127.0.0.1:9/v1' }, /cannot be reached .*is the server running\?/);
+    await fails({ model: 'slow', timeout: 0.1 }, /no answer within 0.1 s/);
+  });
+
+  test(`${kind}: a question can be stopped`, async () => {
+    const stop = new AbortController();
+    const asked = open(kind, { model: 'slow' }).ask({ prompt: 'x', pictures: [picture] }, stop.signal);
+    setTimeout(() => stop.abort(), 20);
+    await assert.rejects(asked, { name: 'AbortError' });
+  });
+}
+
+test('a refused request is repeated after the wait that the server asks for', async () => {
+  assert.equal(await open('openai', { model: 'busy-once' }).ask({ prompt: 'x' }), '0 pictures: x');
+  assert.equal(seen.length, 2);
+});
+
+test('requests are spread out', async () => {
+  // 1,200 a minute: one every 50 ms, so that four take 150 ms at least.
+  const endpoint = open('openai', { perMinute: 1200 });
+  await Promise.all(['a', 'b', 'c', 'd'].map((prompt) => endpoint.ask({ prompt })));
+  const times = seen.map(({ at }) => at);
+  assert.ok(times.at(-1)! - times[0]! >= 120, String(times));
+});
+
+test('nothing is asked beyond the budget', async () => {
+  const endpoint = open('openai', { budget: 0.0003 });
+  await endpoint.ask({ prompt: 'a' });
+  await assert.rejects(
+    endpoint.ask({ prompt: 'b' }),
+    /0.0004 spent, the budget is 0.0003; nothing more is asked/,
+  );
+  assert.equal(seen.length, 1);
+  // What is known costs nothing.
+  assert.equal(await endpoint.ask({ prompt: 'a' }), '0 pictures: a');
+});
+
+test('a project keeps its endpoint without the key; wrong fields and damaged files are named', () => {
+  const project = mkdtempSync(join(folder, 'project-'));
+  assert.equal(endpointOf(project), undefined);
+  const settings = checkEndpoint({ model: 'eye', url: address }, 'endpoint');
+  saveEndpoint(project, settings);
+  assert.deepEqual(endpointOf(project), settings);
+  assert.deepEqual(readdirSync(project), ['endpoint.json']);
+  assert.ok(cacheOf(project).startsWith(project));
+  assert.throws(() => checkEndpoint({ url: 'here', model: '' }, 'endpoint'), {
+    problems: [
+      'endpoint.url: found "here", wanted an address that begins with http:// or https://',
+      'endpoint.model: found nothing, wanted the name of a model on that server',
+    ],
+  });
+  assert.throws(
+    () => checkEndpoint({ modell: 'eye' }, 'endpoint'),
+    /unknown field "modell"; did you mean "model"/,
+  );
+  writeFileSync(join(project, 'endpoint.json'), '{"url": ');
+  assert.throws(() => endpointOf(project), /endpoint.json: no valid JSON/);
+});
