@@ -139,7 +139,16 @@ function settingsFrom(name: string, fields: Parameters<typeof checkSettings>[0],
   return checkSettings(fields, settings, `--set ${name}`).settings;
 }
 
-const verbsWithSettings = ['rollout', 'picture', 'collect', 'fit', 'train', 'self-play', 'search'];
+const verbsWithSettings = [
+  'rollout',
+  'picture',
+  'collect',
+  'fit',
+  'train',
+  'self-play',
+  'search',
+  'endpoint',
+];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
 function checkCommon(verb: Command): void {
