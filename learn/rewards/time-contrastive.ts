@@ -1,4 +1,4 @@
-// Time-Contrastive Networks, https://arxiv.org/abs/1704.06888; InfoNCE: https://arxiv.org/abs/1807.03748
+// Time-Contrastive Networks, https://arxiv.org/abs/1704.06888; farther in time is less alike: R3M, https://arxiv.org/abs/2203.12601
 /**
  * Progress from time alone, without stage labels: the plain baseline that progress rewards are compared with.
  *
@@ -7,10 +7,10 @@
  *   regression    progress = sigmoid f(x)                   loss: mean (sigmoid f(x) - y)^2, failures with y = 0
  *
  *   contrastive   u = phi(x) / |phi(x)|                     the embedding, on the unit sphere
- *                 s_bj = u_b . v_j / temperature            anchors b against positives j: near in the same episode, or the
- *                                                           frame with the same y of another success
- *                 loss = mean_b -log (e^s_bb / sum_j e^s_bj)    j: all positives whose y is at least `margin` off, and
- *                                                           frames of failures
+ *                 s_bj = u_b . v_j / temperature            anchor b against positive j; b's own is a frame of the same
+ *                                                           episode, or the one with that y of another success
+ *                 loss = mean_b -log (e^s_bb / sum_j e^s_bj)    j: b, all j farther from b in time than b's own positive,
+ *                                                           |y_b - y_j| > |y_b - y_b'| + margin, and frames of failures
  *                 g = sum of u(last frames) / |...|         the goal
  *                 progress = C(u . g)                       C: non-decreasing, piecewise linear, fitted on the successes
  */
@@ -78,19 +78,19 @@ export const timeContrastiveFields = {
   },
   positiveWindow: {
     type: 'number',
-    default: 0.03,
-    min: 0,
-    max: 0.5,
-    unit: 'share of the episode',
-    help: 'Contrastive: a frame of the same episode no farther than this is the same time',
-  },
-  margin: {
-    type: 'number',
-    default: 0.1,
+    default: 1,
     min: 0,
     max: 1,
     unit: 'share of the episode',
-    help: 'Contrastive: frames whose labels differ by less are not called different',
+    help: 'Contrastive: positives are frames at most so far away. Narrow: only near frames are told apart, and far from the goal all is equally unlike it',
+  },
+  margin: {
+    type: 'number',
+    default: 0.05,
+    min: 0,
+    max: 1,
+    unit: 'share of the episode',
+    help: 'Contrastive: how much farther in time than the positive a frame must be to count as less alike',
   },
   across: {
     type: 'number',
@@ -326,17 +326,15 @@ const contrast: Optimise = (data, settings, parameters, random, context) => {
 
   const positiveOf = (e: number, t: number): readonly [number, number] => {
     const { length } = learned[e]!;
-    if (successes.length > 1 && random.uniform() < settings.across) {
-      let other = e;
-      while (other === e) other = successes[random.integer(successes.length)]!;
-      const steps = learned[other]!.length;
-      const scale = settings.clock === 'own' ? steps : longest;
-      const same = Math.round(steps - (1 - labels[e]![t]!) * scale);
-      return [other, Math.max(0, same)];
-    }
     const reach = Math.max(1, Math.round(settings.positiveWindow * length));
-    const off = random.integer(2 * reach + 1) - reach;
-    return [e, Math.min(length, Math.max(0, t + off))];
+    const from = Math.max(0, t - reach);
+    const near = from + random.integer(Math.min(length, t + reach) - from + 1);
+    if (successes.length === 1 || random.uniform() >= settings.across) return [e, near];
+    let other = e;
+    while (other === e) other = successes[random.integer(successes.length)]!;
+    const steps = learned[other]!.length;
+    const scale = settings.clock === 'own' ? steps : longest;
+    return [other, Math.max(0, Math.round(steps - (1 - labels[e]![near]!) * scale))];
   };
   const any = (episodes: readonly number[]): readonly [number, number] => {
     const e = episodes[random.integer(episodes.length)]!;
@@ -401,9 +399,10 @@ export function infoNce(rows: InfoNceRows): number {
   dUnit.fill(0);
   for (let b = 0; b < B; b++) {
     let top = Number.NEGATIVE_INFINITY;
+    const apart = (j: number): number => Math.abs(anchorY[b]! - positiveY[j]!);
     for (let j = 0; j < B + F; j++) {
-      // Frames of about the same time are neither alike by decree nor different; failed frames always are.
-      const isLeftOut = j !== b && j < B && Math.abs(anchorY[b]! - positiveY[j]!) < margin;
+      // Nearer frames are no counter-examples; failed frames always are.
+      const isLeftOut = j !== b && j < B && apart(j) <= apart(b) + margin;
       p[j] = isLeftOut ? Number.NEGATIVE_INFINITY : dot(unit, b * E, unit, (B + j) * E, E) / temperature;
       top = Math.max(top, p[j]!);
     }
