@@ -164,8 +164,19 @@ export type Catalog = z.infer<typeof catalogSchema>;
 export const stackEntrySchema = z.strictObject({
   reward: z.string(),
   /** How a learned reward enters: potential-based shaping, the plain change of progress, or the raw level. */
-  use: z.enum(['shaping', 'delta', 'level']).optional(),
+  use: z.enum(['shaping', 'delta', 'best', 'level']).optional(),
   weight: z.number().min(-1000).max(1000).optional(),
+  /** What the line does with its terms beside weighing them (`LineRule` of learn/rewards/stack.ts, docs/reward-stack.md). */
+  terminal: z.enum(['zero', 'keep']).optional(),
+  normalise: z.boolean().optional(),
+  clip: z.array(z.number()).length(2).optional(),
+  product: z.array(z.string()).max(8).optional(),
+  gate: z
+    .strictObject({ term: z.string(), above: z.number().optional(), below: z.number().optional() })
+    .optional(),
+  schedule: z
+    .strictObject({ from: z.number(), to: z.number(), steps: z.int().positive().max(100_000_000) })
+    .optional(),
   settings: settings.optional(),
   /** A stored model to use instead of fitting a new one. */
   model: id.optional(),

@@ -4,6 +4,7 @@
  * over their training seeds (Agarwal et al. 2021, arXiv:2108.13264). What the data cannot decide is said to be so.
  */
 
+import { ruleOf } from '../learn/rewards/stack.ts';
 import type { EpisodeRow, RunRow, Store } from '../store/types.ts';
 import { UsageError } from './errors.ts';
 import type { Experiment } from './experiment.ts';
@@ -522,7 +523,8 @@ function flatten({ config, versions, device }: RunRow): Map<string, string> {
     const model = line.model === null ? '' : `, model ${line.model}`;
     // Runs of before this field have none.
     const gamma = typeof line.gamma === 'number' ? `, gamma ${line.gamma}` : '';
-    found.set(`reward.${line.reward}`, `${line.use} x ${line.weight}${model}${gamma}`);
+    const rule = Object.entries(ruleOf(line)).map(([key, value]) => `, ${key} ${JSON.stringify(value)}`);
+    found.set(`reward.${line.reward}`, `${line.use} x ${line.weight}${model}${gamma}${rule.join('')}`);
     for (const [name, value] of Object.entries(line.settings))
       found.set(`${line.reward}.${name}`, String(value));
   }

@@ -7,6 +7,7 @@ import { parse as parseYaml, stringify as toYaml, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { algorithms } from '../learn/algorithms/index.ts';
 import { rewards } from '../learn/rewards/index.ts';
+import { type LearnedUse, type LineRule, ruleOf, ruleProblems, termIds } from '../learn/rewards/stack.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings, Field, Fields } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
@@ -97,11 +98,10 @@ export const experimentFields = {
   },
 } as const satisfies Fields;
 
-export type Use = 'shaping' | 'delta' | 'level';
-
-export interface StackLine {
+/** The keys of a `LineRule` are there only where the line has them. */
+export interface StackLine extends LineRule {
   readonly reward: string;
-  readonly use: Use;
+  readonly use: LearnedUse;
   readonly weight: number;
   readonly settings: AnySettings;
   /** A stored model to use instead of fitting a new one. */
@@ -177,6 +177,9 @@ export function resolveExperiment(recipe: Recipe): Experiment {
     const key = method.kind === 'native' ? entry.reward : `${use}/${entry.reward}`;
     if (seen.has(key)) problems.push(`${where}: "${key}" is in the reward stack twice`);
     seen.add(key);
+    problems.push(
+      ...ruleProblems(entry, method.kind === 'native' ? undefined : use).map((line) => `${where}.${line}`),
+    );
     reward.push({
       reward: entry.reward,
       use,
@@ -184,6 +187,7 @@ export function resolveExperiment(recipe: Recipe): Experiment {
       settings: checked.settings,
       model: entry.model ?? null,
       gamma: entry.gamma ?? null,
+      ...ruleOf(entry),
     });
     if (entry.gamma !== undefined && algorithmSettings.settings['critics'] !== 'each') {
       problems.push(
@@ -197,6 +201,16 @@ export function resolveExperiment(recipe: Recipe): Experiment {
       model = task.create(taskSettings.settings);
     } catch (error) {
       problems.push(`taskSettings: ${messageOf(error)}`);
+    }
+  }
+  if (model !== undefined && reward.length === recipe.reward.length) {
+    const ids = reward.flatMap((line) => termIds(line, model));
+    for (const [index, line] of reward.entries()) {
+      const use = rewardNamed(line.reward)?.kind === 'native' ? undefined : line.use;
+      const known = ruleProblems(line, use);
+      for (const problem of ruleProblems(line, use, ids)) {
+        if (!known.includes(problem)) problems.push(`reward[${index}] (${line.reward}).${problem}`);
+      }
     }
   }
   if (algorithm !== undefined && algorithmSettings.problems.length === 0) {
@@ -241,13 +255,19 @@ export function resolveExperiment(recipe: Recipe): Experiment {
 }
 
 const recipeKeys = Object.keys(recipeSchema.shape);
-const entryKeys = Object.keys(recipeSchema.shape.reward.element.shape);
+const entryShape = recipeSchema.shape.reward.element.shape;
+const entryKeys = Object.keys(entryShape);
+/** Keys of the mappings inside a line. */
+const innerKeys: Readonly<Record<string, string[]>> = {
+  gate: Object.keys(entryShape.gate.unwrap().shape),
+  schedule: Object.keys(entryShape.schedule.unwrap().shape),
+};
 
 /** One line for each problem of a recipe's shape: where, what was found, what was wanted. */
 function problemLine(issue: z.core.$ZodIssue): string[] {
   const where = issue.path.length === 0 ? 'recipe' : issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.path.length === 0 ? recipeKeys : entryKeys;
+    const known = issue.path.length === 0 ? recipeKeys : (innerKeys[String(issue.path.at(-1))] ?? entryKeys);
     return issue.keys.map((key) => `${where}: unknown key "${key}"${nearest(key, known)}`);
   }
   return [`${where}: found ${wordsFor(issue.input)}, wanted ${wantedBy(issue)}`];

@@ -16,7 +16,7 @@ import type { Column, Ending, EpisodeKind, NewEpisode } from '../store/types.ts'
 export const keyframeEvery = 25;
 
 /** What the reward stack says about the step it took last. */
-export type RewardTrack = Pick<RewardStack, 'terms' | 'raw' | 'weights' | 'totals' | 'learned'>;
+export type RewardTrack = Pick<RewardStack, 'terms' | 'raw' | 'weights' | 'products' | 'totals' | 'learned'>;
 
 export type FinishedEpisode = Omit<NewEpisode, 'runId'>;
 
@@ -36,11 +36,13 @@ class World {
   readonly success: Uint8Array;
   readonly raw: Float64Array;
   readonly weight: Float64Array;
+  /** Of terms whose product is not raw * weight. */
+  readonly product: Float64Array;
   readonly total: Float64Array;
   readonly value: Float32Array;
   readonly learned: Float32Array;
 
-  constructor(model: TaskModel, terms: number, learned: number) {
+  constructor(model: TaskModel, terms: readonly { readonly isPlain: boolean }[], learned: number) {
     const steps = model.horizon;
     this.action = new Float64Array(steps * model.actionSpace.dim);
     this.keyframe = new Float64Array((Math.floor(steps / keyframeEvery) + 2) * model.stateDim);
@@ -48,8 +50,9 @@ class World {
     this.progress = new Float32Array(steps + 1);
     this.stage = new Uint8Array(steps + 1);
     this.success = new Uint8Array(steps + 1);
-    this.raw = new Float64Array(steps * terms);
-    this.weight = new Float64Array(steps * terms);
+    this.raw = new Float64Array(steps * terms.length);
+    this.weight = new Float64Array(steps * terms.length);
+    this.product = new Float64Array(steps * terms.filter(({ isPlain }) => !isPlain).length);
     this.total = new Float64Array(steps);
     this.value = new Float32Array(steps);
     this.learned = new Float32Array((steps + 1) * learned);
@@ -65,6 +68,7 @@ class World {
       this.success,
       this.raw,
       this.weight,
+      this.product,
       this.total,
       this.value,
       this.learned,
@@ -76,7 +80,7 @@ export interface RecorderOptions {
   readonly model: TaskModel;
   readonly count: number;
   readonly kind: EpisodeKind;
-  readonly terms: readonly string[];
+  readonly terms: RewardStack['terms'];
   /** The learned methods whose progress is recorded beside the truth. */
   readonly learned: readonly string[];
   readonly hasValue: boolean;
@@ -91,7 +95,7 @@ export class Recorder {
     this.#options = options;
     this.#worlds = Array.from(
       { length: options.count },
-      () => new World(options.model, options.terms.length, options.learned.length),
+      () => new World(options.model, options.terms, options.learned.length),
     );
   }
 
@@ -128,9 +132,11 @@ export class Recorder {
     const t = w.length;
     const dim = model.actionSpace.dim;
     for (let i = 0; i < dim; i++) w.action[t * dim + i] = actions[world * dim + i]!;
-    for (let k = 0; k < track.terms.length; k++) {
+    for (let k = 0, shaped = 0; k < track.terms.length; k++) {
       w.raw[k * model.horizon + t] = track.raw[k * count + world]!;
       w.weight[k * model.horizon + t] = track.weights[k]!;
+      if (!track.terms[k]!.isPlain)
+        w.product[shaped++ * model.horizon + t] = track.products[k * count + world]!;
     }
     w.total[t] = track.totals[world]!;
     w.value[t] = value;
@@ -206,13 +212,16 @@ export class Recorder {
     ];
     const returns: Record<string, number> = {};
     let returnTotal = 0;
-    terms.forEach((term, k) => {
+    let shaped = 0;
+    terms.forEach(({ id: term, isPlain }, k) => {
       const raw = w.raw.slice(k * model.horizon, k * model.horizon + T);
       const weight = w.weight.slice(k * model.horizon, k * model.horizon + T);
+      const from = isPlain ? 0 : shaped++ * model.horizon;
+      const product = isPlain ? raw.map((value, t) => value * weight[t]!) : w.product.slice(from, from + T);
       columns.push(
         { name: `reward/${term}/raw`, width: 1, data: raw },
         { name: `reward/${term}/weight`, width: 1, data: weight },
-        { name: `reward/${term}/product`, width: 1, data: raw.map((value, t) => value * weight[t]!) },
+        { name: `reward/${term}/product`, width: 1, data: product },
       );
       returns[term] = raw.reduce((sum, value) => sum + value, 0);
     });

@@ -90,13 +90,13 @@ export class RewardedEnv implements VectorEnv {
     this.truncated = new Uint8Array(count);
     this.diverged = new Uint8Array(count);
     this.#totals = new Float64Array(count);
-    const { raw, weights, gammas } = stack;
-    this.channels = { names: stack.terms.map((term) => term.id), raw, weights, gammas };
+    const { values, weights, gammas } = stack;
+    this.channels = { names: stack.terms.map((term) => term.id), values, weights, gammas };
     this.#recorder = new Recorder({
       model,
       count,
       kind: options.kind,
-      terms: stack.terms.map((term) => term.id),
+      terms: stack.terms,
       learned: stack.learned.map((entry) => entry.method),
       hasValue: options.kind === 'training',
       rewardHash: options.rewardHash,
@@ -181,8 +181,15 @@ export class RewardedEnv implements VectorEnv {
     batch.step(actions);
     const simulated = performance.now();
     // 2. reward
-    stack.step(batch.previousStates, actions, batch.states, batch.observations, batch.terminated);
-    this.#options.sums?.add(stack.raw, stack.weights, this.#ended);
+    stack.step(
+      batch.previousStates,
+      actions,
+      batch.states,
+      batch.observations,
+      batch.terminated,
+      this.#ended,
+    );
+    this.#options.sums?.add(stack.values, stack.weights, this.#ended);
     this.finalObservations.set(batch.observations);
     if (this.#simulator !== undefined) {
       // The batch writes over both when a world starts again.

@@ -9,7 +9,7 @@ import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
 import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
 import { sampling } from '../learn/diagnostics/units.ts';
 import { openSenses } from '../learn/rewards/senses.ts';
-import { createStack, type RewardStack, type StackEntry } from '../learn/rewards/stack.ts';
+import { createStack, type RewardStack, ruleOf, type StackEntry } from '../learn/rewards/stack.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
@@ -144,7 +144,9 @@ function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] 
   return experiment.reward.map((line, index) => {
     const method = rewardNamed(line.reward)!;
     const own = typeof line.gamma === 'number' ? { gamma: line.gamma } : {};
-    if (method.kind === 'native') return { kind: 'native', reward: method, weight: line.weight, ...own };
+    const rule = ruleOf(line);
+    if (method.kind === 'native')
+      return { kind: 'native', reward: method, weight: line.weight, ...own, ...rule };
     const bytes = models[index];
     if (bytes === undefined)
       throw new RangeError(`Reward stack line ${index} (${line.reward}) has no fitted model`);
@@ -155,6 +157,7 @@ function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] 
       use: line.use,
       weight: line.weight,
       ...own,
+      ...rule,
     };
   });
 }
@@ -363,8 +366,10 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
 
         const end = Math.min(until, learner.steps + metricsEvery);
         const [begun, from, spent] = [now(), learner.steps, { ...env.seconds }];
-        do said.add(await learner.iterate(env));
-        while (learner.steps < end);
+        do {
+          stack.schedule(learner.steps);
+          said.add(await learner.iterate(env));
+        } while (learner.steps < end);
         const values = said.take();
         if (window.episodes > 0) {
           values['rollout/success'] = window.successes / window.episodes;
@@ -392,7 +397,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
           actor: { kind: 'policy', policy: sample.policy, trainedSteps: learner.steps },
           kind: 'evaluation',
           seeds,
-          stack: (worlds) => createStack(entries, { model, gamma, count: worlds }),
+          stack: (worlds) => createStack(entries, { model, gamma, count: worlds, step: learner.steps }),
         });
         return { 'evaluation/success': success, 'evaluation/return': meanReturn, ...sample.metrics() };
       },
@@ -430,7 +435,7 @@ async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
     model,
     actor: { kind: 'policy', policy, trainedSteps: job.trainedSteps },
     kind: 'evaluation',
-    stack: (count): RewardStack => createStack(entries, { model, gamma, count }),
+    stack: (count): RewardStack => createStack(entries, { model, gamma, count, step: job.trainedSteps }),
     rewardHash: job.rewardHash,
     ...reporting(link, job.seeds),
   });

@@ -72,6 +72,7 @@ export async function trainStudy(options: TrainStudyOptions): Promise<TrainedStu
     env.start();
     while (learner.steps < (settings['steps'] as number)) {
       if (signal.aborted) throw new DOMException('The study was cancelled', 'AbortError');
+      stack.schedule(learner.steps);
       await learner.iterate(env);
       if (options.watch?.(learner.steps, successes) === true) break;
       if (successes.length >= (options.episodes ?? Number.POSITIVE_INFINITY)) break;

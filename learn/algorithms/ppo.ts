@@ -387,11 +387,11 @@ class Ppo implements Learner {
     return this.#memory.step(seen, 0, this.#hidden, 0, count, inputs, 0);
   }
 
-  /** What one critic predicts the return of: a term's raw reward, or the weighted sum; 0 where the world diverged. [count] */
+  /** What one critic predicts the return of: a term's unweighted reward, or the weighted sum; 0 where the world diverged. [count] */
   #rewardsOf(env: VectorEnv, critic: number, out: Float64Array): Float64Array {
     const { count } = this.#setup;
-    const raw = this.#settings.critics === 'each' ? env.channels!.raw : env.rewards;
-    for (let n = 0; n < count; n++) out[n] = env.diverged[n] ? 0 : raw[critic * count + n]!;
+    const paid = this.#settings.critics === 'each' ? env.channels!.values : env.rewards;
+    for (let n = 0; n < count; n++) out[n] = env.diverged[n] ? 0 : paid[critic * count + n]!;
     return out;
   }
 

@@ -46,8 +46,8 @@ export interface VectorEnv {
 /** Reward terms one by one. `rewards` is their weighted sum. */
 export interface RewardChannels {
   readonly names: readonly string[];
-  /** Raw values of the last step, term by term; of no meaning where the world diverged. [names, count] */
-  readonly raw: Float64Array;
+  /** Of the last step before the weights, term by term; of no meaning where the world diverged. [names, count] */
+  readonly values: Float64Array;
   /** May change between steps while a run goes on. [names] */
   readonly weights: Float64Array;
   /** Discount of each term; NaN: the algorithm's own. [names] */

@@ -3,11 +3,11 @@
 export interface TermTotals {
   /** Environment steps, all worlds together. */
   readonly steps: number;
-  /** Sum of |raw| of each term. [terms] */
+  /** Sum of |value| of each term before its weight. [terms] */
   readonly raw: Float64Array;
-  /** Sum of |weight raw|. [terms] */
+  /** Sum of |weight value|. [terms] */
   readonly absolute: Float64Array;
-  /** Sum of weight raw. [terms] */
+  /** Sum of weight value. [terms] */
   readonly signed: Float64Array;
   /** Largest |reward| of one step of one world. */
   readonly largest: number;
@@ -34,7 +34,7 @@ export class TermSums {
   }
 
   /**
-   * One step of all worlds: raw values [terms, count] and weights [terms]. What is not finite paid nothing, nor do worlds
+   * One step of all worlds: values [terms, count] (`RewardStack.values`) and weights [terms]. What is not finite paid nothing, nor do worlds
    * marked in `idle` [count]: their episode had ended before.
    */
   add(raw: Float64Array, weights: Float64Array, idle?: Uint8Array): void {

@@ -5,45 +5,78 @@
  * How a learned progress Phi enters (s -> s', Robo-Dopamine arXiv 2512.23703 equations 9 and 10, after Ng et al. 1999):
  *   shaping  F = gamma Phi(s') - Phi(s)   sum_t gamma^t F_t = gamma^T Phi(s_T) - Phi(s_0): best policies stay the same
  *   delta    Phi(s') - Phi(s)             telescopes only undiscounted; with gamma < 1 it pays for staying at high Phi
+ *   best     max(0, Phi(s') - b)          b: the highest Phi of the episode so far; what was paid once is not paid again
  *   level    Phi(s')                      the raw score as a reward; hovering near the goal can beat finishing
  * In `shaping` and in nothing else Phi(s') is 0 where the task ended the episode: nothing follows, so no bootstrap value
- * can pay the potential back, and only then does the sum equal -Phi(s_0) for every way of ending. At a time limit
- * Phi(s') stays, because the learner bootstraps from the value of s', which contains -Phi(s').
+ * can pay the potential back, and only then does the sum equal -Phi(s_0) for every way of ending (`terminal: keep` leaves
+ * Phi(s') there, as the paper's formula does). At a time limit Phi(s') stays, because the learner bootstraps from the
+ * value of s', which contains -Phi(s').
+ *
+ * A line may do more with its terms (`LineRule`), in this order:
+ *   raw -> / running deviation -> clip -> x raw values of other terms -> gate = value;   value x weight x schedule = product
+ * Lines are summed; a negative weight makes it a difference. All of these but the weight can change what is best to do:
+ * `lab check-shaping` says whether they did.
  */
 
 import type { TaskModel } from '../../sim/env.ts';
 import type { AnySettings } from '../../sim/fields.ts';
+import { Normalizer } from '../parts/normalizer.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { rewards } from './index.ts';
 import { openSenses, type Senses } from './senses.ts';
 import type { NativeReward, OnlineScorer, RewardMethod, RewardModel } from './types.ts';
 
-export const learnedUses = ['shaping', 'delta', 'level'] as const;
+export const learnedUses = ['shaping', 'delta', 'best', 'level'] as const;
 export type LearnedUse = (typeof learnedUses)[number];
 
-export type StackEntry =
-  | {
-      readonly kind: 'native';
-      readonly reward: NativeReward;
-      readonly weight: number;
-      /** Discount of its terms where they have a critic of their own; the algorithm's by default. */
-      readonly gamma?: number;
-    }
-  | {
-      readonly kind: 'learned';
-      /** Id in the registry. */
-      readonly method: string;
-      readonly model: RewardModel;
-      readonly use: LearnedUse;
-      readonly weight: number;
-      /** As above; also the discount inside `shaping`. */
-      readonly gamma?: number;
-    };
+/** What a line does with its terms beside weighing them. What is left out does nothing. */
+export interface LineRule {
+  /** Phi(s') of `shaping` where the task ended the episode: 0 (the default), or as it is. */
+  readonly terminal?: 'zero' | 'keep' | undefined;
+  /**
+   * Divides by the running deviation of the term, over all worlds and steps so far. The mean is not subtracted: a constant
+   * in every step would pay for long episodes or for short ones.
+   */
+  readonly normalise?: boolean | undefined;
+  /** Held within [low, high]. */
+  readonly clip?: readonly [low: number, high: number] | readonly number[] | undefined;
+  /** Multiplied by the raw values of these terms of the stack. */
+  readonly product?: readonly string[] | undefined;
+  /** Pays only while the raw value of a term of the stack is above or below a number, or between two. */
+  readonly gate?:
+    | { readonly term: string; readonly above?: number | undefined; readonly below?: number | undefined }
+    | undefined;
+  /** The weight is multiplied by a factor that goes from `from` to `to` in so many training steps and stays there. */
+  readonly schedule?: { readonly from: number; readonly to: number; readonly steps: number } | undefined;
+}
+
+export type StackEntry = LineRule &
+  (
+    | {
+        readonly kind: 'native';
+        readonly reward: NativeReward;
+        readonly weight: number;
+        /** Discount of its terms where they have a critic of their own; the algorithm's by default. */
+        readonly gamma?: number;
+      }
+    | {
+        readonly kind: 'learned';
+        /** Id in the registry. */
+        readonly method: string;
+        readonly model: RewardModel;
+        readonly use: LearnedUse;
+        readonly weight: number;
+        /** As above; also the discount inside `shaping`. */
+        readonly gamma?: number;
+      }
+  );
 
 export interface StackTerm {
   /** `task/<term>` or `<use>/<method>`. */
   readonly id: string;
   readonly title: string;
+  /** Its value is its raw value: product = raw * weight. */
+  readonly isPlain: boolean;
 }
 
 /** Arrays are owned by the stack and overwritten by the next call. */
@@ -52,11 +85,13 @@ export interface RewardStack {
   readonly count: number;
   /** Term by term, so that one term of all worlds lies together; left as found where not finite. [terms, count] */
   readonly raw: Float64Array;
-  /** May be written between steps. [terms] */
+  /** After normalising, clipping, products and gates; the same array as `raw` where no line has any. [terms, count] */
+  readonly values: Float64Array;
+  /** May be written between steps, but for lines with a schedule. [terms] */
   readonly weights: Float64Array;
   /** Discount of each term, NaN where it is the algorithm's. [terms] */
   readonly gammas: Float64Array;
-  /** raw * weight, 0 where not finite. [terms, count] */
+  /** value * weight, 0 where not finite. [terms, count] */
   readonly products: Float64Array;
   /** Sum of a world's products; 0 where `invalid`. [count] */
   readonly totals: Float64Array;
@@ -70,6 +105,8 @@ export interface RewardStack {
   invalidTerm(world: number): string;
   /** Gives one line of the stack (an entry, by position) another weight. @throws RangeError on no such line or weight. */
   reweigh(line: number, weight: number): void;
+  /** So many environment steps have been learned from: weights become what their schedules say. */
+  schedule(step: number): void;
   /**
    * The weighted sum of the native terms of any transition, as `totals` would have it; undefined where a learned reward,
    * which remembers the episode, is in the stack. Offsets into rows of states and actions.
@@ -88,7 +125,8 @@ export interface RewardStack {
   reset(world: number, states: Float64Array, observations: Float64Array): void;
   /**
    * One step of all worlds, row by row a world: s and s' [count * stateDim], a [count * actionDim], the observations of
-   * s' before any automatic reset [count * observationDim], and where the task itself ended the episode [count].
+   * s' before any automatic reset [count * observationDim], and where the task itself ended the episode [count]. What
+   * worlds marked in `idle` [count] show is not taken in by running deviations: their episode had ended before.
    */
   step(
     previous: Float64Array,
@@ -96,8 +134,9 @@ export interface RewardStack {
     states: Float64Array,
     observations: Float64Array,
     terminated: Uint8Array,
+    idle?: Uint8Array,
   ): void;
-  /** Histories of the scorers and last potentials, for exact resume; weights are the caller's to keep. */
+  /** Histories of the scorers, last and best potentials, running deviations, for exact resume; weights are the caller's. */
   save(): Float64Array;
   /** @throws RangeError when the numbers were saved by another stack. */
   restore(saved: Float64Array): void;
@@ -108,6 +147,16 @@ interface LearnedColumn {
   readonly use: LearnedUse;
   readonly tracker: number;
   readonly gamma: number;
+  readonly keepsTerminal: boolean;
+}
+
+/** What happens to a term after it was measured. */
+interface Column {
+  readonly line: number;
+  /** Of the line's weight. */
+  readonly share: number;
+  readonly rule: LineRule;
+  readonly normaliser: Normalizer | undefined;
 }
 
 /** One scorer a model, shared by all entries that use the model. */
@@ -120,6 +169,108 @@ interface Tracker {
   readonly frames: Float64Array;
   /** Phi(s) of each world. [count] */
   readonly before: Float64Array;
+  /** The highest Phi of the episode so far, where a line asks for it. [count] */
+  best: Float64Array | undefined;
+}
+
+/** No reward varies less than this: it has been one number so far, and dividing by nothing would blow up the first other. */
+const leastVariance = 1e-12;
+
+/** The ids of the terms that a line brings into the stack. */
+export function termIds(
+  line: { readonly reward: string; readonly use?: LearnedUse | undefined },
+  task: TaskModel,
+): string[] {
+  const method = methodOf(line.reward);
+  if (method?.kind === 'native') {
+    return task.rewardTerms.filter(({ kind }) => kind === method.termKind).map(({ id }) => `task/${id}`);
+  }
+  return [`${line.use ?? 'shaping'}/${line.reward}`];
+}
+
+const ruleKeys = [
+  'terminal',
+  'normalise',
+  'clip',
+  'product',
+  'gate',
+  'schedule',
+] as const satisfies readonly (keyof LineRule)[];
+
+/** The rule of a line without what says nothing, so that lines with and without defaults are alike. */
+export function ruleOf(line: LineRule): LineRule {
+  const says = (key: keyof LineRule): boolean => {
+    if (key === 'terminal') return line.terminal === 'keep';
+    if (key === 'normalise') return line.normalise === true;
+    if (key === 'product') return (line.product ?? []).length > 0;
+    return line[key] !== undefined;
+  };
+  return Object.fromEntries(ruleKeys.filter(says).map((key) => [key, line[key]]));
+}
+
+/** What is wrong with a rule, one line each, the key first; `terms`: ids of the whole stack, where they are known. */
+export function ruleProblems(
+  rule: LineRule,
+  use: LearnedUse | undefined,
+  terms?: readonly string[],
+): string[] {
+  const { terminal, clip, product = [], gate, schedule } = rule;
+  const problems: string[] = [];
+  if (terminal !== undefined && use !== 'shaping') {
+    problems.push(`terminal: found ${terminal} with ${use ?? 'a native reward'}, wanted use: shaping`);
+  }
+  if (clip !== undefined) {
+    const [low = Number.NaN, high = Number.NaN] = clip;
+    if (clip.length !== 2 || !(low < high)) {
+      problems.push(`clip: found [${clip.join(', ')}], wanted [low, high] with low below high`);
+    }
+  }
+  if (gate !== undefined) {
+    const { above, below } = gate;
+    if (above === undefined && below === undefined)
+      problems.push('gate: found neither above nor below, wanted one');
+    else if (!((above ?? -Infinity) < (below ?? Infinity)))
+      problems.push(
+        `gate: found above ${above} and below ${below}, wanted numbers with something between them`,
+      );
+  }
+  if (schedule !== undefined) {
+    const { from, to, steps } = schedule;
+    if (!Number.isFinite(from) || !Number.isFinite(to) || !(Number.isInteger(steps) && steps > 0)) {
+      problems.push(
+        `schedule: found from ${from} to ${to} in ${steps} steps, wanted finite numbers and a whole number of steps above 0`,
+      );
+    }
+  }
+  const named = [
+    ...product.map((term) => ['product', term] as const),
+    ...(gate === undefined ? [] : [['gate', gate.term] as const]),
+  ];
+  for (const [key, term] of named) {
+    if (terms === undefined || terms.includes(term)) continue;
+    problems.push(
+      `${key}: found the term "${term}", wanted one of the stack: ${terms.join(', ')} (a line of weight 0 will do)`,
+    );
+  }
+  return problems;
+}
+
+/** In words, for titles; empty for a line that only weighs. */
+function ruleWords({ terminal, normalise, clip, product = [], gate, schedule }: LineRule): string {
+  const words = [
+    terminal === 'keep' ? 'kept at the end' : '',
+    normalise === true ? 'by its deviation' : '',
+    clip === undefined ? '' : `within ${clip[0]} to ${clip[1]}`,
+    product.length === 0 ? '' : `times ${product.join(', ')}`,
+    gate === undefined
+      ? ''
+      : `while ${gate.above === undefined ? '' : `${gate.above} < `}${gate.term}${gate.below === undefined ? '' : ` < ${gate.below}`}`,
+    schedule === undefined ? '' : `weight x ${schedule.from} to ${schedule.to} in ${schedule.steps} steps`,
+  ];
+  return words
+    .filter((word) => word !== '')
+    .map((word) => `, ${word}`)
+    .join('');
 }
 
 /** @throws RangeError naming the entry that cannot work with this task, model or its neighbours. */
@@ -129,7 +280,14 @@ export function createStack(
     model: task,
     gamma,
     count,
-  }: { readonly model: TaskModel; readonly gamma: number; readonly count: number },
+    step = 0,
+  }: {
+    readonly model: TaskModel;
+    readonly gamma: number;
+    readonly count: number;
+    /** As for `schedule`. */
+    readonly step?: number;
+  },
 ): RewardStack {
   if (!(gamma > 0 && gamma <= 1))
     throw new RangeError(`Reward stack: gamma is ${gamma}, wanted 0 < gamma <= 1`);
@@ -142,8 +300,7 @@ export function createStack(
   const terms: StackTerm[] = [];
   const weightList: number[] = [];
   const gammaList: number[] = [];
-  /** Of each term: its line of the stack, and its share of the line's weight. */
-  const lineOf: { readonly line: number; readonly share: number }[] = [];
+  const columns: Column[] = [];
   /** Position of a task term in `task.rewardTerms` and its column in the stack. */
   const native: { readonly term: number; readonly column: number }[] = [];
   const learned: LearnedColumn[] = [];
@@ -153,10 +310,13 @@ export function createStack(
     const { weight, gamma: own } = entries[line]!;
     if (terms.some((term) => term.id === id))
       throw new RangeError(`Reward stack: term ${id} is there twice, wanted once`);
-    terms.push({ id, title });
+    const rule = ruleOf(entries[line]!);
+    const { normalise, clip, product, gate } = rule;
+    const isPlain = [normalise, clip, product, gate].every((part) => part === undefined);
+    terms.push({ id, title: title + ruleWords(rule), isPlain });
     weightList.push(weight * share);
     gammaList.push(own ?? Number.NaN);
-    lineOf.push({ line, share });
+    columns.push({ line, share, rule, normaliser: normalise === true ? new Normalizer(1) : undefined });
     return terms.length - 1;
   };
 
@@ -181,9 +341,7 @@ export function createStack(
       continue;
     }
     const { use, model } = entry;
-    const registered = (Object.values(rewards) as readonly RewardMethod[]).find(
-      (method) => method.id === name,
-    );
+    const registered = methodOf(name);
     if (registered?.kind === 'learned' && !registered.causal) {
       throw new RangeError(
         `Reward ${name}: looks ahead in the episode, so it cannot pay while the episode runs`,
@@ -211,19 +369,84 @@ export function createStack(
         senses,
         frames: new Float64Array(senses === undefined ? 0 : count * frameDim),
         before: new Float64Array(count),
+        best: undefined,
       });
     }
+    if (use === 'best') trackers[tracker]!.best ??= new Float64Array(count);
     const title = `${registered?.title ?? name} as ${use}`;
-    learned.push({ column: addTerm(`${use}/${name}`, title, line, 1), use, tracker, gamma: own });
+    const column = addTerm(`${use}/${name}`, title, line, 1);
+    learned.push({ column, use, tracker, gamma: own, keepsTerminal: entry.terminal === 'keep' });
+  }
+  const ids = terms.map(({ id }) => id);
+  for (const entry of entries) {
+    const [problem] = ruleProblems(entry, entry.kind === 'learned' ? entry.use : undefined, ids);
+    if (problem !== undefined)
+      throw new RangeError(`Reward ${entry.kind === 'native' ? entry.reward.id : entry.method}: ${problem}`);
   }
 
   const raw = new Float64Array(terms.length * count);
+  const isPlain = terms.every((term) => term.isPlain);
+  const values = isPlain ? raw : new Float64Array(terms.length * count);
   const weights = Float64Array.from(weightList);
+  /** Weights before their schedules. [terms] */
+  const unscheduled = weights.slice();
+  const isScheduled = columns.some(({ rule }) => rule.schedule !== undefined);
+  let trainedSteps = step;
   const gammas = Float64Array.from(gammaList);
   const products = new Float64Array(terms.length * count);
   const totals = new Float64Array(count);
   const invalid = new Uint8Array(count);
   const nativeOut = new Float64Array(task.rewardTerms.length);
+  /** Terms of one transition that nobody took. [terms] */
+  const lone = new Float64Array(terms.length);
+  /** Finite raw values of one term. [count] */
+  const sample = new Float64Array(count);
+  /** Of each term: the columns that it is multiplied by, and the one of its gate. */
+  const factors = columns.map(({ rule }) => (rule.product ?? []).map((id) => ids.indexOf(id)));
+  const gates = columns.map(({ rule }) => (rule.gate === undefined ? -1 : ids.indexOf(rule.gate.term)));
+
+  /** What a term is worth: raw[column * stride + at] under its rule. Nothing that is not finite is made to look fine. */
+  function worthOf(column: number, from: Float64Array, stride: number, at: number): number {
+    const { rule, normaliser } = columns[column]!;
+    let value = from[column * stride + at]!;
+    if (!Number.isFinite(value)) return value;
+    if (normaliser !== undefined && normaliser.variance(0) >= leastVariance) value *= normaliser.scale(0);
+    if (rule.clip !== undefined) value = Math.min(rule.clip[1]!, Math.max(rule.clip[0]!, value));
+    for (const factor of factors[column]!) value *= from[factor * stride + at]!;
+    if (rule.gate !== undefined) {
+      const { above = -Infinity, below = Infinity } = rule.gate;
+      const key = from[gates[column]! * stride + at]!;
+      value *= key > above && key < below ? 1 : 0;
+    }
+    return value;
+  }
+
+  /** Running deviations take in a step of the worlds that are at work. */
+  function takeIn(idle: Uint8Array | undefined): void {
+    for (const [c, { normaliser }] of columns.entries()) {
+      if (normaliser === undefined) continue;
+      let rows = 0;
+      for (let world = 0; world < count; world++) {
+        const value = raw[c * count + world]!;
+        if (idle?.[world] !== 1 && Number.isFinite(value)) sample[rows++] = value;
+      }
+      normaliser.update(sample, rows);
+    }
+  }
+
+  function weigh(column: number): void {
+    const { schedule } = columns[column]!.rule;
+    if (schedule === undefined) return;
+    const { from, to, steps } = schedule;
+    weights[column] = unscheduled[column]! * (from + (to - from) * Math.min(1, trainedSteps / steps));
+  }
+  for (let c = 0; c < terms.length; c++) weigh(c);
+
+  /** What is saved beside the scorers: only what the stack has, so that older states of plain stacks still fit. */
+  const extraState = (): { readonly best: Float64Array[]; readonly normalisers: Normalizer[] } => ({
+    best: trackers.flatMap(({ best }) => (best === undefined ? [] : [best])),
+    normalisers: columns.flatMap(({ normaliser }) => (normaliser === undefined ? [] : [normaliser])),
+  });
 
   function checkSize(name: string, array: Float64Array | Uint8Array, dim: number): void {
     if (array.length !== count * dim) {
@@ -237,6 +460,7 @@ export function createStack(
     terms,
     count,
     raw,
+    values,
     weights,
     gammas,
     products,
@@ -246,7 +470,11 @@ export function createStack(
 
     brokenTerm(world) {
       if (invalid[world] !== 1) return undefined;
-      return terms.find((_, c) => !Number.isFinite(raw[c * count + world]! * weights[c]!));
+      // A broken term first, then one whose value or weight broke it.
+      return (
+        terms.find((_, c) => !Number.isFinite(raw[c * count + world]!)) ??
+        terms.find((_, c) => !Number.isFinite(values[c * count + world]! * weights[c]!))
+      );
     },
 
     invalidTerm(world) {
@@ -260,7 +488,16 @@ export function createStack(
         throw new RangeError(`Reward stack: line ${line}, wanted 0 to ${entries.length - 1}`);
       if (!Number.isFinite(weight))
         throw new RangeError(`Reward stack: weight is ${weight}, wanted a finite number`);
-      for (const [c, of] of lineOf.entries()) if (of.line === line) weights[c] = weight * of.share;
+      for (const [c, column] of columns.entries()) {
+        if (column.line !== line) continue;
+        weights[c] = unscheduled[c] = weight * column.share;
+        weigh(c);
+      }
+    },
+
+    schedule(step) {
+      trainedSteps = step;
+      if (isScheduled) for (let c = 0; c < terms.length; c++) weigh(c);
     },
 
     transition:
@@ -268,24 +505,27 @@ export function createStack(
         ? undefined
         : (state, stateOffset, action, actionOffset, next, nextOffset) => {
             task.reward(state, stateOffset, action, actionOffset, next, nextOffset, nativeOut, 0);
+            for (const { term, column } of native) lone[column] = nativeOut[term]!;
             let sum = 0;
-            for (const { term, column } of native) sum += nativeOut[term]! * weights[column]!;
+            for (const { column } of native)
+              sum += (isPlain ? lone[column]! : worthOf(column, lone, 1, 0)) * weights[column]!;
             return sum;
           },
 
     reset(world, states, observations) {
-      for (const { scorer, senses, frames, before } of trackers) {
+      for (const { scorer, senses, frames, before, best } of trackers) {
         if (senses === undefined) scorer.reset(world, observations, world * observationDim);
         else {
           senses.read(states, world, 1, frames, world * senses.dim, observations);
           scorer.reset(world, frames, world * senses.dim);
         }
         before[world] = scorer.values[world]!;
+        if (best !== undefined) best[world] = scorer.values[world]!;
       }
       invalid[world] = 0;
     },
 
-    step(previous, actions, states, observations, terminated) {
+    step(previous, actions, states, observations, terminated, idle) {
       checkSize('previous states', previous, stateDim);
       checkSize('actions', actions, actionDim);
       checkSize('states', states, stateDim);
@@ -304,21 +544,35 @@ export function createStack(
         senses?.read(states, 0, count, frames, 0, observations);
         scorer.step(senses === undefined ? observations : frames);
       }
-      for (const { column, use, tracker, gamma } of learned) {
-        const { scorer, before } = trackers[tracker]!;
+      for (const { column, use, tracker, gamma, keepsTerminal } of learned) {
+        const { scorer, before, best } = trackers[tracker]!;
         for (let world = 0; world < count; world++) {
           const after = scorer.values[world]!;
           // A broken score must not hide behind the zero of a terminal state.
-          const bootstrapped = terminated[world] === 1 && Number.isFinite(after) ? 0 : after;
-          raw[column * count + world] =
-            use === 'shaping'
-              ? gamma * bootstrapped - before[world]!
-              : use === 'delta'
-                ? after - before[world]!
-                : after;
+          const isZero = terminated[world] === 1 && !keepsTerminal && Number.isFinite(after);
+          let value = after;
+          if (use === 'shaping') value = gamma * (isZero ? 0 : after) - before[world]!;
+          else if (use === 'delta') value = after - before[world]!;
+          else if (use === 'best') value = Math.max(0, after - best![world]!);
+          raw[column * count + world] = value;
         }
       }
-      for (const { scorer, before } of trackers) before.set(scorer.values);
+      for (const { scorer, before, best } of trackers) {
+        before.set(scorer.values);
+        if (best === undefined) continue;
+        for (let world = 0; world < count; world++) {
+          if (scorer.values[world]! > best[world]!) best[world] = scorer.values[world]!;
+        }
+      }
+      if (!isPlain) {
+        takeIn(idle);
+        for (let c = 0; c < terms.length; c++) {
+          for (let world = 0; world < count; world++) {
+            const i = c * count + world;
+            values[i] = terms[c]!.isPlain ? raw[i]! : worthOf(c, raw, count, world);
+          }
+        }
+      }
 
       totals.fill(0);
       invalid.fill(0);
@@ -326,7 +580,7 @@ export function createStack(
         const weight = weights[c]!;
         for (let world = 0; world < count; world++) {
           const i = c * count + world;
-          const product = raw[i]! * weight;
+          const product = values[i]! * weight;
           // 0 * Infinity is NaN, so a broken term is found even while it is switched off.
           const finite = Number.isFinite(product);
           products[i] = finite ? product : 0;
@@ -338,7 +592,13 @@ export function createStack(
     },
 
     save() {
-      const parts = trackers.flatMap(({ scorer, before }) => [scorer.save(), before] as const);
+      const { best, normalisers } = extraState();
+      const parts = [
+        ...trackers.flatMap(({ scorer, before }) => [scorer.save(), before]),
+        ...best,
+        ...normalisers.map((normaliser) => normaliser.save()),
+        ...(isScheduled ? [unscheduled] : []),
+      ];
       const saved = new Float64Array(parts.reduce((sum, part) => sum + part.length + 1, 0));
       let at = 0;
       for (const part of parts) {
@@ -361,9 +621,13 @@ export function createStack(
         parts.push(saved.subarray(at + 1, at + 1 + length));
         at += length + 1;
       }
-      if (parts.length !== trackers.length * 2) {
+      const { best, normalisers } = extraState();
+      const extras = best.length + normalisers.length + (isScheduled ? 1 : 0);
+      if (parts.length !== trackers.length * 2 + extras) {
         throw new RangeError(
-          `Reward stack: saved state of ${parts.length / 2} models, wanted ${trackers.length}`,
+          extras === 0
+            ? `Reward stack: saved state of ${parts.length / 2} models, wanted ${trackers.length}`
+            : `Reward stack: saved state of ${parts.length} parts, wanted ${trackers.length * 2 + extras} (${trackers.length} models and ${extras} running states)`,
         );
       }
       trackers.forEach(({ scorer, before }, n) => {
@@ -375,13 +639,17 @@ export function createStack(
         scorer.restore(parts[2 * n]!);
         before.set(parts[2 * n + 1]!);
       });
+      const rest = parts.slice(2 * trackers.length);
+      for (const array of best) array.set(rest.shift()!);
+      for (const normaliser of normalisers) normaliser.restore(rest.shift()!);
+      if (isScheduled) unscheduled.set(rest.shift()!);
       invalid.fill(0);
     },
   };
 }
 
 /** One line of the stack as plain data, the way a recipe writes it. */
-export interface HashedEntry {
+export interface HashedEntry extends LineRule {
   readonly reward: string;
   readonly use?: LearnedUse | undefined;
   readonly weight?: number | undefined;
@@ -400,15 +668,15 @@ export function stackHash(
   gamma: number,
   modelHashes: readonly string[],
 ): string {
-  const lines = entries.map(({ reward, use, weight = 1, gamma: own }) => ({
+  const lines = entries.map(({ reward, use, weight = 1, gamma: own, ...rule }) => ({
     reward,
-    ...(isLearned(reward) ? { use: use ?? 'shaping' } : {}),
+    ...(methodOf(reward)?.kind === 'learned' ? { use: use ?? 'shaping' } : {}),
     weight,
     ...(typeof own === 'number' ? { gamma: own } : {}),
+    ...ruleOf(rule),
   }));
   return fingerprintOf({ lines, taskId, taskVersion, taskSettings, gamma, modelHashes });
 }
 
-function isLearned(id: string): boolean {
-  return Object.values(rewards).some((method) => method.id === id && method.kind === 'learned');
-}
+const methodOf = (id: string): RewardMethod | undefined =>
+  (Object.values(rewards) as readonly RewardMethod[]).find((method) => method.id === id);

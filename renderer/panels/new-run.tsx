@@ -329,6 +329,7 @@ function RewardStack({
                     data={[
                       { value: 'shaping', label: 'as shaping' },
                       { value: 'delta', label: 'as change' },
+                      { value: 'best', label: 'as best so far' },
                       { value: 'level', label: 'as level' },
                     ]}
                     value={line.use}

@@ -11,9 +11,11 @@ type FieldTable = Readonly<Record<string, FieldInfo>>;
 
 export interface DraftReward {
   readonly reward: string;
-  readonly use: 'shaping' | 'delta' | 'level';
+  readonly use: NonNullable<StackEntry['use']>;
   readonly weight: Value;
   readonly settings: Values;
+  /** What else the recipe's line says (gate, clip, model ...); kept as it is while the line keeps its reward. */
+  readonly rest: Omit<StackEntry, 'reward' | 'use' | 'weight' | 'settings'>;
 }
 
 /** Every field has a value here, default or not; what is typed but wrong stays as typed. */
@@ -78,11 +80,13 @@ export function draftFromRecipe(catalog: Catalog, recipe: Recipe, seed: Value = 
 }
 
 export function rewardLine(catalog: Catalog, entry: StackEntry): DraftReward {
+  const { reward: _, use: __, weight: ___, settings: ____, ...rest } = entry;
   return {
     reward: entry.reward,
     use: entry.use ?? 'shaping',
     weight: entry.weight ?? 1,
     settings: defaults(fieldsOf.reward(catalog, entry.reward), entry.settings),
+    rest,
   };
 }
 
@@ -118,6 +122,7 @@ export function recipeFromDraft(catalog: Catalog, draft: Draft): Recipe {
         ...(learned ? { use: line.use } : {}),
         weight: Number(line.weight),
         ...(some(settings) ? { settings } : {}),
+        ...line.rest,
       };
     }),
     ...(some(experiment) ? { experiment } : {}),

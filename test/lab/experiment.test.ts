@@ -95,11 +95,11 @@ test('a recipe of the wrong shape says what was found and what was wanted', () =
     [`${base}    model: -1`, 'reward.0.model: found -1, wanted more than 0'],
     [
       `${base}    use: shapin`,
-      'reward.0.use: found "shapin", wanted one of shaping, delta, level; did you mean "shaping"?',
+      'reward.0.use: found "shapin", wanted one of shaping, delta, best, level; did you mean "shaping"?',
     ],
     [
       `${base}  - sarm`,
-      'reward.1: found "sarm", wanted a mapping with the keys reward, use, weight, settings, model, gamma',
+      'reward.1: found "sarm", wanted a mapping with the keys reward, use, weight, terminal, normalise, clip, product, gate, schedule, settings, model, gamma',
     ],
     [`${base}algorithmSettings: [1]`, 'algorithmSettings: found a list, wanted a mapping'],
     [
@@ -109,6 +109,65 @@ test('a recipe of the wrong shape says what was found and what was wanted', () =
     [base.replace(/reward:.*/s, 'reward: []'), 'reward: found an empty list, wanted at least 1 entries'],
   ];
   for (const [yaml, wanted] of cases) assert.equal(problemsOf(yaml), `test.yaml: ${wanted}`);
+});
+
+test('a line keeps the rules it has and no others, and its gate may name any term of the stack', () => {
+  const yaml = `${base}  - reward: dense
+    weight: 0
+  - reward: sarm
+    use: best
+    weight: 4
+    normalise: true
+    clip: [0, 2]
+    product: [task/toGoal]
+    gate: { term: task/success, below: 0.5 }
+    schedule: { from: 1, to: 0, steps: 100000 }
+    terminal: zero
+`.replace('    terminal: zero\n', '');
+  const [sparse, , sarm] = resolveExperiment(parseRecipe(yaml, 'test.yaml')).reward;
+  assert.deepEqual(Object.keys(sparse!), ['reward', 'use', 'weight', 'settings', 'model', 'gamma']);
+  assert.deepEqual(
+    { ...sarm!, settings: {} },
+    {
+      reward: 'sarm',
+      use: 'best',
+      weight: 4,
+      settings: {},
+      model: null,
+      gamma: null,
+      normalise: true,
+      clip: [0, 2],
+      product: ['task/toGoal'],
+      gate: { term: 'task/success', below: 0.5 },
+      schedule: { from: 1, to: 0, steps: 100_000 },
+    },
+  );
+});
+
+test('a rule that cannot be followed is refused with its line and key', () => {
+  const sarm = (rule: string) => problemsOf(`${base}  - reward: sarm\n    ${rule}\n`);
+  assert.match(
+    sarm('gate: { term: task/toGoal, above: 0.5 }'),
+    /^reward\[1\] \(sarm\)\.gate: found the term "task\/toGoal", wanted one of the stack: task\/success, shaping\/sarm/,
+  );
+  assert.match(
+    sarm('gate: { term: task/success }'),
+    /^reward\[1\] \(sarm\)\.gate: found neither above nor below/,
+  );
+  assert.match(
+    sarm('gate: { term: task/success, abov: 1 }'),
+    /reward\.1\.gate: unknown key "abov"; did you mean "above"\?/,
+  );
+  assert.match(sarm('clip: [1, 0]'), /^reward\[1\] \(sarm\)\.clip: found \[1, 0\], wanted \[low, high\]/);
+  assert.match(sarm('clip: 1'), /reward\.1\.clip: found 1, wanted a list/);
+  assert.match(
+    sarm('terminal: keep\n    use: delta'),
+    /^reward\[1\] \(sarm\)\.terminal: found keep with delta/,
+  );
+  assert.match(
+    sarm('schedule: { from: 1, to: 0, steps: 0 }'),
+    /reward\.1\.schedule\.steps: found 0, wanted more than 0/,
+  );
 });
 
 test('--set finds the field by its name, by its group, and refuses the rest', () => {

@@ -47,6 +47,46 @@ class BrokenModel implements RewardModel {
   }
 }
 
+test('of a term with a rule its raw value, weight and product are recorded apart', () => {
+  const model = tasks.reach.create(defaultsOf(tasks.reach.fields));
+  const episodes: FinishedEpisode[] = [];
+  const stack = createStack(
+    [
+      { kind: 'native', reward: rewards.sparse, weight: 1 },
+      { kind: 'native', reward: rewards.dense, weight: 2, clip: [0, 0.01] },
+    ],
+    { model, gamma: 0.99, count: 1 },
+  );
+  const env = new RewardedEnv({
+    model,
+    count: 1,
+    stack,
+    kind: 'training',
+    rewardHash: null,
+    seedOf: (index) => index,
+    recordEpisode: () => 'always',
+    trainedSteps: () => 0,
+    onEpisode: (episode) => episodes.push(episode),
+  });
+  env.start();
+  const actions = new Float64Array(model.actionSpace.dim);
+  while (episodes.length === 0) env.step(actions);
+  const dense = model.rewardTerms.find(({ kind }) => kind === 'dense')!;
+  const column = (name: string) => [
+    ...(episodes[0]!.columns.find((other) => other.name === `reward/task/${dense.id}/${name}`)!
+      .data as Float64Array),
+  ];
+  const raw = column('raw');
+  assert.ok(
+    raw.some((value) => value > 0.01),
+    'the clip has something to do',
+  );
+  assert.deepEqual(
+    column('product'),
+    raw.map((value, t) => Math.min(0.01, Math.max(0, value)) * column('weight')[t]!),
+  );
+});
+
 function environment(count: number) {
   const model = tasks.reach.create(defaultsOf(tasks.reach.fields));
   const episodes: FinishedEpisode[] = [];
@@ -268,7 +308,7 @@ test('the simulator behind the environment: s, a, s1 of the last step, and the r
       assert.equal(reward, env.rewards[world]);
       let sum = 0;
       for (let c = 0; c < channels.names.length; c++)
-        sum += channels.weights[c]! * channels.raw[c * 3 + world]!;
+        sum += channels.weights[c]! * channels.values[c * 3 + world]!;
       assert.ok(Math.abs(sum - reward) < 1e-12);
       model.observe(simulator.finalStates, at, observation, 0);
       const o = world * env.observationDim;

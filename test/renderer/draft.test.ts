@@ -86,6 +86,21 @@ test('self-play, which the form does not show, goes through it', () => {
   }
 });
 
+test('what a line says beyond the form (model, gate, clip, schedule) goes through it', () => {
+  const lines = [
+    recipe.reward[0]!,
+    {
+      ...recipe.reward[1]!,
+      model: 4,
+      clip: [-1, 1],
+      gate: { term: 'task/near', above: 0.5 },
+      schedule: { from: 1, to: 0, steps: 1000 },
+    },
+  ];
+  const draft = draftFromRecipe(catalog, { ...recipe, reward: lines });
+  assert.deepEqual(recipeFromDraft(catalog, draft), { ...recipe, reward: lines });
+});
+
 test('a fresh form has nothing wrong with it', () => {
   assert.deepEqual(checkDraft(catalog, emptyDraft(catalog)), {});
 });

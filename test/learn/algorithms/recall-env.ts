@@ -34,7 +34,7 @@ export class RecallEnv implements VectorEnv {
     this.diverged = new Uint8Array(count);
     this.channels = {
       names: ['first', 'second'],
-      raw: new Float64Array(2 * count),
+      values: new Float64Array(2 * count),
       weights: Float64Array.of(0.5, 0.5),
       gammas: Float64Array.of(Number.NaN, Number.NaN),
     };
@@ -60,15 +60,15 @@ export class RecallEnv implements VectorEnv {
   }
 
   step(actions: Float64Array): void {
-    const { raw, weights } = this.channels;
+    const { values, weights } = this.channels;
     for (let n = 0; n < this.count; n++) {
       for (let c = 0; c < 2; c++) {
         const action = actions[2 * n + c]!;
         if (!(Number.isInteger(action) && action >= 0 && action < this.choices[c]!))
           throw new RangeError(`action ${action}`);
-        raw[c * this.count + n] = action === this.#cues[2 * n + c] ? 1 : 0;
+        values[c * this.count + n] = action === this.#cues[2 * n + c] ? 1 : 0;
       }
-      this.rewards[n] = weights[0]! * raw[n]! + weights[1]! * raw[this.count + n]!;
+      this.rewards[n] = weights[0]! * values[n]! + weights[1]! * values[this.count + n]!;
       this.#ages[n]!++;
       this.terminated[n] = this.#ages[n] === this.length ? 1 : 0;
       if (this.terminated[n] === 1) this.#start(n);

@@ -243,6 +243,196 @@ test('a saved and restored stack pays on exactly as one never stopped', () => {
   assert.throws(() => build().restore(saved.subarray(0, 2)), RangeError);
 });
 
+test('best and running deviations are saved and restored exactly', () => {
+  const build = () =>
+    createStack(
+      [
+        { ...learned('best'), normalise: true },
+        { ...native(dense), normalise: true },
+      ],
+      {
+        model: line,
+        gamma: 0.97,
+        count: 1,
+      },
+    );
+  const drive = (stack: ReturnType<typeof build>, from: number) => {
+    const out: number[] = [];
+    for (let t = from; t < from + 4; t++) {
+      const state = Float64Array.of(t, Math.sin(t));
+      stack.step(state, Float64Array.of(0.1 * t), state, Float64Array.of(Math.sin(t)), Uint8Array.of(0));
+      out.push(...stack.values, ...stack.totals);
+    }
+    return out;
+  };
+  const whole = build();
+  whole.reset(0, Float64Array.of(0, 0.3), Float64Array.of(0.3));
+  drive(whole, 0);
+  const saved = whole.save();
+  const other = build();
+  other.restore(saved);
+  assert.deepEqual(drive(other, 4), drive(whole, 4));
+  assert.throws(
+    () => createStack([learned('best')], { model: line, gamma: 1, count: 1 }).restore(saved),
+    /saved state of 6 parts, wanted 3 \(1 models and 1 running states\)/,
+  );
+});
+
+test('best pays what exceeds the highest progress of the episode so far, and adds up to the highest less the first', () => {
+  const { raw, phi } = walk([learned('best')], 0.9, [1, 2, 0.5, 2, 2.2], false);
+  // Phi: 0.25, 0.51, 0.145, 0.53, 0.59. Back at 2 only the 0.02 above 0.51 are new.
+  assert.deepEqual(
+    phi.map((value) => Number(value.toFixed(9))),
+    [0.25, 0.51, 0.145, 0.53, 0.59],
+  );
+  for (const [i, wanted] of [0.26, 0, 0.02, 0.06].entries()) close(raw[i]!, wanted);
+});
+
+test('a new episode forgets the best of the last one', () => {
+  const { stack } = walk([learned('best')], 0.9, [0, 3], true);
+  stack.reset(0, Float64Array.of(0, 0), Float64Array.of(0));
+  const state = Float64Array.of(1, 2);
+  stack.step(Float64Array.of(0, 0), Float64Array.of(0), state, Float64Array.of(2), Uint8Array.of(0));
+  close(stack.raw[0]!, 0.51);
+});
+
+test('terminal: keep is the formula of the paper, gamma^T Phi(s_T) - Phi(s_0) also where the task ended the episode', () => {
+  const { raw } = walk([{ ...learned('shaping'), terminal: 'keep' }], 0.9, [1, 2, 3], true);
+  // Phi: 0.25, 0.51, 0.77.
+  close(raw[0]! + 0.9 * raw[1]!, 0.81 * 0.77 - 0.25);
+});
+
+test('clip holds the value and leaves the raw one, and what is not finite stays so', () => {
+  const { stack } = walk([{ ...learned('level', 2), clip: [-1, 0.3] }], 0.9, [0, 2], false);
+  close(stack.raw[0]!, 0.51);
+  assert.deepEqual([stack.values[0], stack.products[0], stack.terms[0]!.isPlain], [0.3, 0.6, false]);
+  const broken = createStack([{ ...native(dense), clip: [0, 1] }], { model: line, gamma: 0.9, count: 1 });
+  const endless = Float64Array.of(0, Number.POSITIVE_INFINITY);
+  broken.reset(0, endless, Float64Array.of(0));
+  broken.step(endless, Float64Array.of(0), endless, Float64Array.of(0), Uint8Array.of(0));
+  assert.deepEqual([broken.invalid[0], broken.invalidTerm(0)], [1, 'reward term task/near (Infinity)']);
+});
+
+test('a product multiplies by the raw values of other terms, whatever their weights and rules', () => {
+  const entries: StackEntry[] = [
+    { ...native(dense, 0), clip: [0, 0.1] },
+    { ...learned('level', 2), product: ['task/near', 'task/slow'] },
+  ];
+  const { stack } = walk(entries, 0.9, [0, 2], false);
+  // near 2/3, slow 1 - 0 = 1, Phi 0.51.
+  close(stack.products[2]!, 2 * 0.51 * (2 / 3));
+  assert.deepEqual(Array.from(stack.products.subarray(0, 2)), [0, 0]);
+  close(stack.totals[0]!, stack.products[2]!);
+});
+
+test('a gate pays only while another raw term is above or below, and the border itself is outside', () => {
+  const paid = (gate: StackEntry['gate'], position: number) =>
+    walk([native(dense, 0), { ...learned('level'), gate }], 0.9, [0, position], false).stack.products[2]!;
+  // near = position / 3
+  assert.equal(paid({ term: 'task/near', above: 0.5 }, 1.5), 0);
+  close(paid({ term: 'task/near', above: 0.5 }, 1.8), 0.46);
+  assert.equal(paid({ term: 'task/near', below: 0.5 }, 1.8), 0);
+  close(paid({ term: 'task/near', below: 0.5 }, 1.2), 0.31);
+  close(paid({ term: 'task/near', above: 0.1, below: 0.5 }, 1.2), 0.31);
+});
+
+test('a closed gate does not hide a term that is not a number', () => {
+  const stack = createStack([native(dense), { ...learned('level'), gate: { term: 'task/near', above: 9 } }], {
+    model: line,
+    gamma: 0.9,
+    count: 1,
+  });
+  const state = Float64Array.of(0, 1);
+  stack.reset(0, state, Float64Array.of(1));
+  stack.step(state, Float64Array.of(0), state, Float64Array.of(Number.NaN), Uint8Array.of(0));
+  assert.deepEqual([stack.invalid[0], stack.brokenTerm(0)?.id], [1, 'level/sarm']);
+});
+
+test('normalise divides by the running deviation and does not centre; idle worlds are not taken in', () => {
+  const stack = createStack([{ ...learned('level'), normalise: true }], {
+    model: line,
+    gamma: 0.9,
+    count: 3,
+  });
+  const states = new Float64Array(6);
+  for (const world of [0, 1, 2]) stack.reset(world, states, Float64Array.of(0, 0, 0));
+  const actions = new Float64Array(3);
+  const step = (...positions: number[]) =>
+    stack.step(
+      states,
+      actions,
+      states,
+      Float64Array.from(positions),
+      new Uint8Array(3),
+      Uint8Array.of(0, 0, 1),
+    );
+  // Phi = position / 4 + 0.01. One value so far: as it is.
+  step(1, 1, 3);
+  close(stack.values[0]!, 0.26);
+  // So far 0.26, 0.26, 0.52, 0.02: mean 0.265, variance (2 * 0.005^2 + 0.255^2 + 0.245^2) / 4 = 0.031275.
+  step(2, 0, 3);
+  const deviation = Math.sqrt(0.031275 + 1e-8);
+  close(stack.values[0]!, 0.52 / deviation);
+  close(stack.values[1]!, 0.02 / deviation);
+  close(stack.raw[0]!, 0.52);
+});
+
+test('a schedule multiplies the weight, a weight changed in flight is multiplied too, and both are resumed', () => {
+  const entries: StackEntry[] = [
+    native(sparse),
+    { ...learned('level', 4), schedule: { from: 1, to: 0.5, steps: 100 } },
+  ];
+  const build = (step?: number) =>
+    createStack(entries, { model: line, gamma: 0.9, count: 1, ...(step === undefined ? {} : { step }) });
+  const stack = build();
+  const weights = [0, 50, 100, 1000].map((step) => {
+    stack.schedule(step);
+    return stack.weights[1];
+  });
+  assert.deepEqual(weights, [4, 3, 2, 2]);
+  assert.equal(build(50).weights[1], 3);
+  stack.schedule(50);
+  stack.reweigh(1, 8);
+  assert.equal(stack.weights[1], 6);
+  const resumed = build();
+  resumed.restore(stack.save());
+  resumed.schedule(100);
+  assert.deepEqual([resumed.weights[0], resumed.weights[1]], [10, 4]);
+});
+
+test('what another transition would be paid follows clip, product and gate of native lines', () => {
+  const stack = createStack(
+    [native(sparse), { ...native(dense, 2), clip: [0, 0.5], gate: { term: 'task/slow', above: 0.5 } }],
+    { model: line, gamma: 0.9, count: 1 },
+  );
+  const pay = (speed: number, to: number) =>
+    stack.transition!(new Float64Array(2), 0, Float64Array.of(speed), 0, Float64Array.of(0, to), 0);
+  // near 2.4/3 -> 0.5, slow 1 -> 0.5: 2 (0.5 * 0.5 + 0.25 * 0.5).
+  close(pay(0, 2.4), 0.75);
+  assert.equal(pay(0.9, 2.4), 0);
+  close(pay(0, 3), 10 + 0.75);
+});
+
+test('rules that cannot be followed are refused by the line and the key', () => {
+  const create = (entries: readonly StackEntry[]) => () =>
+    createStack(entries, { model: line, gamma: 0.9, count: 1 });
+  for (const [rule, message] of [
+    [{ clip: [1, -1] }, /Reward sarm: clip: found \[1, -1\], wanted \[low, high\] with low below high/],
+    [{ clip: [1] }, /clip: found \[1\]/],
+    [{ gate: { term: 'task/arrived' } }, /gate: found neither above nor below/],
+    [{ gate: { term: 'task/arrived', above: 1, below: 0 } }, /gate: found above 1 and below 0/],
+    [
+      { gate: { term: 'task/near', above: 1 } },
+      /gate: found the term "task\/near", wanted one of the stack: task\/arrived, level\/sarm/,
+    ],
+    [{ product: ['near'] }, /product: found the term "near"/],
+    [{ schedule: { from: 1, to: 0, steps: 0 } }, /schedule: found from 1 to 0 in 0 steps/],
+    [{ terminal: 'keep' }, /terminal: found keep with level, wanted use: shaping/],
+  ] as const) {
+    assert.throws(create([native(sparse), { ...learned('level'), ...rule } as StackEntry]), message);
+  }
+});
+
 test('an empty stack pays nothing', () => {
   const { stack } = walk([], 0.9, [0, 1], false);
   assert.deepEqual([stack.terms.length, stack.totals[0]], [0, 0]);
@@ -262,7 +452,7 @@ test('stacks that cannot work are refused by name', () => {
   );
   assert.throws(
     create([learned('sideways' as LearnedUse)]),
-    /use is sideways, wanted one of shaping, delta, level/,
+    /use is sideways, wanted one of shaping, delta, best, level/,
   );
   const wide: RewardModel = { ...ramp, frameDim: 4 };
   assert.throws(
@@ -305,7 +495,32 @@ test('the hash is 16 hex digits that follow the rule of pay and nothing else', (
       ['ab'],
     ),
   );
+  // As runs before 28 November 2026 have it stored: rules that say nothing leave no trace.
+  assert.equal(
+    base,
+    stackHash(
+      [
+        { ...entries[0], product: [] },
+        { ...entries[1], terminal: 'zero', normalise: false },
+      ],
+      'line',
+      1,
+      { size: 2, hard: true },
+      0.99,
+      ['ab'],
+    ),
+  );
+  assert.equal(base, 'f566262c33f96224');
+  const ruled = (rule: object) =>
+    stackHash([entries[0], { ...entries[1], ...rule }], 'line', 1, { size: 2, hard: true }, 0.99, ['ab']);
   const others = [
+    ruled({ terminal: 'keep' }),
+    ruled({ normalise: true }),
+    ruled({ clip: [-1, 1] }),
+    ruled({ product: ['task/near'] }),
+    ruled({ gate: { term: 'task/near', above: 0.5 } }),
+    ruled({ schedule: { from: 1, to: 0, steps: 10 } }),
+    ruled({ use: 'best' }),
     stackHash([entries[0]], 'line', 1, { size: 2, hard: true }, 0.99, ['ab']),
     stackHash([entries[0], { ...entries[1], use: 'delta' }], 'line', 1, { size: 2, hard: true }, 0.99, [
       'ab',
