@@ -15,6 +15,8 @@ export interface FitNetworksOptions {
   readonly updates: number;
   /** At the start; falls to 0 along a half cosine. */
   readonly learningRate: number;
+  /** Updates over which the rate rises from 0 to where the cosine is. Default 0. */
+  readonly warmup?: number;
   /** Decoupled (AdamW), relative to the learning rate. Default 0. */
   readonly weightDecay?: number;
   /** The gradient is shortened to this length. Default 1. */
@@ -47,7 +49,7 @@ export async function fitNetworks(
   { compute, signal, onProgress }: Pick<FitContext, 'compute' | 'signal' | 'onProgress'>,
 ): Promise<Record<string, number>> {
   const { title, networks, parameters, rows, updates, learningRate } = options;
-  const { weightDecay = 0, maxGradNorm = 1 } = options;
+  const { weightDecay = 0, maxGradNorm = 1, warmup = 0 } = options;
   throwIfAborted(signal);
   const nets = compute.networks({ networks, rows, parameters });
   const mean = new Float64Array(parameters.length);
@@ -81,7 +83,8 @@ export async function fitNetworks(
 
   try {
     for (let update = 0; update < updates; update++) {
-      const rate = learningRate * 0.5 * (1 + Math.cos((Math.PI * update) / updates));
+      const cosine = 0.5 * (1 + Math.cos((Math.PI * update) / updates));
+      const rate = learningRate * cosine * Math.min(1, (update + 1) / (warmup + 1));
       losses = await options.gradient(nets, update);
       step(await nets.readGradient(), rate, update + 1);
       await nets.clear();

@@ -49,6 +49,33 @@ export function spansFromStages(stagePerFrame: ArrayLike<number>): StageSpan[] {
   return spans;
 }
 
+/**
+ * A finer scheme made of a coarse one: every stage of work k becomes 2 k and 2 k + 1, cut where the simulator's progress
+ * passes for good the middle between what it was at the span's first frame and at the next span's. The last stage (done) is
+ * not cut, nor is the stage in which a failed episode ended: nobody knows where its middle would have been.
+ * progress: [T + 1], of the simulator; the spans are those of `spansFromStages`.
+ */
+export function halvedSpans(
+  spans: readonly StageSpan[],
+  progress: ArrayLike<number>,
+  stageCount: number,
+): StageSpan[] {
+  return spans.flatMap(({ stage, start, end }, n) => {
+    const next = spans[n + 1];
+    const first = { stage: 2 * stage, start, end };
+    if (stage === stageCount - 1 || next === undefined) return [first];
+    const middle = (progress[start]! + progress[next.start]!) / 2;
+    // Where it is jumped over, the last frame stands for the second half.
+    let cut = end - 1;
+    while (cut > start + 1 && progress[cut - 1]! >= middle) cut--;
+    if (cut <= start) return [first];
+    return [
+      { ...first, end: cut },
+      { stage: 2 * stage + 1, start: cut, end },
+    ];
+  });
+}
+
 const MINIMUM_FRAMES = 3;
 
 /** @throws RangeError naming the episode, what was found and what was wanted, at the first label that cannot be used. */
@@ -102,7 +129,8 @@ function checkFrames({ id, length, frames }: Demonstration, frameDim: number): v
   }
 }
 
-function checkSpans({ id, length, stages: spans }: Demonstration, stages: readonly string[]): void {
+/** Of one demonstration. @throws RangeError naming the episode and the span. */
+export function checkSpans({ id, length, stages: spans }: Demonstration, stages: readonly string[]): void {
   const frames = length + 1;
   if (spans.length === 0) throw new RangeError(`Episode ${id}: found no stage spans, wanted at least one`);
   for (let n = 0; n < spans.length; n++) {
@@ -207,4 +235,26 @@ export function frameLabels(
     }
   }
   return { stage, tau, progress, known };
+}
+
+/**
+ * What SARM argues against: y_t = t / T', whatever is going on, with T' the first frame of the last stage where that means
+ * done (`lastIsDone`), else the last frame. Stages are those of the spans. Of a failed demonstration `unfinished` says
+ * whether it is worth 0 throughout or not learned from.
+ */
+export function frameIndexLabels(
+  demonstration: Demonstration,
+  stageCount: number,
+  lastIsDone: boolean,
+  unfinished: Unfinished = 'unknown',
+): FrameLabels {
+  const { length, stages: spans, success } = demonstration;
+  const labels = frameLabels(demonstration, new Float64Array(stageCount).fill(1 / stageCount), unfinished);
+  const last = spans.at(-1)!;
+  const arrival = lastIsDone && stageCount > 1 && last.stage === stageCount - 1 ? last.start : length;
+  for (let t = 0; t <= length; t++) {
+    labels.progress[t] = !success ? 0 : arrival === 0 ? 1 : Math.min(1, t / arrival);
+    labels.known[t] = success || unfinished === 'zero' ? 1 : 0;
+  }
+  return labels;
 }

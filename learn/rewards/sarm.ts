@@ -1,37 +1,51 @@
 // SARM: Stage-Aware Reward Modeling for Long Horizon Robot Manipulation, https://arxiv.org/abs/2509.25358
 /**
- * Progress in two questions: which stage is this (classifier), and how far inside it (regressor, told the stage)?
+ * Progress in two questions: which stage is this (classifier f), and how far inside it (regressor g, told the stage)?
  *
  *   labels     y = P_{k-1} + a_k tau, pinned to milestones by the dataset-mean stage shares a_k     (labels.ts)
  *   input      x = first frame + a causal window of the newest frames                               (window.ts)
  *   stage      p = softmax f(x)
  *   within     tau_k = sigmoid g(x, onehot k)
- *   loss       CE(f(x), k) + MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1))
+ *   loss       CE(f(x), k) + MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1)), summed over label schemes
  *   conditions c is the true stage for a share `teacherForcing` of the samples, else drawn from the predicted p
  *   progress   argmax: P_{k-1} + a_k tau_k at k = argmax p;  expected: sum_k p_k (P_{k-1} + a_k tau_k)
- *   rewind     a window may end with frames played backwards; its label is that of the frame it went back to
+ *   untruths   frames played backwards, goals exchanged for another episode's                       (sarm-data.ts)
+ *   networks   two MLPs, or two causal transformers over the window                                 (sarm-nets.ts)
  *
- * Ours differs from the paper: state observations and two small networks instead of images and transformers; where the
+ * Ours differs from the paper: state observations (or any other sense) instead of image and text embeddings; where the
  * condition c is not the true stage, tau's target is the label as seen from stage c (0 before it, 1 after it), so that
  * the progress is right even where the stage is not, and blending the stages gives a potential without jumps.
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
-import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
-import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import {
   checkDemonstrations,
   cumulative,
   type FrameLabels,
+  frameIndexLabels,
   frameLabels,
   stageShares,
-  type Unfinished,
 } from './labels.ts';
+import { type Minibatch, TrainingSet } from './sarm-data.ts';
+import {
+  type Answering,
+  answeringNets,
+  answersOf,
+  denseNetworks,
+  fittedNets,
+  initializeNets,
+  type NetsShape,
+  netsParameterCount,
+  netsSpecs,
+  tell,
+  withinInputs,
+} from './sarm-nets.ts';
+import type { SenseId } from './senses.ts';
 import type {
   Demonstration,
   EpisodeScore,
@@ -40,16 +54,64 @@ import type {
   OnlineScorer,
   RewardModel,
 } from './types.ts';
-import {
-  fitNormaliser,
-  framesOf,
-  type Normaliser,
-  normalise,
-  WindowHistory,
-  type WindowShape,
-} from './window.ts';
+import { fitNormaliser, framesOf, type Normaliser, WindowHistory, type WindowShape } from './window.ts';
 
 const fields = {
+  senses: {
+    type: 'choice',
+    default: 'observation',
+    options: ['observation', 'objects', 'goal', 'objects and goal', 'seen', 'view'],
+    help: 'What it perceives: the observation, objects by slot, goals achieved and wanted, or what a camera tells of objects (seen) or shows (view)',
+  },
+  camera: {
+    type: 'choice',
+    default: 'front',
+    options: ['front', 'side', 'top', 'wrist'],
+    help: 'Camera of the senses "seen" and "view"',
+  },
+  architecture: {
+    type: 'choice',
+    default: 'mlp',
+    options: ['mlp', 'transformer'],
+    help: 'Two multi-layer perceptrons, or two causal transformers, which want a window of 4 frames or more and the anchor',
+  },
+  layers: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 4,
+    help: 'Layers of each transformer',
+  },
+  heads: {
+    type: 'integer',
+    default: 4,
+    min: 1,
+    max: 8,
+    help: 'Attention heads of each transformer; they must divide hiddenSize',
+  },
+  labels: {
+    type: 'choice',
+    default: 'mean-share',
+    options: ['mean-share', 'frame-index'],
+    help: 'Progress labels: pinned to stages by their mean shares, or t / T (the baseline that SARM argues against)',
+  },
+  head: {
+    type: 'choice',
+    default: 'stages',
+    options: ['stages', 'single'],
+    help: 'Stage classifier and regressor inside the stage, or one regressor of the whole progress (a baseline)',
+  },
+  scheme: {
+    type: 'choice',
+    default: 'sparse',
+    options: ['sparse', 'dense'],
+    help: "Which stage labels give the score: the task's stages, or finer ones where episodes carry them",
+  },
+  bothSchemes: {
+    type: 'boolean',
+    default: false,
+    help: 'Learn the other scheme, too, where episodes carry it: own last layers on shared ones',
+  },
   window: {
     type: 'integer',
     default: 1,
@@ -76,7 +138,7 @@ const fields = {
     default: 32,
     min: 4,
     max: 512,
-    help: 'Units in each of the two hidden layers of either network',
+    help: 'Units in each of the two hidden layers of either network; the width of either transformer',
   },
   updates: { type: 'integer', default: 1500, min: 1, max: 100_000, help: 'Gradient steps' },
   minibatch: {
@@ -85,7 +147,7 @@ const fields = {
     min: 8,
     max: 8192,
     unit: 'frames',
-    help: 'Frames in one gradient step',
+    help: 'Frames in one gradient step; a transformer learns from all frames of a window',
   },
   learningRate: {
     type: 'number',
@@ -93,6 +155,13 @@ const fields = {
     min: 1e-6,
     max: 0.1,
     help: 'Adam step size at the start; falls to 0 along a half cosine',
+  },
+  warmup: {
+    type: 'number',
+    default: 0.01,
+    min: 0,
+    max: 0.5,
+    help: 'Share of the updates over which the step size rises',
   },
   weightDecay: {
     type: 'number',
@@ -123,6 +192,13 @@ const fields = {
     max: 32,
     unit: 'frames',
     help: 'Most frames of the window played backwards',
+  },
+  wrongTaskProbability: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 0.9,
+    help: "Share of samples whose goal is exchanged for another episode's, with progress 0; does nothing where no number tells a goal",
   },
   teacherForcing: {
     type: 'number',
@@ -189,21 +265,47 @@ export const sarm: LearnedReward = {
   source: 'https://arxiv.org/abs/2509.25358',
   fields,
   causal: true,
+  senses: (settings) => sensesOf({ ...defaultsOf(fields), ...settings } as SarmSettings),
   workload,
   fit,
   load,
 };
+
+function sensesOf({ senses, camera }: SarmSettings): SenseId[] {
+  if (senses === 'objects and goal') return ['objects', 'goal'];
+  if (senses === 'seen' || senses === 'view') return [`${senses}:${camera}`];
+  return [senses];
+}
 
 function workload(
   given: AnySettings,
   { frameDim, stages }: Pick<FitContext, 'frameDim' | 'stages'>,
 ): Workload {
   const settings = { ...defaultsOf(fields), ...given } as SarmSettings;
-  const { stageShape, tauShape } = shapesOf({ settings, dim: frameDim, stages });
+  const shape = netsShape(settings, frameDim, [stages.length]);
+  const rows = samplesOf(settings) * (settings.architecture === 'mlp' ? 1 : shape.frames);
+  return { networks: denseNetworks(shape), updateRows: rows, actRows: rows };
+}
+
+/** Windows of one gradient step. */
+const samplesOf = ({ architecture, minibatch, window }: SarmSettings): number =>
+  architecture === 'mlp' ? minibatch : Math.max(1, Math.round(minibatch / window));
+
+/** stageCounts: of each scheme. */
+function netsShape(settings: SarmSettings, dim: number, stageCounts: readonly number[]): NetsShape {
+  const { architecture, hiddenSize, layers, heads, head } = settings;
+  const asksStage = head === 'stages';
   return {
-    networks: [stageShape, tauShape],
-    updateRows: settings.minibatch,
-    actRows: settings.minibatch,
+    architecture,
+    dim,
+    frames: framesOf(settings),
+    // A single head knows one stage, all of the work.
+    stages: asksStage ? stageCounts.reduce((sum, count) => sum + count, 0) : stageCounts.length,
+    schemes: stageCounts.length,
+    asksStage,
+    hiddenSize,
+    layers,
+    heads,
   };
 }
 
@@ -216,261 +318,270 @@ async function fit(
   context: FitContext,
 ): ReturnType<LearnedReward['fit']> {
   const settings = Object.freeze({ ...defaultsOf(fields), ...given }) as SarmSettings;
-  const { frameDim: dim, stages, signal } = context;
-  checkDemonstrations(demonstrations, stages, dim);
+  const { frameDim: dim, signal } = context;
+  const schemes = schemesOf(demonstrations, settings, context);
   throwIfAborted(signal);
 
   const random = new Random(context.seed);
-  const { training, heldOut } = split(demonstrations, stages.length, settings.holdout, random);
-  const shares = stageShares(training, stages.length, settings.lastStageDone);
+  const { training, heldOut } = split(schemes[0]!, settings.holdout, random);
   const normaliser = fitNormaliser(
-    training.map(({ frames }) => frames),
+    training.map((i) => demonstrations[i]!.frames),
     dim,
   );
-  const spec: ModelSpec = { settings, dim, stages, shares, normaliser };
-  const weights = await optimise(
-    new TrainingSet(training, shares, normaliser, settings, random),
-    spec,
+  const spec: ModelSpec = {
+    settings,
+    dim,
+    schemes: schemes.map(({ stages, episodes }) => ({
+      stages,
+      shares: stageShares(
+        training.flatMap((i) => episodes[i] ?? []),
+        stages.length,
+        settings.lastStageDone,
+      ),
+    })),
+    normaliser,
+  };
+  const labelled = schemes.map(({ episodes }, s) => {
+    const { shares } = spec.schemes[s]!;
+    return {
+      shares,
+      labels: training.map((i) => episodes[i] && labelsOf(episodes[i], shares, settings)),
+    };
+  });
+  const data = new TrainingSet(
+    training.map((i) => demonstrations[i]!),
+    labelled,
+    normaliser,
+    context.layout,
+    settings,
     random,
-    context,
   );
+  const weights = await optimise(data, spec, random, context);
   const model = createModel(spec, weights.parameters);
 
-  const measured = heldOut.length > 0 ? heldOut : training;
+  const measured = (heldOut.length > 0 ? heldOut : training).map((i) => schemes[0]!.episodes[i]!);
   const metrics = {
     ...weights.losses,
-    ...prefixed(
-      heldOut.length > 0 ? 'holdout' : 'training',
-      measure(model, measured, shares, settings.unfinished),
-    ),
+    ...prefixed(heldOut.length > 0 ? 'holdout' : 'training', measure(model, measured, spec)),
     'demonstrations/training': training.length,
     'demonstrations/holdout': heldOut.length,
+    ...(settings.wrongTaskProbability > 0
+      ? { 'wrongTask/goalNumbers': data.goalNumbers, 'wrongTask/samples': data.movedShare }
+      : {}),
   };
   return { model, metrics };
 }
 
-/** Holds out at random, but never the last demonstration that has a stage. */
-function split(demonstrations: readonly Demonstration[], stageCount: number, share: number, random: Random) {
-  const wanted = Math.min(Math.round(share * demonstrations.length), demonstrations.length - 1);
-  const order = Int32Array.from(demonstrations, (_, i) => i);
+/** One way of cutting episodes into stages. */
+interface LabelledScheme {
+  readonly stages: readonly string[];
+  /** The demonstrations with this scheme's spans as their stages; undefined where one has none. */
+  readonly episodes: readonly (Demonstration | undefined)[];
+}
+
+/**
+ * The scheme that gives the score, and the other one where it is learned, too. All checked.
+ * @throws RangeError naming the episode where labels are unusable.
+ */
+function schemesOf(
+  demonstrations: readonly Demonstration[],
+  { scheme, bothSchemes, head, lastStageDone }: SarmSettings,
+  { frameDim, stages }: FitContext,
+): LabelledScheme[] {
+  const denseCount =
+    1 + Math.max(0, ...demonstrations.flatMap((d) => d.denseStages?.map((s) => s.stage) ?? []));
+  const known = {
+    sparse: (): LabelledScheme => ({ stages, episodes: demonstrations }),
+    dense: (): LabelledScheme => ({
+      stages: Array.from({ length: denseCount }, (_, k) => `dense${k + 1}`),
+      episodes: demonstrations.map(
+        (demonstration) =>
+          demonstration.denseStages && { ...demonstration, stages: demonstration.denseStages },
+      ),
+    }),
+  };
+  const scored = known[scheme]();
+  const bare = scored.episodes.indexOf(undefined);
+  if (bare >= 0) {
+    throw new RangeError(
+      `Episode ${demonstrations[bare]!.id}: found no dense stage labels, wanted some with scheme "dense"`,
+    );
+  }
+  checkDemonstrations(scored.episodes as readonly Demonstration[], scored.stages, frameDim);
+  if (head === 'stages' && scored.stages.length < 2) {
+    throw new RangeError(
+      `Episode ${demonstrations[0]!.id}: all frames are of stage ${scored.stages[0]}, the only one; wanted at least two stages to tell apart, or head "single"`,
+    );
+  }
+  if (lastStageDone && scored.stages.length > 1) checkWork(scored);
+  const hasOther = demonstrations.some((d) => (scheme === 'sparse' ? d.denseStages : d.stages.length > 0));
+  if (!bothSchemes || !hasOther) return [scored];
+  const other = known[scheme === 'sparse' ? 'dense' : 'sparse']();
+  const own = other.episodes.filter((episode) => episode !== undefined && episode.stages.length > 0);
+  checkDemonstrations(own as readonly Demonstration[], other.stages, frameDim);
+  return [
+    scored,
+    { ...other, episodes: other.episodes.map((episode) => (episode?.stages.length ? episode : undefined)) },
+  ];
+}
+
+/** Where the last stage is rest, somebody must have worked. */
+function checkWork({ stages, episodes }: LabelledScheme): void {
+  const last = stages.length - 1;
+  const works = episodes.some((episode) => episode!.stages.some(({ stage }) => stage < last));
+  if (works) return;
+  throw new RangeError(
+    `Episode ${episodes[0]!.id}: found stage ${last} (${stages[last]}) alone, which means done, in this and all ${episodes.length} demonstrations; wanted some work before it`,
+  );
+}
+
+/** Indices into the demonstrations. Holds out at random, but never the last demonstration that has a stage. */
+function split({ stages, episodes }: LabelledScheme, share: number, random: Random) {
+  const wanted = Math.min(Math.round(share * episodes.length), episodes.length - 1);
+  const order = Int32Array.from(episodes, (_, i) => i);
   random.shuffle(order);
-  const left = new Int32Array(stageCount);
-  for (const { stages } of demonstrations) for (const { stage } of stages) left[stage]!++;
+  const left = new Int32Array(stages.length);
+  for (const episode of episodes) for (const { stage } of episode!.stages) left[stage]!++;
   const out = new Set<number>();
   for (const i of order) {
-    const spans = demonstrations[i]!.stages;
+    const spans = episodes[i]!.stages;
     if (out.size >= wanted || spans.some(({ stage }) => left[stage]! < 2)) continue;
     for (const { stage } of spans) left[stage]!--;
     out.add(i);
   }
-  return {
-    training: demonstrations.filter((_, i) => !out.has(i)),
-    heldOut: demonstrations.filter((_, i) => out.has(i)),
-  };
+  const all = episodes.map((_, i) => i);
+  return { training: all.filter((i) => !out.has(i)), heldOut: all.filter((i) => out.has(i)) };
 }
 
-/** One minibatch as plain arrays. B samples, W frames each (`framesOf`). */
-interface Minibatch {
-  /** Rows of the frame matrix, anchor first. [B * W] */
-  readonly frames: Int32Array;
-  /** [B] */
-  readonly stages: Int32Array;
-  readonly progress: Float32Array;
-  /** 1 where stage and progress are known, 0 where only the stage is. [B] */
-  readonly known: Float32Array;
+function labelsOf(
+  episode: Demonstration,
+  shares: Float64Array,
+  { labels, lastStageDone, unfinished }: SarmSettings,
+): FrameLabels {
+  return labels === 'mean-share'
+    ? frameLabels(episode, shares, unfinished)
+    : frameIndexLabels(episode, shares.length, lastStageDone, unfinished);
 }
 
-/** All frames of the demonstrations in one matrix, and minibatches drawn evenly from them. */
-class TrainingSet {
-  /** Normalised, [frames, dim]. */
-  readonly frames: Float32Array;
-  readonly count: number;
-  readonly #settings: SarmSettings;
-  readonly #random: Random;
-  /** Row of the first frame of the episode a row belongs to. [frames] */
-  readonly #first: Int32Array;
-  readonly #labels: {
-    readonly stage: Uint8Array;
-    readonly progress: Float64Array;
-    readonly known: Uint8Array;
-  };
-  /** Every row once, in random order; drawn from front to back, then shuffled anew. */
-  readonly #order: Int32Array;
-  #next: number;
-
-  constructor(
-    demonstrations: readonly Demonstration[],
-    shares: Float64Array,
-    normaliser: Normaliser,
-    settings: SarmSettings,
-    random: Random,
-  ) {
-    const dim = normaliser.mean.length;
-    this.count = demonstrations.reduce((sum, { length }) => sum + length + 1, 0);
-    this.frames = new Float32Array(this.count * dim);
-    this.#settings = settings;
-    this.#random = random;
-    this.#first = new Int32Array(this.count);
-    this.#labels = {
-      stage: new Uint8Array(this.count),
-      progress: new Float64Array(this.count),
-      known: new Uint8Array(this.count),
-    };
-    let row = 0;
-    for (const demonstration of demonstrations) {
-      const labels = frameLabels(demonstration, shares, settings.unfinished);
-      const frames = demonstration.length + 1;
-      this.#first.fill(row, row, row + frames);
-      this.#labels.stage.set(labels.stage, row);
-      this.#labels.progress.set(labels.progress, row);
-      this.#labels.known.set(labels.known, row);
-      for (let t = 0; t < frames; t++) {
-        normalise(normaliser, demonstration.frames, t * dim, this.frames, (row + t) * dim);
-      }
-      row += frames;
-    }
-    // Where even the stage is in doubt (done, but failed) there is nothing to learn.
-    const { stage, known } = this.#labels;
-    const usable = (i: number) => known[i] === 1 || shares[stage[i]!]! > 0;
-    this.#order = Int32Array.from({ length: this.count }, (_, i) => i).filter(usable);
-    this.#next = this.#order.length;
-  }
-
-  draw(size: number): Minibatch {
-    const { window, gap, anchor, rewindProbability, rewindMax } = this.#settings;
-    const frames = new Int32Array(size * framesOf(this.#settings));
-    const stages = new Int32Array(size);
-    const progress = new Float32Array(size);
-    const known = new Float32Array(size);
-    for (let b = 0, to = 0; b < size; b++) {
-      if (this.#next === this.#order.length) {
-        this.#random.shuffle(this.#order);
-        this.#next = 0;
-      }
-      const turn = this.#order[this.#next++]!;
-      const first = this.#first[turn]!;
-      // Frames t - (window - 1) gap .. t, then `back` of them again in reverse; the window is the end of that sequence.
-      const room = Math.min(rewindMax, Math.floor((turn - first) / gap));
-      const back =
-        room > 0 && this.#random.uniform() < rewindProbability ? 1 + this.#random.integer(room) : 0;
-      const newest = turn - back * gap;
-      if (anchor) frames[to++] = first;
-      for (let age = window - 1; age >= 0; age--) {
-        frames[to++] = age <= back ? newest + age * gap : Math.max(first, turn - (age - back) * gap);
-      }
-      stages[b] = this.#labels.stage[newest]!;
-      progress[b] = this.#labels.progress[newest]!;
-      known[b] = this.#labels.known[newest]!;
-    }
-    return { frames, stages, progress, known };
-  }
+/** A scheme as the networks see it: with a single head all of the work is one stage. */
+function asked({ shares }: Scheme, { head }: SarmSettings): Scheme['shares'] {
+  return head === 'stages' ? shares : Float64Array.of(1);
 }
 
-/** AdamW on both networks, held as one flat vector: stage network, then tau network. */
+/** AdamW on both networks, held as one flat vector: f, then g. */
 async function optimise(
   data: TrainingSet,
   spec: ModelSpec,
   random: Random,
   context: FitContext,
 ): Promise<{ parameters: Float32Array; losses: Record<string, number> }> {
-  const { settings, dim, shares } = spec;
-  const { updates, minibatch: B, learningRate, weightDecay, inputNoise, teacherForcing } = settings;
-  const K = shares.length;
-  const D = framesOf(settings) * dim;
-  const { stageShape, tauShape } = shapesOf(spec);
-  const parameters = new Float32Array(parameterCount(stageShape) + parameterCount(tauShape));
-  parameters.set(initialize(stageShape, random, { hiddenGain: 1, outputGain: 0.1 }));
-  parameters.set(
-    initialize(tauShape, random, { hiddenGain: 1, outputGain: 0.1 }),
-    parameterCount(stageShape),
-  );
+  const { settings, dim } = spec;
+  const { updates, learningRate, weightDecay, warmup, inputNoise, teacherForcing, head } = settings;
+  const shape = shapeOf(spec);
+  const B = samplesOf(settings);
+  const W = shape.frames;
+  /** Answers of a sample, the last of its frames: one (MLP) or all. */
+  const A = answersOf(shape);
+  /** Those of them that are learned from: all but the anchor's. */
+  const learned = B * Math.min(A, settings.window);
+  const K = shape.stages;
+  const S = shape.schemes;
+  const told = withinInputs(shape);
+  const parameters = initializeNets(shape, random);
 
-  const starts = cumulative(shares);
+  const shares = spec.schemes.map((scheme) => asked(scheme, settings));
+  const starts = shares.map(cumulative);
+  /** Where a scheme's stages begin among all. */
+  const offsets = shares.map((_, s) => shares.slice(0, s).reduce((sum, { length }) => sum + length, 0));
   const p = new Float64Array(K);
-  const condition = new Uint8Array(B);
+  /** Of each scheme and sample, the stage that tau is asked about. [S, B] */
+  const conditions = new Uint8Array(S * B);
+  const xWithin = new Float32Array(S * B * told);
 
-  /** x: the frames of each sample side by side, with noise. */
-  const gather = ({ frames }: Minibatch, x: Float32Array): void => {
-    for (let i = 0; i < frames.length; i++) {
-      const from = frames[i]! * dim;
-      x.set(data.frames.subarray(from, from + dim), i * dim);
-    }
-    if (inputNoise > 0) for (let i = 0; i < x.length; i++) x[i]! += inputNoise * random.gaussian();
-  };
+  /** Where the labels of an answer lie in a minibatch [B, W]. */
+  const labelOf = (answer: number): number => Math.floor(answer / A) * W + (W - A) + (answer % A);
 
-  /** CE(f(x), k), its gradient, and the stage that tau is asked about. */
-  const stageLoss = ({ stages }: Minibatch, logits: Float32Array, dLogits: Float32Array): number => {
+  /** CE(f(x), k), its gradient, and the stage that tau is asked about: by the newest frame. */
+  const stageLoss = (batch: Minibatch, logits: Float32Array, dLogits: Float32Array): number => {
     let loss = 0;
-    for (let row = 0; row < B; row++) {
-      const truth = stages[row]!;
-      for (let k = 0; k < K; k++) p[k] = logits[row * K + k]!;
-      softmaxInPlace(p, 0, K);
-      loss -= Math.log(Math.max(p[truth]!, Number.MIN_VALUE)) / B;
-      // A draw from p is the argmax of the logits + Gumbel noise.
-      let drawn = 0;
-      let best = Number.NEGATIVE_INFINITY;
-      for (let k = 0; k < K; k++) {
-        dLogits[row * K + k] = (p[k]! - (k === truth ? 1 : 0)) / B;
-        const gumbel = -Math.log(-Math.log(random.uniform() + 1e-12) + 1e-12);
-        const height = logits[row * K + k]! + gumbel;
-        if (height <= best) continue;
-        best = height;
-        drawn = k;
+    for (let s = 0; s < S; s++) {
+      const { stage, weight } = batch.schemes[s]!;
+      const count = shares[s]!.length;
+      for (let answer = 0; answer < B * A; answer++) {
+        const at = answer * K + offsets[s]!;
+        const label = labelOf(answer);
+        const truth = stage[label]!;
+        for (let k = 0; k < count; k++) p[k] = logits[at + k]!;
+        softmaxInPlace(p, 0, count);
+        const share = weight[label]! / learned;
+        loss -= share * Math.log(Math.max(p[truth]!, Number.MIN_VALUE));
+        for (let k = 0; k < count; k++) dLogits[at + k] = share * (p[k]! - (k === truth ? 1 : 0));
+        if (answer % A < A - 1) continue;
+        const sample = Math.floor(answer / A);
+        const drawn = drawFrom(logits, at, count, random);
+        conditions[s * B + sample] = random.uniform() < teacherForcing ? truth : drawn;
       }
-      condition[row] = random.uniform() < teacherForcing ? truth : drawn;
     }
     return loss;
   };
 
-  /** x and the stage that is asked about, one-hot. */
-  const askTau = (x: Float32Array, xTau: Float32Array): void => {
-    xTau.fill(0);
-    for (let row = 0; row < B; row++) {
-      xTau.set(x.subarray(row * D, (row + 1) * D), row * (D + K));
-      xTau[row * (D + K) + D + condition[row]!] = 1;
-    }
-  };
-
-  /** MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1)) and its gradient, 2 error tau (1 - tau) / B. */
-  const tauLoss = ({ progress, known }: Minibatch, z: Float32Array, dZ: Float32Array): number => {
+  /** MSE(tau_c, clip((y - P_{c-1}) / a_c, 0, 1)) and its gradient, 2 error tau (1 - tau) / learned. */
+  const tauLoss = (batch: Minibatch, z: Float32Array, dZ: Float32Array): number => {
     let loss = 0;
-    for (let row = 0; row < B; row++) {
-      const c = condition[row]!;
-      const share = shares[c]!;
-      const tau = 1 / (1 + Math.exp(-z[row]!));
-      // A stage of share 0 (rest after success, or one only failed demonstrations have) has no inside to ask for.
-      const asked = share > 0 ? known[row]! : 0;
-      const target = Math.min(1, Math.max(0, (progress[row]! - starts[c]!) / Math.max(share, 1e-6)));
-      const error = asked * (tau - target);
-      loss += error ** 2 / B;
-      dZ[row] = (2 * error * tau * (1 - tau)) / B;
+    dZ.fill(0);
+    for (let s = 0; s < S; s++) {
+      const { progress, known } = batch.schemes[s]!;
+      for (let answer = 0; answer < B * A; answer++) {
+        const label = labelOf(answer);
+        const c = conditions[s * B + Math.floor(answer / A)]!;
+        const share = shares[s]![c]!;
+        // A stage of share 0 (rest after success, or one only failed demonstrations have) has no inside to ask for.
+        if (share === 0 || known[label] === 0) continue;
+        // Each scheme has its own pass of the samples, and its own output.
+        const at = (s * B * A + answer) * S + s;
+        const tau = 1 / (1 + Math.exp(-z[at]!));
+        const target = Math.min(1, Math.max(0, (progress[label]! - starts[s]![c]!) / Math.max(share, 1e-6)));
+        const error = tau - target;
+        loss += error ** 2 / learned;
+        dZ[at] = (2 * error * tau * (1 - tau)) / learned;
+      }
     }
     return loss;
   };
 
+  let within: ReturnType<typeof fittedNets> | undefined;
   const losses = await fitNetworks(
     {
       title: 'SARM',
-      networks: [{ shape: stageShape }, { shape: tauShape }],
+      networks: netsSpecs(shape),
       parameters,
-      rows: B,
+      rows: S * B * A,
       updates,
       learningRate,
+      warmup: Math.round(warmup * updates),
       weightDecay,
       async gradient(nets) {
-        const [x, xTau] = nets.inputs as [Float32Array, Float32Array]; // [B, D], [B, D + K]
-        const [logits, z] = nets.outputs as [Float32Array, Float32Array]; // [B, K], [B, 1]
-        const [dLogits, dZ] = nets.outputGradients as [Float32Array, Float32Array];
+        within ??= fittedNets(shape, nets, S * B);
+        const { stage: f, within: g } = within;
         const batch = data.draw(B);
-        gather(batch, x);
-        await nets.forward([0], B);
-        const stage = stageLoss(batch, logits, dLogits);
-        await nets.backward([0], B);
-        askTau(x, xTau);
-        await nets.forward([1], B);
-        const tau = tauLoss(batch, z, dZ);
-        await nets.backward([1], B);
-        return { 'loss/stage': stage, 'loss/tau': tau };
+        const { x } = batch;
+        if (inputNoise > 0) for (let i = 0; i < x.length; i++) x[i]! += inputNoise * random.gaussian();
+        let stage = 0;
+        if (f !== undefined) {
+          await f.forward(x, B);
+          stage = stageLoss(batch, f.outputs, f.outputGradients);
+          await f.backward(B);
+        }
+        for (let s = 0; s < S; s++) {
+          for (let b = 0; b < B; b++) {
+            const c = offsets[s]! + conditions[s * B + b]!;
+            tell(shape, x, b * W * dim, c, xWithin, (s * B + b) * told);
+          }
+        }
+        await g.forward(xWithin, S * B);
+        const tau = tauLoss(batch, g.outputs, g.outputGradients);
+        await g.backward(S * B);
+        return { ...(head === 'stages' ? { 'loss/stage': stage } : {}), 'loss/tau': tau };
       },
     },
     context,
@@ -478,13 +589,24 @@ async function optimise(
   return { parameters, losses };
 }
 
+/** A stage from softmax(logits): the argmax of the logits + Gumbel noise. */
+function drawFrom(logits: Float32Array, at: number, count: number, random: Random): number {
+  let drawn = 0;
+  let best = Number.NEGATIVE_INFINITY;
+  for (let k = 0; k < count; k++) {
+    const gumbel = -Math.log(-Math.log(random.uniform() + 1e-12) + 1e-12);
+    const height = logits[at + k]! + gumbel;
+    if (height <= best) continue;
+    best = height;
+    drawn = k;
+  }
+  return drawn;
+}
+
 /** How good the model is on these demonstrations: means over frames, rank and rewind over those that succeeded. */
-function measure(
-  model: RewardModel,
-  demonstrations: readonly Demonstration[],
-  shares: Float64Array,
-  unfinished: Unfinished,
-) {
+function measure(model: RewardModel, demonstrations: readonly Demonstration[], spec: ModelSpec) {
+  const { settings } = spec;
+  const { shares } = spec.schemes[0]!;
   let frames = 0;
   let rightStage = 0;
   const known: { readonly score: number; readonly label: number }[] = [];
@@ -495,10 +617,10 @@ function measure(
   for (const demonstration of demonstrations) {
     const { frames: seen, length } = demonstration;
     const { perStep, extras } = model.score(seen, length);
-    const labels: FrameLabels = frameLabels(demonstration, shares, unfinished);
+    const labels = labelsOf(demonstration, shares, settings);
     for (let t = 0; t <= length; t++) {
       frames++;
-      if (extras['stage']![t] === labels.stage[t]) rightStage++;
+      if (extras['stage']?.[t] === labels.stage[t]) rightStage++;
       if (labels.known[t] !== 1) continue;
       const pair = { score: perStep[t]!, label: labels.progress[t]! };
       known.push(pair);
@@ -517,7 +639,7 @@ function measure(
       pairs.map(({ label }) => label),
     );
   return {
-    stageAccuracy: rightStage / frames,
+    ...(settings.head === 'stages' ? { stageAccuracy: rightStage / frames } : {}),
     ...(known.length > 0 ? { mae: error(known) } : {}),
     ...(boundary.length > 0 ? { boundaryMae: error(boundary) } : {}),
     ...(Number.isFinite(rank) && succeeded > 0 ? { spearman: rank / succeeded } : {}),
@@ -528,25 +650,26 @@ function measure(
 // ---------------------------------------------------------------------------------------------------------------------
 // The model (plain numbers)
 
+interface Scheme {
+  readonly stages: readonly string[];
+  /** a_k */
+  readonly shares: Float64Array;
+}
+
 interface ModelSpec {
   readonly settings: SarmSettings;
   readonly dim: number;
-  readonly stages: readonly string[];
-  readonly shares: Float64Array;
+  /** The one that scores, then the other where it was learned, too. */
+  readonly schemes: readonly Scheme[];
   readonly normaliser: Normaliser;
 }
 
-function shapesOf({ settings, dim, stages }: Pick<ModelSpec, 'settings' | 'dim' | 'stages'>): {
-  stageShape: MlpShape;
-  tauShape: MlpShape;
-} {
-  const { hiddenSize } = settings;
-  const inputs = framesOf(settings) * dim;
-  return {
-    stageShape: { sizes: [inputs, hiddenSize, hiddenSize, stages.length], activation: 'tanh' },
-    tauShape: { sizes: [inputs + stages.length, hiddenSize, hiddenSize, 1], activation: 'tanh' },
-  };
-}
+const shapeOf = ({ settings, dim, schemes }: ModelSpec): NetsShape =>
+  netsShape(
+    settings,
+    dim,
+    schemes.map(({ stages }) => stages.length),
+  );
 
 /** Scores input rows; a row's result does not depend on its neighbours. Arrays are [capacity] and overwritten. */
 class Scorer {
@@ -555,12 +678,15 @@ class Scorer {
   readonly tau: Float64Array;
   readonly confidence: Float64Array;
   readonly inputs: number;
-  readonly #stageNet: Network;
-  readonly #tauNet: Network;
+  readonly #shape: NetsShape;
+  readonly #f: Answering | undefined;
+  readonly #g: Answering;
   readonly #shares: Float64Array;
   readonly #starts: Float64Array;
   readonly #argmax: boolean;
-  /** Stage probabilities, then the weights of the blend. [capacity, K] */
+  /** Logits of all schemes. [capacity, all stages] */
+  readonly #logits: Float64Array;
+  /** Stage probabilities of the one that scores, then the weights of the blend. [capacity, K] */
   readonly #p: Float64Array;
   /** Rows and stages that tau is asked for: at most [capacity * K]. */
   readonly #askedRow: Int32Array;
@@ -569,33 +695,39 @@ class Scorer {
   readonly #askedTau: Float64Array;
 
   constructor(spec: ModelSpec, parameters: Float32Array, capacity: number) {
-    const K = spec.stages.length;
-    const { stageShape, tauShape } = shapesOf(spec);
-    const cut = parameterCount(stageShape);
-    this.#stageNet = new Network(stageShape, parameters.subarray(0, cut));
-    this.#tauNet = new Network(tauShape, parameters.subarray(cut));
-    this.#shares = spec.shares;
-    this.#starts = cumulative(spec.shares);
+    const shape = shapeOf(spec);
+    const nets = answeringNets(shape, parameters);
+    this.#shape = shape;
+    this.#f = nets.stage;
+    this.#g = nets.within;
+    this.#shares = asked(spec.schemes[0]!, spec.settings);
+    this.#starts = cumulative(this.#shares);
     this.#argmax = spec.settings.blend === 'argmax';
-    this.inputs = this.#stageNet.inputs;
+    this.inputs = shape.frames * shape.dim;
     this.progress = new Float64Array(capacity);
     this.stage = new Float64Array(capacity);
     this.tau = new Float64Array(capacity);
     this.confidence = new Float64Array(capacity);
+    const K = this.#shares.length;
+    this.#logits = new Float64Array(capacity * shape.stages);
     this.#p = new Float64Array(capacity * K);
     this.#askedRow = new Int32Array(capacity * K);
     this.#askedStage = new Int32Array(capacity * K);
-    this.#askedInput = new Float64Array(capacity * K * this.#tauNet.inputs);
-    this.#askedTau = new Float64Array(capacity * K);
+    this.#askedInput = new Float64Array(capacity * K * withinInputs(shape));
+    this.#askedTau = new Float64Array(capacity * K * shape.schemes);
   }
 
   /** x: [rows, inputs] */
   run(x: Float64Array, rows: number): void {
     const K = this.#shares.length;
+    const all = this.#shape.stages;
+    const told = this.#g.inputs;
     const p = this.#p;
-    this.#stageNet.forward(x, rows, p);
+    this.#f?.forward(x, rows, this.#logits);
     let asked = 0;
     for (let row = 0; row < rows; row++) {
+      // The scheme that scores comes first. With a single head there is one stage, of probability 1.
+      for (let k = 0; k < K; k++) p[row * K + k] = this.#logits[row * all + k]!;
       const best = softmaxInPlace(p, row * K, K);
       this.stage[row] = best;
       this.confidence[row] = p[row * K + best]!;
@@ -604,21 +736,20 @@ class Scorer {
       let start = 0;
       for (let k = 0; k < K; k++) {
         start += p[row * K + k]! * this.#starts[k]!;
+        // Nothing inside a stage of share 0 adds to the progress; tau is asked all the same where it is shown.
         if (p[row * K + k] === 0) continue;
         this.#askedRow[asked] = row;
         this.#askedStage[asked] = k;
-        const at = asked * this.#tauNet.inputs;
-        for (let i = 0; i < this.inputs; i++) this.#askedInput[at + i] = x[row * this.inputs + i]!;
-        for (let j = 0; j < K; j++) this.#askedInput[at + this.inputs + j] = j === k ? 1 : 0;
+        tell(this.#shape, x, row * this.inputs, k, this.#askedInput, asked * told);
         asked++;
       }
       this.progress[row] = start;
     }
-    this.#tauNet.forward(this.#askedInput, asked, this.#askedTau);
+    this.#g.forward(this.#askedInput, asked, this.#askedTau);
     for (let n = 0; n < asked; n++) {
       const row = this.#askedRow[n]!;
       const k = this.#askedStage[n]!;
-      const tau = 1 / (1 + Math.exp(-this.#askedTau[n]!));
+      const tau = 1 / (1 + Math.exp(-this.#askedTau[n * this.#shape.schemes]!));
       this.progress[row] = this.progress[row]! + p[row * K + k]! * this.#shares[k]! * tau;
       if (k === this.stage[row]) this.tau[row] = tau;
     }
@@ -713,7 +844,9 @@ class Smoother {
 }
 
 function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
-  const { settings, dim, stages, normaliser } = spec;
+  const { settings, dim, normaliser } = spec;
+  const { stages } = spec.schemes[0]!;
+  const hasStages = settings.head === 'stages';
   const shape: WindowShape = { dim, window: settings.window, gap: settings.gap, anchor: settings.anchor };
 
   function score(frames: Float64Array, length: number): EpisodeScore {
@@ -728,11 +861,9 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
     const smoother = settings.smoothing ? new Smoother(1, settings.smoothingConfidence) : undefined;
     const rows = new Float64Array(Math.min(chunk, count) * scorer.inputs);
     const perStep = new Float32Array(count);
-    const extras = {
-      stage: new Float32Array(count),
-      tau: new Float32Array(count),
-      confidence: new Float32Array(count),
-    };
+    const extras: Record<string, Float32Array> = {};
+    if (hasStages)
+      for (const name of ['stage', 'tau', 'confidence'] as const) extras[name] = new Float32Array(count);
     for (let from = 0; from < count; from += chunk) {
       const rowsNow = Math.min(chunk, count - from);
       for (let row = 0; row < rowsNow; row++) {
@@ -746,9 +877,10 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
         const t = from + row;
         const confidence = scorer.confidence[row]!;
         perStep[t] = smoother?.next(0, scorer.progress[row]!, confidence) ?? scorer.progress[row]!;
-        extras.stage[t] = scorer.stage[row]!;
-        extras.tau[t] = scorer.tau[row]!;
-        extras.confidence[t] = confidence;
+        if (!hasStages) continue;
+        extras['stage']![t] = scorer.stage[row]!;
+        extras['tau']![t] = scorer.tau[row]!;
+        extras['confidence']![t] = confidence;
       }
     }
     return { perStep, extras };
@@ -810,18 +942,20 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
 
   function save(): Uint8Array {
     const { mean, scale } = normaliser;
+    const other = spec.schemes[1];
     const header = {
       settings,
       frameDim: dim,
       stages,
-      shares: Array.from(spec.shares),
+      shares: Array.from(spec.schemes[0]!.shares),
+      ...(other === undefined ? {} : { otherStages: other.stages, otherShares: Array.from(other.shares) }),
       mean: Array.from(mean),
       scale: Array.from(scale),
     };
     return packModel(magic, { header, weights: parameters });
   }
 
-  return { method: 'sarm', senses: ['observation'], frameDim: dim, stages, score, online, save };
+  return { method: 'sarm', senses: sensesOf(settings), frameDim: dim, stages, score, online, save };
 }
 
 function load(bytes: Uint8Array): RewardModel {
@@ -835,7 +969,7 @@ function load(bytes: Uint8Array): RewardModel {
     }
     return Float64Array.from(value as number[]);
   };
-  const { settings, stages } = header;
+  const { settings, stages, otherStages } = header;
   // Models of earlier versions call it by its old name.
   const dim = header['frameDim'] ?? header['observationDim'];
   if (
@@ -851,12 +985,15 @@ function load(bytes: Uint8Array): RewardModel {
   const spec: ModelSpec = {
     settings: Object.freeze({ ...defaultsOf(fields), ...settings }) as SarmSettings,
     dim,
-    stages: stages.map(String),
-    shares: numbers('shares', stages.length),
+    schemes: [
+      { stages: stages.map(String), shares: numbers('shares', stages.length) },
+      ...(Array.isArray(otherStages)
+        ? [{ stages: otherStages.map(String), shares: numbers('otherShares', otherStages.length) }]
+        : []),
+    ],
     normaliser: { mean: numbers('mean', dim), scale: numbers('scale', dim) },
   };
-  const { stageShape, tauShape } = shapesOf(spec);
-  const wanted = parameterCount(stageShape) + parameterCount(tauShape);
+  const wanted = netsParameterCount(shapeOf(spec));
   if (weights.length !== wanted)
     throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
   return createModel(spec, weights);

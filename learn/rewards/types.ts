@@ -24,6 +24,8 @@ export interface Demonstration {
   readonly frames: Float64Array;
   /** Non-overlapping, ordered by start. Empty for methods that need none. */
   readonly stages: readonly StageSpan[];
+  /** A second, finer scheme of stages over the same frames, where there is one. */
+  readonly denseStages?: readonly StageSpan[];
   readonly success: boolean;
   /** Which task it is of, where episodes of several tasks are mixed; the context's own by default. */
   readonly task?: string;

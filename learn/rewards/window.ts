@@ -25,7 +25,7 @@ export interface Normaliser {
 }
 
 /** Normalised values are held within this many deviations: far from the demonstrations a network must not see numbers it never saw. */
-const limit = 5;
+export const normalisedLimit = 5;
 /** Components that vary less than this (metres, radians, 0/1 flags) are not blown up to full range. */
 const smallestScale = 1e-3;
 
@@ -57,7 +57,7 @@ export function normalise(
 ): void {
   for (let d = 0; d < mean.length; d++) {
     const z = (from[fromOffset + d]! - mean[d]!) / scale[d]!;
-    to[toOffset + d] = z > limit ? limit : z < -limit ? -limit : z;
+    to[toOffset + d] = z > normalisedLimit ? normalisedLimit : z < -normalisedLimit ? -normalisedLimit : z;
   }
 }
 
