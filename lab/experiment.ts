@@ -220,6 +220,14 @@ export function resolveExperiment(recipe: Recipe): Experiment {
       problems.push(`algorithmSettings: ${messageOf(error)}`);
     }
   }
+  if (algorithm?.wantsProgress?.(algorithmSettings.settings) === true) {
+    if (!reward.some((line) => rewardNamed(line.reward)?.kind === 'learned')) {
+      problems.push(
+        `algorithmSettings: ${algorithm.id} weighs demonstrations by learned progress (weighting ${String(algorithmSettings.settings['weighting'])}), ` +
+          'and the reward stack has no learned reward; add one, such as "- reward: sarm"',
+      );
+    }
+  }
   const selfPlay = checkSettings(selfPlayFields, recipe.selfPlay ?? {}, 'selfPlay');
   problems.push(...selfPlay.problems);
   if (recipe.selfPlay !== undefined) {

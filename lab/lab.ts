@@ -26,6 +26,7 @@ import type {
 import type { Alert, Episode, Model, OpenedEpisode, Recipe, Run } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { openCheckpoint } from './checkpoint.ts';
+import { cacheOf, endpointOf } from './endpoint.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { EventHub } from './events.ts';
 import {
@@ -637,11 +638,13 @@ export class Lab {
     // 1. demonstrations and reward models, where the stack needs them
     const models: Record<number, Uint8Array> = {};
     const hashes: string[] = [];
+    let first: ModelRow | undefined;
     for (const [index, line] of experiment.reward.entries()) {
       if (rewardNamed(line.reward)!.kind !== 'learned') continue;
       const model = await this.#modelFor(id, active, experiment, index, line, row.seed);
       models[index] = this.store.models.bytes(model.id);
       hashes.push(model.hash);
+      first ??= model;
     }
     const rewardHash = stackHash(
       experiment.reward,
@@ -655,7 +658,11 @@ export class Lab {
     const algorithm: Algorithm = algorithmNamed(experiment.algorithm)!;
     const demonstrations =
       algorithm.demonstrations === true
-        ? await this.#trajectories(await this.#demonstrationsFor(id, active, experiment, row.seed), active)
+        ? await this.#trajectories(
+            await this.#demonstrationsFor(id, active, experiment, row.seed),
+            active,
+            algorithm.wantsProgress?.(experiment.algorithmSettings) === true ? first : undefined,
+          )
         : [];
 
     // 2. the agent
@@ -956,12 +963,14 @@ export class Lab {
     return collectId;
   }
 
-  /** The demonstrations of a collect run as what was seen and done. */
-  async #trajectories(collectId: number, active: Active): Promise<Trajectory[]> {
+  /** The demonstrations of a collect run as what was seen and done, with the progress that a model sees in them. */
+  async #trajectories(collectId: number, active: Active, model: ModelRow | undefined): Promise<Trajectory[]> {
     const pause = pace();
     const found: Trajectory[] = [];
     for (const id of this.store.episodes.ids({ runId: collectId, kind: 'demonstration' })) {
-      found.push(trajectoryOf(this.store, id));
+      const trajectory = trajectoryOf(this.store, id);
+      const progress = model && this.#score(id, model, (senses) => demonstrationOf(this.store, id, senses));
+      found.push(progress === undefined ? trajectory : { ...trajectory, progress });
       await pause();
       if (active.stopping) throw new Stopped();
     }
@@ -1168,7 +1177,10 @@ export class Lab {
     }
     const model = this.modelOf(fitId) ?? (await this.#fitModel(owner, active, fitId, demos));
     for (const [index, id] of ids.entries()) {
-      this.#score(id, model, () => demos[index]!);
+      this.#score(id, model, (wanted) =>
+        // A model in use may need less than it was fitted on.
+        String(wanted) === String(senses) ? demos[index]! : demonstrationOf(this.store, id, wanted),
+      );
       await goOn();
     }
     this.events.emit({ type: 'model', modelId: model.id, runId: fitId });
@@ -1184,6 +1196,7 @@ export class Lab {
     const row = this.store.runs.get(fitId);
     const config = row.config as unknown as FitConfig;
     const { method, settings, taskSettings } = config;
+    const endpoint = endpointOf(this.store.directory);
     const fitted = await this.#job<FitResult>(
       owner,
       active,
@@ -1194,6 +1207,8 @@ export class Lab {
         task: row.task,
         taskSettings,
         demonstrations,
+        endpoint:
+          endpoint === undefined ? null : { settings: endpoint, cache: cacheOf(this.store.directory) },
         seed: episodeSeed('fit', row.seed, 0),
         device: this.device,
         threads: availableParallelism(),

@@ -14,6 +14,7 @@ import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { openComputeFor } from './compute.ts';
+import { openEndpoint } from './endpoint.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
 import type {
@@ -218,9 +219,11 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   });
   link.send({ type: 'device', name: compute.name, reason: compute.reason });
   let lastMetrics = 0;
+  const judge = job.endpoint === null ? undefined : openEndpoint(job.endpoint);
   try {
     const fitted = await method.fit(job.demonstrations, job.settings, {
       ...sizes,
+      ...(judge === undefined ? {} : { judge }),
       layout: { dim: layout.dim, parts: layout.parts },
       compute,
       seed: job.seed,
@@ -232,6 +235,13 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
         link.send({ type: 'metrics', step: done, values: metrics });
       },
     });
+    if (judge !== undefined && judge.usage.requests + judge.usage.cached > 0) {
+      const { requests, cached, inputTokens, outputTokens, cost } = judge.usage;
+      link.alert(
+        'info',
+        `asked ${judge.name}: ${requests} answers (${cached} more were known), ${inputTokens} + ${outputTokens} tokens, cost ${cost}`,
+      );
+    }
     return { bytes: fitted.model.save(), metrics: fitted.metrics };
   } finally {
     compute.dispose();
@@ -309,6 +319,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const learner = saved
     ? algorithm.resume(saved.learner, settings, setup, job.journal)
     : algorithm.create(settings, setup);
+  for (const message of learner.warnings ?? []) link.alert('warning', message, 0);
   const sums = new TermSums(stack.terms.length, count);
   const monitors = new Monitors({
     terms: setup.channels!,

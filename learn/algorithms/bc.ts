@@ -12,6 +12,7 @@ import { common, imitation } from '../parts/fields.ts';
 import { createBatch, imitationLoss, Labelled, type LabelledBatch } from '../parts/imitation.ts';
 import { resumed } from '../parts/learner.ts';
 import { checkedMlpPolicy } from '../parts/policy.ts';
+import { raBcWarning, raBcWeights } from '../parts/ra-bc.ts';
 import { Random } from '../parts/random.ts';
 import { learningRateAfter, scheduleField } from '../parts/schedule.ts';
 import { fingerprint } from '../rewards/fingerprint.ts';
@@ -30,6 +31,27 @@ export const fields = {
     type: 'boolean',
     default: true,
     help: 'Leave out demonstrations that did not reach the goal.',
+  },
+  weighting: {
+    type: 'choice',
+    default: 'none',
+    options: ['none', 'ra-bc'],
+    help: 'ra-bc: steps count by the progress that the first learned reward of the stack sees in the chunk that begins with them (SARM).',
+  },
+  kappa: {
+    type: 'number',
+    default: 0.01,
+    min: 0,
+    max: 1,
+    help: 'For ra-bc: from this progress a chunk on a step counts in full. What suits the demonstrations is said where it does nothing.',
+  },
+  chunk: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    max: 1000,
+    unit: 'steps',
+    help: 'For ra-bc: how far ahead progress is looked for.',
   },
   heldOut: {
     type: 'number',
@@ -64,6 +86,7 @@ export const bc: Algorithm = {
   source: 'Pomerleau 1991, Neural Computation 3',
   fields,
   demonstrations: true,
+  wantsProgress: ({ weighting }) => weighting === 'ra-bc',
   check: (settings) => {
     withDefaults(settings);
   },
@@ -97,6 +120,9 @@ class Bc implements Learner {
   readonly #seed: number;
   /** Names the demonstrations, so that a run is not continued on others. */
   readonly #data: string;
+  /** Of the weights, where there are some; the same in every pass. */
+  readonly #weighting: Metrics;
+  readonly warnings: readonly string[];
   #steps = 0;
 
   constructor(settings: BcSettings, setup: LearnerSetup) {
@@ -107,6 +133,20 @@ class Bc implements Learner {
     this.#random = new Random(setup.seed);
     // 1. Which demonstrations are learned from, which are held out: whole ones, since steps of one are much alike.
     const usable = usableDemonstrations(settings, setup);
+    const weighting =
+      settings.weighting === 'ra-bc' ? raBcWeights(usable.map(progressOf), settings) : undefined;
+    const warning = weighting === undefined ? undefined : raBcWarning(settings, weighting);
+    this.warnings = warning === undefined ? [] : [warning];
+    this.#weighting =
+      weighting === undefined
+        ? {}
+        : {
+            'raBc/meanWeight': weighting.meanWeight,
+            'raBc/zeroShare': weighting.zero,
+            'raBc/fullShare': weighting.full,
+            'raBc/meanGain': weighting.mean,
+            'raBc/gainDeviation': weighting.deviation,
+          };
     const order = Int32Array.from(usable.keys());
     this.#random.shuffle(order);
     const held = Math.min(usable.length - 1, Math.round(settings.heldOut * usable.length));
@@ -115,8 +155,10 @@ class Bc implements Learner {
     for (const [place, i] of order.entries()) {
       const { length, observations, actions, weights } = usable[i]!;
       const rows = place < held ? this.#held : this.#learned;
+      const seen = weighting?.weights[i];
       for (let t = 0; t < length; t++) {
-        rows.add(observations, t * observationDim, actions, t * actionDim, weights?.[t]);
+        const weight = (weights?.[t] ?? 1) * (seen?.[t] ?? 1);
+        rows.add(observations, t * observationDim, actions, t * actionDim, weight);
       }
     }
     this.#data = fingerprint(
@@ -166,6 +208,7 @@ class Bc implements Learner {
       'loss/imitation': sums.loss / indices.length,
       'imitation/error': sums.error / indices.length,
       ...(await this.#heldOut()),
+      ...this.#weighting,
       ...this.#actor.deviation(),
       'learn/learningRate': learningRate,
       'learn/gradientNorm': sums.gradientNorm / parts,
@@ -266,4 +309,13 @@ function usableDemonstrations(
     throw new RangeError(`${name}: learns from demonstrations, and ${found}`);
   }
   return usable;
+}
+
+/** @throws RangeError naming the demonstration whose progress is missing. */
+function progressOf({ id, length, progress }: Trajectory): ArrayLike<number> {
+  if (progress?.length === length + 1) return progress;
+  throw new RangeError(
+    `${name}: weighting ra-bc needs the progress of ${length + 1} frames of demonstration ${id}, found ${progress?.length ?? 'none'}; ` +
+      'a learned reward of the stack gives it',
+  );
 }

@@ -129,6 +129,8 @@ export interface Learner {
   takeJournal?(): Uint8Array;
   /** Beside `takeJournal`: how many of the newest pieces, the last one taken included, give the buffer back. The others are thrown away. */
   readonly journalPieces?: number;
+  /** What is odd about what it was given, in words; said once. */
+  readonly warnings?: readonly string[];
   dispose(): void;
 }
 
@@ -142,6 +144,8 @@ export interface Trajectory {
   readonly actions: Float64Array;
   /** How much each step counts for learners that imitate; all the same by default. [T] */
   readonly weights?: Float64Array;
+  /** Progress that a learned reward sees in each frame, for algorithms that ask for it (`wantsProgress`). [T + 1] */
+  readonly progress?: ArrayLike<number>;
   readonly success: boolean;
 }
 
@@ -172,6 +176,8 @@ export interface Algorithm {
   readonly fields: Fields;
   /** Whether it learns from demonstrations, which the lab then collects from the scripted expert. */
   readonly demonstrations?: boolean;
+  /** Whether with these settings it wants the progress that the first learned reward of the stack sees in them. */
+  wantsProgress?(settings: AnySettings): boolean;
   /** Whether its checkpoints have a journal. */
   readonly journal?: boolean;
   /**

@@ -144,6 +144,15 @@ test('a line keeps the rules it has and no others, and its gate may name any ter
   );
 });
 
+test('cloning by learned progress wants a learned reward in the stack', () => {
+  const yaml = `${base.replace('ppo', 'bc')}algorithmSettings: { weighting: ra-bc }`;
+  assert.match(
+    problemsOf(yaml),
+    /bc weighs demonstrations by learned progress .* no learned reward; add one/,
+  );
+  assert.equal(problemsOf(yaml.replace('reward: sparse', 'reward: sarm')), 'none');
+});
+
 test('a rule that cannot be followed is refused with its line and key', () => {
   const sarm = (rule: string) => problemsOf(`${base}  - reward: sarm\n    ${rule}\n`);
   assert.match(

@@ -71,6 +71,32 @@ test('steps that weigh nothing are not learned from', async () => {
   learner.dispose();
 });
 
+test('with ra-bc steps without progress are not learned from, and the weights are told', async () => {
+  // Every other step goes back: action -1. Progress of a chunk of one: up by 0.5, down by 0.1.
+  const progress = Float64Array.from(
+    { length: 31 },
+    (_, t) => 0.4 * Math.floor(t / 2) + (t % 2 === 0 ? 0 : 0.5),
+  );
+  const setup = pointSetup([madeUp(30, (x) => (x % 2 === 0 ? 0.5 : -1), { progress })]);
+  const settings = { ...small, heldOut: 0, steps: 6_000, weighting: 'ra-bc', kappa: 0.2, chunk: 1 };
+  const learner = bc.create(settings, setup);
+  const { last } = await train(learner, env, 6_000);
+  assert.ok(last['imitation/error']! < 0.05, `${last['imitation/error']}`);
+  assert.deepEqual(
+    [last['raBc/meanWeight'], last['raBc/zeroShare'], last['raBc/fullShare']],
+    [0.5, 0.5, 0.5],
+  );
+  assert.deepEqual(learner.warnings, []);
+  learner.dispose();
+  const all = bc.create({ ...settings, chunk: 30 }, setup);
+  assert.match(all.warnings![0]!, /RA-BC does nothing/);
+  all.dispose();
+  assert.throws(
+    () => bc.create(settings, pointSetup([madeUp(3, () => 0)])),
+    /weighting ra-bc needs the progress of 4 frames of demonstration made up, found none/,
+  );
+});
+
 test('a pass counts its steps, and the held-out share is of whole demonstrations', () => {
   const demonstrations = Array.from({ length: 10 }, () => madeUp(7, () => 0));
   const learner = bc.create({ ...small, heldOut: 0.2 }, pointSetup(demonstrations));
