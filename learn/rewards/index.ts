@@ -2,6 +2,7 @@
 
 import { constant } from './constant.ts';
 import { dense } from './dense.ts';
+import { roboDopamine } from './robo-dopamine.ts';
 import { sarm } from './sarm.ts';
 import { shuffledFrames } from './shuffled-frames.ts';
 import { sparse } from './sparse.ts';
@@ -13,6 +14,7 @@ export const rewards = {
   sparse,
   dense,
   sarm,
+  'robo-dopamine': roboDopamine,
   'time-contrastive': timeContrastive,
   constant,
   'time-ramp': timeRamp,
