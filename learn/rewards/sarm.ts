@@ -731,13 +731,14 @@ class Scorer {
       const best = softmaxInPlace(p, row * K, K);
       this.stage[row] = best;
       this.confidence[row] = p[row * K + best]!;
+      this.tau[row] = 0;
       if (this.#argmax) onlyInPlace(p, row * K, K, best);
       else sparsifyInPlace(p, row * K, K);
       let start = 0;
       for (let k = 0; k < K; k++) {
         start += p[row * K + k]! * this.#starts[k]!;
-        // Nothing inside a stage of share 0 adds to the progress; tau is asked all the same where it is shown.
-        if (p[row * K + k] === 0) continue;
+        // A stage of share 0 has no inside to ask for.
+        if (p[row * K + k] === 0 || this.#shares[k] === 0) continue;
         this.#askedRow[asked] = row;
         this.#askedStage[asked] = k;
         tell(this.#shape, x, row * this.inputs, k, this.#askedInput, asked * told);
@@ -847,6 +848,8 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
   const { settings, dim, normaliser } = spec;
   const { stages } = spec.schemes[0]!;
   const hasStages = settings.head === 'stages';
+  /** Scores whole episodes, one after the other. */
+  let offline: Scorer | undefined;
   const shape: WindowShape = { dim, window: settings.window, gap: settings.gap, anchor: settings.anchor };
 
   function score(frames: Float64Array, length: number): EpisodeScore {
@@ -856,7 +859,8 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
         `${title}: found ${frames.length} frame numbers, wanted ${count * dim} (${count} frames of ${dim})`,
       );
     }
-    const scorer = new Scorer(spec, parameters, Math.min(chunk, count));
+    offline ??= new Scorer(spec, parameters, chunk);
+    const scorer = offline;
     const history = new WindowHistory(shape, normaliser, 1);
     const smoother = settings.smoothing ? new Smoother(1, settings.smoothingConfidence) : undefined;
     const rows = new Float64Array(Math.min(chunk, count) * scorer.inputs);
