@@ -5,6 +5,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { rewards } from '../learn/rewards/index.ts';
+import { type LearnedUse, learnedUses } from '../learn/rewards/stack.ts';
 import type { RewardMethod } from '../learn/rewards/types.ts';
 import { cameraFields } from '../sim/camera.ts';
 import type { Task, TaskModel } from '../sim/env.ts';
@@ -43,6 +44,7 @@ import {
   showSelfPlay,
   winRatesOf,
 } from './cli/self-play.ts';
+import { type ShapingFlags, showShaping } from './cli/shaping-check.ts';
 import { verify } from './cli/verify.ts';
 import { type ComparedMetric, comparedMetrics } from './compare.ts';
 import { messageOf, UsageError } from './errors.ts';
@@ -148,6 +150,7 @@ const verbsWithSettings = [
   'self-play',
   'search',
   'endpoint',
+  'check-shaping',
 ];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
@@ -531,6 +534,37 @@ function program(): { command: Command; exitCode: () => number } {
     });
 
   for (const option of metricFileOptions()) resume.addOption(option);
+
+  const shaping = command
+    .command('check-shaping')
+    .description('say whether the lines of a reward stack change what is best to do, and in which states')
+    .argument('[recipe]', 'a recipe by name or file')
+    .option('--task <task>', 'which task')
+    .option('--reward <reward>', 'which reward, on top of sparse')
+    .addOption(new Option('--use <use>', 'how a learned one enters').choices(learnedUses).default('shaping'))
+    .addOption(new Option('--gamma <gamma>', "discount (default: the algorithm's)").argParser(share))
+    .addOption(
+      new Option('--episodes <n>', 'of each kind that sums are taken over: expert, wandering, random')
+        .argParser(whole(1, 10_000))
+        .default(10),
+    )
+    .action(async (name: string | undefined) => {
+      type Flags = Common & ShapingFlags & TrainFlags & { use: LearnedUse };
+      const options = shaping.optsWithGlobals<Flags>();
+      const recipe = structuredClone(recipeOf('check-shaping', name, options));
+      if (name === undefined) {
+        if (options.reward === undefined)
+          throw new UsageError(['check-shaping: wanted a recipe, or --task and --reward']);
+        recipe.reward = [{ reward: 'sparse' }];
+        const learned = rewardNamed(options.reward)?.kind === 'learned';
+        if (options.reward !== 'sparse')
+          recipe.reward.push({ reward: options.reward, ...(learned ? { use: options.use } : {}) });
+      } else if (shaping.getOptionValueSourceWithGlobals('use') === 'cli')
+        throw new UsageError([
+          `check-shaping: found the recipe ${name} and --use, which the recipe says; leave one of them out`,
+        ]);
+      await showShaping(resolveExperiment(applySets(recipe, options.set)), options);
+    });
 
   const evaluate = command
     .command('evaluate')
