@@ -1,0 +1,799 @@
+// Vision-Language Models are Zero-Shot Reward Models for Reinforcement Learning, https://arxiv.org/abs/2310.12921
+/**
+ * How much does this frame look like the goal, in the space of an encoder? All embeddings are of length 1.
+ *
+ *   goal       g = mean embedding of the last frames of demonstrations that succeeded
+ *   baseline   b = mean embedding of what is nothing special: first frames, or the frames of failed episodes
+ *   projection d = g - b,  P = d d^T / |d|^2,  M = alpha P + (1 - alpha) I
+ *   reward     R(s) = 1 - 1/2 |(s - g) M|^2;  alpha = 0: the cosine of s and g;  1: the place along the line b g alone
+ *   progress   (R(s) - R(b)) / (1 - R(b)) within [0, 1];  R(b) = g . b whatever alpha is
+ *
+ * With u = d / |d|, c = u . (s - g):  |(s - g) M|^2 = (1 - (1 - alpha)^2) c^2 + (1 - alpha)^2 |s - g|^2, so no matrix is made.
+ *
+ * `reference: path` compares with a whole demonstration r_0 .. r_L instead of its end (after "Shaping Explanations: Semantic
+ * Reward Modeling", arXiv 2509.13081, where r = cos(E(x), E(reference))). The frames so far are laid along the path by
+ * open-end dynamic time warping, which needs nothing ahead:
+ *
+ *   D_t(j) = 1 - s_t . r_j + min(D_{t-1}(j), D_{t-1}(j-1), D_t(j-1)),  k = argmin D_t,  progress = k / L max(0, s_t . r_k)
+ *
+ * The encoder is a small one of the lab's own, trained on the frames of the episodes it is given:
+ *
+ *   autoencoder   what is in the picture can be drawn again from the embedding
+ *   contrastive   two frames of one episode close in time are alike, frames of it further away are not (InfoNCE, arXiv 1807.03748)
+ *   none          the frame's numbers themselves, normalised: similarity of raw states, for comparison
+ *
+ * Or it comes, as it is, from a model fitted before (`pretrained`). A user's own encoder comes in by `fitOnEmbeddings`.
+ */
+
+import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
+import { spearman } from '../diagnostics/agreement.ts';
+import { Network } from '../parts/network.ts';
+import { Random } from '../parts/random.ts';
+import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import { packModel, unpackModel } from './bytes.ts';
+import { fitNetworks, throwIfAborted } from './fitting.ts';
+import { checkEpisodes } from './labels.ts';
+import { createRewardModel, type FrameScorer } from './model.ts';
+import { type FrameSet, frameSet } from './parts/frame-set.ts';
+import type { SenseId } from './senses.ts';
+import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
+import { fitNormaliser, type Normaliser, normalise } from './window.ts';
+
+const fields = {
+  input: {
+    type: 'choice',
+    default: 'view:front',
+    options: ['view:front', 'view:side', 'view:top', 'view:wrist', 'observation', 'objects', 'goal'],
+    help: 'What is embedded: a picture, or the numbers of a sense',
+  },
+  encoder: {
+    type: 'choice',
+    default: 'autoencoder',
+    options: ['autoencoder', 'contrastive', 'none'],
+    help: "How the lab's own small encoder is trained; none: the numbers as they are, normalised",
+  },
+  hiddenSize: {
+    type: 'integer',
+    default: 64,
+    min: 2,
+    max: 1024,
+    help: 'Units in the hidden layer of the encoder',
+  },
+  embeddingSize: { type: 'integer', default: 16, min: 2, max: 512, help: 'Numbers in an embedding' },
+  updates: { type: 'integer', default: 400, min: 1, max: 100_000, help: 'Gradient steps' },
+  groups: {
+    type: 'integer',
+    default: 4,
+    min: 1,
+    max: 64,
+    unit: 'episodes',
+    help: 'Episodes in one gradient step; frames are told apart within each',
+  },
+  groupSize: {
+    type: 'integer',
+    default: 16,
+    min: 2,
+    max: 512,
+    unit: 'frames',
+    help: 'Frames of each of these episodes',
+  },
+  neighbourhood: {
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 100,
+    unit: 'steps',
+    help: 'Frames of an episode at most this far apart count as alike (contrastive)',
+  },
+  temperature: {
+    type: 'number',
+    default: 0.1,
+    min: 0.01,
+    max: 10,
+    help: 'Of the contrastive softmax: small asks for sharp differences',
+  },
+  learningRate: {
+    type: 'number',
+    default: 1e-3,
+    min: 1e-6,
+    max: 0.1,
+    help: 'Adam step size at the start; falls to 0 along a half cosine',
+  },
+  alpha: {
+    type: 'number',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    help: 'Projection on the line from baseline to goal: 0 plain cosine similarity, 1 nothing but the line',
+  },
+  goalFrames: {
+    type: 'integer',
+    default: 3,
+    min: 1,
+    max: 100,
+    unit: 'frames',
+    help: 'Last frames of each successful demonstration that make the goal',
+  },
+  baseline: {
+    type: 'choice',
+    default: 'first',
+    options: ['first', 'failures'],
+    help: 'What makes the baseline: first frames of all episodes, or all frames of failed ones',
+  },
+  reference: {
+    type: 'choice',
+    default: 'final',
+    options: ['final', 'path'],
+    help: 'Similarity to the goal, or to the path of one demonstration with time alignment',
+  },
+  pathPoints: {
+    type: 'integer',
+    default: 32,
+    min: 2,
+    max: 512,
+    help: 'Points of the reference path, equally far apart in the embedding',
+  },
+} as const satisfies Fields;
+
+type GoalSettings = Settings<typeof fields>;
+
+const title = 'Goal embedding model';
+const magic = 'rl-goal1';
+/** Pixels that hardly change are not blown up to full range. */
+const smallestPixelScale = 0.05;
+
+export const goalEmbedding: LearnedReward = {
+  kind: 'learned',
+  id: 'goal-embedding',
+  title: 'Goal embedding',
+  summary:
+    "Similarity to the goal in the space of a small encoder of the lab's own (no vision-language model), trained on the same episodes.",
+  source: 'https://arxiv.org/abs/2310.12921',
+  fields,
+  causal: true,
+  senses: (given) => [settingsOf(given).input],
+  workload(given, { frameDim }) {
+    const settings = settingsOf(given);
+    const rows = 2 * settings.groups * settings.groupSize;
+    return {
+      networks: settings.encoder === 'none' ? [] : shapesOf(settings, frameDim),
+      updateRows: rows,
+      actRows: rows,
+    };
+  },
+  fit: (demonstrations, given, context) => fit(demonstrations, settingsOf(given), context, undefined),
+  load: (bytes) => createModel(readModel(bytes)),
+};
+
+const settingsOf = (given: AnySettings): GoalSettings =>
+  Object.freeze({ ...defaultsOf(fields), ...given }) as GoalSettings;
+
+/** The encoder, and what draws its input again where it is an autoencoder. */
+function shapesOf({ encoder, hiddenSize, embeddingSize }: GoalSettings, dim: number): MlpShape[] {
+  const shape: MlpShape = { sizes: [dim, hiddenSize, embeddingSize], activation: 'tanh' };
+  if (encoder === 'contrastive') return [shape];
+  return [shape, { sizes: [embeddingSize, hiddenSize, dim], activation: 'tanh' }];
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// A user's own encoder
+
+/** Embeds pictures; what an endpoint of the user does (the lab makes one of it). Anything may stand behind it. */
+export interface ImageEncoder {
+  /** Model and place, for model cards: "clip-vit-b32 at http://localhost:8000". */
+  readonly name: string;
+  /** Numbers in an embedding. */
+  readonly size: number;
+  /** pictures [count, dim]: rows of a `view:` sense, red, green, blue in [0, 1] -> [count, size]. */
+  encode(pictures: Float64Array, count: number, signal: AbortSignal): Promise<Float64Array>;
+}
+
+/** Pictures asked for in one call of the encoder. */
+const picturesPerCall = 32;
+
+/** Embeddings of pictures [count, dim], each of length 1. [count, size] @throws RangeError on a wrong or broken answer. */
+export async function embed(
+  encoder: ImageEncoder,
+  pictures: Float64Array,
+  count: number,
+  signal: AbortSignal,
+): Promise<Float64Array> {
+  const dim = pictures.length / count;
+  const out = new Float64Array(count * encoder.size);
+  for (let from = 0; from < count; from += picturesPerCall) {
+    throwIfAborted(signal);
+    const rows = Math.min(picturesPerCall, count - from);
+    const found = await encoder.encode(pictures.slice(from * dim, (from + rows) * dim), rows, signal);
+    if (found.length !== rows * encoder.size || !found.every(Number.isFinite)) {
+      throw new RangeError(
+        `Encoder ${encoder.name}: found ${found.length} numbers for ${rows} pictures, wanted ${rows * encoder.size} finite ones`,
+      );
+    }
+    out.set(found, from * encoder.size);
+  }
+  for (let row = 0; row < count; row++) toUnit(out, row * encoder.size, encoder.size);
+  return out;
+}
+
+/**
+ * Fits on what a user's encoder makes of the pictures. The model's frames are such embeddings (`embed`), not pictures: it
+ * scores stored episodes; as an online reward it is refused, because every step would wait for the encoder.
+ */
+export async function fitOnEmbeddings(
+  demonstrations: readonly Demonstration[],
+  encoder: ImageEncoder,
+  given: AnySettings,
+  context: FitContext,
+): ReturnType<LearnedReward['fit']> {
+  const settings = settingsOf({ ...given, encoder: 'none' });
+  checkEpisodes(demonstrations, context.frameDim);
+  const embedded: Demonstration[] = [];
+  for (const demonstration of demonstrations) {
+    const frames = await embed(encoder, demonstration.frames, demonstration.length + 1, context.signal);
+    embedded.push({ ...demonstration, frames });
+  }
+  return fit(embedded, settings, { ...context, frameDim: encoder.size }, encoder.name);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The encoder
+
+/** Scales the vector at `offset` to length 1; a zero vector stays. */
+function toUnit(values: Float64Array | Float32Array, offset: number, size: number): number {
+  let square = 0;
+  for (let i = 0; i < size; i++) square += values[offset + i]! ** 2;
+  const length = Math.sqrt(square);
+  if (length > 0) for (let i = 0; i < size; i++) values[offset + i] = values[offset + i]! / length;
+  return length;
+}
+
+/**
+ * InfoNCE within groups, both ways, and its gradient. outputs [2 B, size]: B frames, then their B partners; `groupSize`
+ * after `groupSize` of the B belong together. With unit vectors z, z' and S_ij = z_i . z'_j / temperature inside a group:
+ *
+ *   loss = 1/2B sum_i (CE over j of S_i., i) + (CE over j of S_.i, i)
+ *   dS   = 1/2B (softmax_j S_i. - 1[i = j]  +  softmax_i S_.j - 1[i = j])
+ *   du   = (dz - z (z . dz)) / |u|          for z = u / |u|
+ */
+export function contrastiveLoss(
+  outputs: Float32Array,
+  size: number,
+  groupSize: number,
+  temperature: number,
+  gradients: Float32Array,
+): number {
+  const B = outputs.length / size / 2;
+  const z = Float64Array.from(outputs);
+  const lengths = Float64Array.from({ length: 2 * B }, (_, row) => toUnit(z, row * size, size));
+  const dz = new Float64Array(z.length);
+  const S = new Float64Array(groupSize * groupSize);
+  const dS = new Float64Array(groupSize * groupSize);
+  let loss = 0;
+  for (let first = 0; first < B; first += groupSize) {
+    for (let i = 0; i < groupSize; i++) {
+      for (let j = 0; j < groupSize; j++) {
+        let dot = 0;
+        for (let d = 0; d < size; d++) dot += z[(first + i) * size + d]! * z[(B + first + j) * size + d]!;
+        S[i * groupSize + j] = dot / temperature;
+      }
+    }
+    dS.fill(0);
+    for (let i = 0; i < groupSize; i++) {
+      loss += crossEntropy(S, dS, i * groupSize, 1, groupSize, i) / (2 * B);
+      loss += crossEntropy(S, dS, i, groupSize, groupSize, i) / (2 * B);
+    }
+    for (let i = 0; i < groupSize; i++) {
+      for (let j = 0; j < groupSize; j++) {
+        const slope = dS[i * groupSize + j]! / (2 * B * temperature);
+        const [a, b] = [(first + i) * size, (B + first + j) * size];
+        for (let d = 0; d < size; d++) {
+          dz[a + d] = dz[a + d]! + slope * z[b + d]!;
+          dz[b + d] = dz[b + d]! + slope * z[a + d]!;
+        }
+      }
+    }
+  }
+  for (let row = 0; row < 2 * B; row++) {
+    let along = 0;
+    for (let d = 0; d < size; d++) along += z[row * size + d]! * dz[row * size + d]!;
+    for (let d = 0; d < size; d++) {
+      const at = row * size + d;
+      gradients[at] = (dz[at]! - z[at]! * along) / Math.max(lengths[row]!, 1e-6);
+    }
+  }
+  return loss;
+}
+
+/** -log softmax(S)[truth] of `count` numbers `stride` apart; adds softmax - onehot to dS. */
+function crossEntropy(
+  S: Float64Array,
+  dS: Float64Array,
+  offset: number,
+  stride: number,
+  count: number,
+  truth: number,
+): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let j = 0; j < count; j++) top = Math.max(top, S[offset + j * stride]!);
+  let sum = 0;
+  for (let j = 0; j < count; j++) sum += Math.exp(S[offset + j * stride]! - top);
+  for (let j = 0; j < count; j++) {
+    const at = offset + j * stride;
+    dS[at] = dS[at]! + Math.exp(S[at]! - top) / sum - (j === truth ? 1 : 0);
+  }
+  return Math.log(sum) + top - S[offset + truth * stride]!;
+}
+
+/** Weights of the encoder alone, and the last losses. */
+async function trainEncoder(
+  data: FrameSet,
+  settings: GoalSettings,
+  random: Random,
+  context: FitContext,
+): Promise<{ parameters: Float32Array; losses: Record<string, number> }> {
+  const { encoder, groups, groupSize, neighbourhood, temperature, updates, learningRate } = settings;
+  const { dim } = data;
+  const shapes = shapesOf(settings, dim);
+  const parts = shapes.map((shape) => initialize(shape, random, { hiddenGain: 1 }));
+  const parameters = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  for (let p = 0, at = 0; p < parts.length; at += parts[p++]!.length) parameters.set(parts[p]!, at);
+  const B = groups * groupSize;
+  const isContrastive = encoder === 'contrastive';
+  const rows = isContrastive ? 2 * B : B;
+
+  /** Frames of `groups` episodes, and a partner of each close in time. */
+  const gather = (x: Float32Array): void => {
+    for (let g = 0; g < groups; g++) {
+      const episode = random.integer(data.lengths.length);
+      const length = data.lengths[episode]!;
+      for (let n = 0; n < groupSize; n++) {
+        const t = random.integer(length + 1);
+        const to = (g * groupSize + n) * dim;
+        copyRow(data, data.first[episode]! + t, x, to);
+        if (!isContrastive) continue;
+        // Not the frame itself: forward or back by 1 .. neighbourhood, inside the episode.
+        const by = 1 + random.integer(Math.min(neighbourhood, length));
+        const partner =
+          random.uniform() < 0.5 ? (t - by < 0 ? t + by : t - by) : t + by > length ? t - by : t + by;
+        copyRow(data, data.first[episode]! + Math.min(length, Math.max(0, partner)), x, B * dim + to);
+      }
+    }
+  };
+
+  const losses = await fitNetworks(
+    {
+      title: 'Goal embedding',
+      networks: shapes.map((shape, n) => ({ shape, inputGradient: n > 0 })),
+      parameters,
+      rows,
+      updates,
+      learningRate,
+      async gradient(nets) {
+        const [x, code] = nets.inputs as [Float32Array, Float32Array]; // [rows, dim], [B, size]
+        const [u, drawn] = nets.outputs as [Float32Array, Float32Array]; // [rows, size], [B, dim]
+        const [du, dDrawn] = nets.outputGradients as [Float32Array, Float32Array];
+        gather(x);
+        await nets.forward([0], rows);
+        if (isContrastive) {
+          const loss = contrastiveLoss(u, settings.embeddingSize, groupSize, temperature, du);
+          await nets.backward([0], rows);
+          return { 'loss/contrastive': loss };
+        }
+        code.set(u);
+        await nets.forward([1], rows);
+        let loss = 0;
+        for (let i = 0; i < drawn.length; i++) {
+          const error = drawn[i]! - x[i]!;
+          loss += error ** 2 / drawn.length;
+          dDrawn[i] = (2 * error) / drawn.length;
+        }
+        await nets.backward([1], rows);
+        du.set(nets.inputGradients[1]!);
+        // A backward pass wants its forward pass just before it.
+        await nets.forward([0], rows);
+        await nets.backward([0], rows);
+        return { 'loss/reconstruction': loss };
+      },
+    },
+    context,
+  );
+  return { parameters: parameters.slice(0, parameterCount(shapes[0]!)), losses };
+}
+
+function copyRow({ dim, frames }: FrameSet, row: number, out: Float32Array, offset: number): void {
+  for (let d = 0; d < dim; d++) out[offset + d] = frames[row * dim + d]!;
+}
+
+/** From frames to embeddings of length 1. One a model: packing the weights takes longer than a frame. */
+class Embedder {
+  readonly size: number;
+  readonly #dim: number;
+  readonly #normaliser: Normaliser;
+  readonly #network: Network | undefined;
+  /** [rows, dim], grown where needed. */
+  #x = new Float64Array(0);
+
+  constructor({
+    settings,
+    normaliser,
+    parameters,
+  }: Pick<ModelSpec, 'settings' | 'normaliser' | 'parameters'>) {
+    this.#dim = normaliser.mean.length;
+    this.#normaliser = normaliser;
+    if (settings.encoder !== 'none')
+      this.#network = new Network(shapesOf(settings, this.#dim)[0]!, parameters);
+    this.size = this.#network?.outputs ?? this.#dim;
+  }
+
+  /** frames [rows, dim] from `offset` -> out [rows, size] */
+  run(frames: Float64Array, offset: number, rows: number, out: Float64Array): void {
+    const dim = this.#dim;
+    if (this.#x.length < rows * dim) this.#x = new Float64Array(rows * dim);
+    const x = this.#network === undefined ? out : this.#x;
+    for (let row = 0; row < rows; row++)
+      normalise(this.#normaliser, frames, offset + row * dim, x, row * dim);
+    this.#network?.forward(x, rows, out);
+    for (let row = 0; row < rows; row++) toUnit(out, row * this.size, this.size);
+  }
+
+  /** All frames of an episode. [T + 1, size] */
+  episode({ frames, length }: Demonstration): Float64Array {
+    const out = new Float64Array((length + 1) * this.size);
+    this.run(frames, 0, length + 1, out);
+    return out;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Goal, baseline, reference
+
+/** Mean of the rows, scaled to length 1. blocks: [n, size] each. */
+function meanDirection(blocks: readonly Float64Array[], size: number): Float64Array {
+  const mean = new Float64Array(size);
+  for (const block of blocks)
+    for (let i = 0; i < block.length; i++) mean[i % size] = mean[i % size]! + block[i]!;
+  toUnit(mean, 0, size);
+  return mean;
+}
+
+/** R(s) of the head of this file. s at `offset`, of length 1; so are goal and baseline. */
+export function goalReward(
+  s: Float64Array,
+  offset: number,
+  goal: Float64Array,
+  baseline: Float64Array,
+  alpha: number,
+): number {
+  let along = 0;
+  let span = 0;
+  let distance = 0;
+  for (let i = 0; i < goal.length; i++) {
+    const d = goal[i]! - baseline[i]!;
+    const away = s[offset + i]! - goal[i]!;
+    along += d * away;
+    span += d * d;
+    distance += away * away;
+  }
+  const rest = (1 - alpha) ** 2;
+  return 1 - 0.5 * ((1 - rest) * ((along * along) / span) + rest * distance);
+}
+
+/** `points` places equally far apart along the broken line through the rows; rest takes no length. [points, size] */
+export function resamplePath(rows: Float64Array, size: number, points: number): Float64Array {
+  const count = rows.length / size;
+  const walked = new Float64Array(count);
+  for (let t = 1; t < count; t++) {
+    let square = 0;
+    for (let i = 0; i < size; i++) square += (rows[t * size + i]! - rows[(t - 1) * size + i]!) ** 2;
+    walked[t] = walked[t - 1]! + Math.sqrt(square);
+  }
+  const out = new Float64Array(points * size);
+  for (let p = 0, t = 0; p < points; p++) {
+    const wanted = (walked[count - 1]! * p) / (points - 1);
+    while (t + 2 < count && walked[t + 1]! < wanted) t++;
+    const step = walked[t + 1]! - walked[t]!;
+    const share = step === 0 ? 0 : Math.min(1, (wanted - walked[t]!) / step);
+    for (let i = 0; i < size; i++)
+      out[p * size + i] = (1 - share) * rows[t * size + i]! + share * rows[(t + 1) * size + i]!;
+    toUnit(out, p * size, size);
+  }
+  return out;
+}
+
+/**
+ * One more frame laid along the path: D [points] is brought up to date in place. similarity: s . r_j of the frame, [points].
+ * Returns k, the first of equals.
+ */
+export function alignFrame(
+  D: Float64Array,
+  offset: number,
+  similarity: Float64Array,
+  isFirst: boolean,
+): number {
+  let best = 0;
+  let diagonal = Number.POSITIVE_INFINITY;
+  for (let j = 0; j < similarity.length; j++) {
+    const left = j === 0 ? Number.POSITIVE_INFINITY : D[offset + j - 1]!;
+    const above = isFirst ? Number.POSITIVE_INFINITY : D[offset + j]!;
+    const before = isFirst && j === 0 ? 0 : Math.min(above, diagonal, left);
+    diagonal = above;
+    D[offset + j] = 1 - similarity[j]! + before;
+    if (D[offset + j]! < D[offset + best]!) best = j;
+  }
+  return best;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Fitting
+
+async function fit(
+  demonstrations: readonly Demonstration[],
+  settings: GoalSettings,
+  context: FitContext,
+  /** Whose embeddings the frames are, where they are. */
+  givenBy: string | undefined,
+): ReturnType<LearnedReward['fit']> {
+  const { frameDim, stages, signal } = context;
+  checkEpisodes(demonstrations, frameDim);
+  throwIfAborted(signal);
+  const successes = demonstrations.filter(({ success }) => success);
+  const failures = demonstrations.filter(({ success }) => !success);
+  if (successes.length === 0) {
+    throw new RangeError(
+      `Demonstrations: none of the ${demonstrations.length} succeeded (first: episode ${demonstrations[0]!.id}), wanted at least one that did`,
+    );
+  }
+  if (settings.baseline === 'failures' && failures.length === 0) {
+    throw new RangeError(
+      `Setting baseline: found failures, but all ${demonstrations.length} episodes succeeded (first: episode ${demonstrations[0]!.id}); wanted at least one that failed, or baseline first`,
+    );
+  }
+  const { normaliser, parameters, losses } = await encoderFor(demonstrations, settings, context, givenBy);
+  const embedder = new Embedder({ settings, normaliser, parameters });
+  const { size } = embedder;
+  const paths = successes.map((demonstration) => embedder.episode(demonstration));
+  const ends = paths.map((path) => path.slice(-Math.min(path.length, settings.goalFrames * size)));
+  const goal = meanDirection(ends, size);
+  const ordinary =
+    settings.baseline === 'first'
+      ? [...paths, ...failures.map((failure) => embedder.episode(failure))].map((path) => path.slice(0, size))
+      : failures.map((failure) => embedder.episode(failure));
+  const baseline = meanDirection(ordinary, size);
+  const alike = dot(goal, 0, baseline, 0, size);
+  // Frames that are all the same have no direction at all.
+  if (!(dot(goal, 0, goal, 0, size) - alike > 1e-9)) {
+    throw new RangeError(
+      `Goal embedding fit: goal and baseline have the same embedding over ${demonstrations.length} episodes (first: episode ${demonstrations[0]!.id}), wanted episodes that end elsewhere than they begin`,
+    );
+  }
+  const reference = resamplePath(medianLength(paths), size, settings.pathPoints);
+  const model = createModel({
+    settings,
+    frameDim,
+    stages,
+    givenBy,
+    normaliser,
+    parameters,
+    goal,
+    baseline,
+    reference,
+  });
+  let agreement = 0;
+  let goalSpread = 0;
+  for (const [n, { frames, length }] of successes.entries()) {
+    const time = Float64Array.from({ length: length + 1 }, (_, t) => t);
+    const rank = spearman(model.score(frames, length).extras['similarity']!, time);
+    agreement += (Number.isFinite(rank) ? rank : 0) / successes.length;
+    goalSpread += (1 - dot(ends[n]!, ends[n]!.length - size, goal, 0, size)) / successes.length;
+  }
+  const metrics = {
+    ...losses,
+    'goal/baselineSimilarity': alike,
+    'goal/spread': goalSpread,
+    'training/timeSpearman': agreement,
+    'demonstrations/successes': successes.length,
+    'demonstrations/failures': failures.length,
+  };
+  return { model, metrics };
+}
+
+interface Encoder {
+  readonly normaliser: Normaliser;
+  readonly parameters: Float32Array;
+  readonly losses: Readonly<Record<string, number>>;
+}
+
+async function encoderFor(
+  demonstrations: readonly Demonstration[],
+  settings: GoalSettings,
+  context: FitContext,
+  givenBy: string | undefined,
+): Promise<Encoder> {
+  const { frameDim, pretrained, seed } = context;
+  if (pretrained !== undefined) {
+    const { settings: other, ...spec } = readModel(pretrained);
+    for (const key of ['input', 'encoder', 'hiddenSize', 'embeddingSize'] as const) {
+      if (other[key] === settings[key]) continue;
+      throw new RangeError(
+        `Goal embedding fit: the pretrained model has ${key} ${other[key]}, wanted ${settings[key]}`,
+      );
+    }
+    if (spec.frameDim !== frameDim) {
+      throw new RangeError(
+        `Goal embedding fit: the pretrained model reads frames of ${spec.frameDim} numbers, wanted ${frameDim}`,
+      );
+    }
+    return { normaliser: spec.normaliser, parameters: spec.parameters, losses: {} };
+  }
+  const normaliser =
+    givenBy === undefined ? normaliserOf(demonstrations, settings, frameDim) : unchanged(frameDim);
+  if (settings.encoder === 'none') return { normaliser, parameters: new Float32Array(0), losses: {} };
+  const data = frameSet(demonstrations, normaliser);
+  return { normaliser, ...(await trainEncoder(data, settings, new Random(seed), context)) };
+}
+
+function normaliserOf(
+  demonstrations: readonly Demonstration[],
+  { input }: GoalSettings,
+  dim: number,
+): Normaliser {
+  const { mean, scale } = fitNormaliser(
+    demonstrations.map(({ frames }) => frames),
+    dim,
+  );
+  if (!input.startsWith('view:')) return { mean, scale };
+  return { mean, scale: scale.map((value) => Math.max(smallestPixelScale, value)) };
+}
+
+const unchanged = (dim: number): Normaliser => ({
+  mean: new Float64Array(dim),
+  scale: new Float64Array(dim).fill(1),
+});
+
+function medianLength(paths: readonly Float64Array[]): Float64Array {
+  const sorted = [...paths].sort((a, b) => a.length - b.length);
+  return sorted[(sorted.length - 1) >> 1]!;
+}
+
+function dot(a: Float64Array, aOffset: number, b: Float64Array, bOffset: number, size: number): number {
+  let sum = 0;
+  for (let i = 0; i < size; i++) sum += a[aOffset + i]! * b[bOffset + i]!;
+  return sum;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The model (plain numbers)
+
+interface ModelSpec {
+  readonly settings: GoalSettings;
+  readonly frameDim: number;
+  readonly stages: readonly string[];
+  /** Name of the user's encoder whose embeddings the frames are; undefined: the lab's own encoder. */
+  readonly givenBy: string | undefined;
+  readonly normaliser: Normaliser;
+  /** Of the encoder; empty where there is none. */
+  readonly parameters: Float32Array;
+  /** [size] */
+  readonly goal: Float64Array;
+  readonly baseline: Float64Array;
+  /** [pathPoints, size] */
+  readonly reference: Float64Array;
+}
+
+function createModel(spec: ModelSpec): RewardModel {
+  const { settings, frameDim, stages, givenBy, normaliser, parameters, goal, baseline, reference } = spec;
+  const embedder = new Embedder(spec);
+  return createRewardModel({
+    method: 'goal-embedding',
+    title,
+    senses: [settings.input as SenseId],
+    frameDim,
+    stages,
+    ...(givenBy === undefined ? {} : { offlineBecause: `asks the encoder ${givenBy} for every picture` }),
+    scorer: (capacity) =>
+      settings.reference === 'final'
+        ? finalScorer(spec, embedder, capacity)
+        : pathScorer(spec, embedder, capacity),
+    save: () =>
+      packModel(magic, {
+        header: {
+          settings,
+          frameDim,
+          stages,
+          givenBy: givenBy ?? null,
+          mean: Array.from(normaliser.mean),
+          scale: Array.from(normaliser.scale),
+          goal: Array.from(goal),
+          baseline: Array.from(baseline),
+          reference: Array.from(reference),
+        },
+        weights: parameters,
+      }),
+  });
+}
+
+function finalScorer(
+  { goal, baseline, settings }: ModelSpec,
+  embedder: Embedder,
+  capacity: number,
+): FrameScorer {
+  const { size } = embedder;
+  const s = new Float64Array(capacity * size);
+  const floor = dot(goal, 0, baseline, 0, size);
+  return {
+    memory: 0,
+    extras: ['similarity'],
+    begin() {},
+    run(frames, offset, rows, _memory, _memoryOffset, out) {
+      embedder.run(frames, offset, rows, s);
+      for (let row = 0; row < rows; row++) {
+        const reward = goalReward(s, row * size, goal, baseline, settings.alpha);
+        out.extras['similarity']![row] = reward;
+        out.progress[row] = Math.min(1, Math.max(0, (reward - floor) / (1 - floor)));
+      }
+    },
+  };
+}
+
+function pathScorer({ reference }: ModelSpec, embedder: Embedder, capacity: number): FrameScorer {
+  const { size } = embedder;
+  const points = reference.length / size;
+  const s = new Float64Array(capacity * size);
+  const similarity = new Float64Array(points);
+  return {
+    memory: points,
+    extras: ['similarity', 'position'],
+    begin(_frames, _offset, memory, memoryOffset) {
+      memory.fill(0, memoryOffset, memoryOffset + points);
+    },
+    run(frames, offset, rows, memory, memoryOffset, out, isFirst) {
+      embedder.run(frames, offset, rows, s);
+      for (let row = 0; row < rows; row++) {
+        for (let j = 0; j < points; j++) similarity[j] = dot(s, row * size, reference, j * size, size);
+        const at = alignFrame(memory, memoryOffset + row * points, similarity, isFirst);
+        out.extras['similarity']![row] = similarity[at]!;
+        out.extras['position']![row] = at / (points - 1);
+        out.progress[row] = (at / (points - 1)) * Math.min(1, Math.max(0, similarity[at]!));
+      }
+    },
+  };
+}
+
+function readModel(bytes: Uint8Array): ModelSpec {
+  const { header, weights } = unpackModel(title, magic, bytes);
+  const { frameDim, stages, givenBy } = header;
+  const numbers = (key: string, length?: number): Float64Array => {
+    const value = header[key];
+    if (
+      !Array.isArray(value) ||
+      (length !== undefined && value.length !== length) ||
+      !value.every((item) => Number.isFinite(item))
+    ) {
+      throw new RangeError(
+        `${title}: found no usable "${key}" in the header, wanted ${length ?? 'some'} finite numbers`,
+      );
+    }
+    return Float64Array.from(value as number[]);
+  };
+  if (typeof frameDim !== 'number' || !Array.isArray(stages)) {
+    throw new RangeError(
+      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
+    );
+  }
+  const settings = settingsOf(header['settings'] as AnySettings);
+  const wanted = settings.encoder === 'none' ? 0 : parameterCount(shapesOf(settings, frameDim)[0]!);
+  if (weights.length !== wanted)
+    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
+  const size = settings.encoder === 'none' ? frameDim : settings.embeddingSize;
+  return {
+    settings,
+    frameDim,
+    stages: stages.map(String),
+    givenBy: typeof givenBy === 'string' ? givenBy : undefined,
+    normaliser: { mean: numbers('mean', frameDim), scale: numbers('scale', frameDim) },
+    parameters: weights,
+    goal: numbers('goal', size),
+    baseline: numbers('baseline', size),
+    reference: numbers('reference', settings.pathPoints * size),
+  };
+}
