@@ -4,6 +4,7 @@ import type { Trajectory } from '../learn/algorithms/types.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { AnySettings } from '../sim/fields.ts';
+import type { EndpointOptions } from './endpoint.ts';
 import type { Experiment } from './experiment.ts';
 import type { FinishedEpisode } from './recorder.ts';
 
@@ -34,6 +35,8 @@ export interface FitJob {
   readonly task: string;
   readonly taskSettings: AnySettings;
   readonly demonstrations: readonly Demonstration[];
+  /** The model that a method may ask, where the project has one. */
+  readonly endpoint: Omit<EndpointOptions, 'key'> | null;
   readonly seed: number;
   readonly device: DeviceChoice;
   /** As in `TrainJob`. */

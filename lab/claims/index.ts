@@ -1,5 +1,8 @@
 /** The claims of every method, by its id. A new one is one file here and one line below. */
 
 import type { Claim } from './types.ts';
+import { waypointsClaims } from './waypoints.ts';
 
-export const claims: Readonly<Record<string, readonly Claim[]>> = {};
+export const claims: Readonly<Record<string, readonly Claim[]>> = {
+  waypoints: waypointsClaims,
+};
