@@ -12,9 +12,10 @@
  *
  *   between two queries the last r is held, or nothing is paid
  *
- *   losses        CE(f, 1) for two frames of a success in order, CE(f, 0) backwards, CE(f, 1/2) for two frames of a failure
- *                 CE(g, two neighbouring answers that average to t / T), failures 0;  or mean (sigmoid g - t / T)^2
- *                 CE(h, 1) for the last `doneFrames` of a success, CE(h, 0) for others, as many of either in a minibatch
+ *   T             steps until a success arrived; what follows is rest
+ *   losses        CE(f, 1) for two frames of a success in order, CE(f, 0) backwards, CE(f, 1/2) for two at rest or of a failure
+ *                 CE(g, two neighbouring answers that average to y), y = min(1, t / T), failures 0;  or mean (sigmoid g - y)^2
+ *                 CE(h, 1) from T on and for the last `doneFrames` of a success, CE(h, 0) for others, half and half
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
@@ -27,7 +28,16 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
-import { clamp01, copyFrame, type FrameSet, frameSet, holdOut, sigmoid } from './parts/frame-set.ts';
+import {
+  arrivalOf,
+  clamp01,
+  copyFrame,
+  type FrameSet,
+  frameSet,
+  holdOut,
+  restRadiusField,
+  sigmoid,
+} from './parts/frame-set.ts';
 import { monotonicity, pairwiseAccuracy, rocAuc } from './parts/open-loop.ts';
 import type { SenseId } from './senses.ts';
 import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
@@ -83,13 +93,14 @@ const fields = {
     options: ['observation', 'objects'],
     help: "What it sees of a frame: the task's own observation, or hand, things and targets in slots",
   },
+  restRadius: restRadiusField,
   doneFrames: {
     type: 'integer',
     default: 3,
     min: 1,
     max: 100,
     unit: 'frames',
-    help: 'Last frames of a success in which the task counts as completed',
+    help: 'Last frames of a success in which the task counts as completed, however short it rests',
   },
   negatives: {
     type: 'choice',
@@ -292,10 +303,15 @@ function optimise(
 ): Promise<Record<string, number>> {
   const heads = headsOf(settings);
   const { minibatch: B, inputNoise, updates, learningRate, weightDecay } = settings;
+  const episodes = training.map((demonstration, e) => ({
+    ...demonstration,
+    first: set.first[e]!,
+    arrival: arrivalOf(set, e, settings.restRadius),
+  }));
   const samplers: Readonly<Record<HeadId, () => Sample>> = {
-    contrastive: () => pairSample(set, training, settings.interval, random),
-    progress: () => progressSample(set, training, settings.initialFrame, random),
-    completion: completionSampler(set, training, settings, random),
+    contrastive: () => pairSample(episodes, settings.interval, random),
+    progress: () => progressSample(episodes, settings.initialFrame, random),
+    completion: completionSampler(episodes, settings, random),
   };
   const targets = new Float64Array(B);
   return fitNetworks(
@@ -342,49 +358,44 @@ interface Sample {
   readonly target: number;
 }
 
-/** Two frames at most two intervals apart, in either order. Of a failure: neither is closer. */
-function pairSample(
-  set: FrameSet,
-  training: readonly Demonstration[],
-  interval: number,
-  random: Random,
-): Sample {
-  const e = random.integer(training.length);
-  const { length, success } = training[e]!;
+interface LearnedEpisode extends Pick<Demonstration, 'length' | 'success'> {
+  /** Row of its first frame. */
+  readonly first: number;
+  /** T. */
+  readonly arrival: number;
+}
+
+/** Two frames at most two intervals apart, in either order. At rest, or of a failure: neither is closer. */
+function pairSample(episodes: readonly LearnedEpisode[], interval: number, random: Random): Sample {
+  const { first, length, success, arrival } = episodes[random.integer(episodes.length)]!;
   const t = random.integer(length);
   const later = t + 1 + random.integer(Math.min(2 * interval, length - t));
-  const [a, b] = [set.first[e]! + t, set.first[e]! + later];
   const isForward = random.uniform() < 0.5;
-  return { rows: isForward ? [a, b] : [b, a], target: success ? (isForward ? 1 : 0) : 0.5 };
+  const [a, b] = isForward ? [t, later] : [later, t];
+  return { rows: [first + a, first + b], target: !success || t >= arrival ? 0.5 : isForward ? 1 : 0 };
 }
 
-function progressSample(
-  set: FrameSet,
-  training: readonly Demonstration[],
-  initialFrame: boolean,
-  random: Random,
-): Sample {
-  const e = random.integer(training.length);
-  const { length, success } = training[e]!;
+function progressSample(episodes: readonly LearnedEpisode[], initialFrame: boolean, random: Random): Sample {
+  const { first, length, success, arrival } = episodes[random.integer(episodes.length)]!;
   const t = random.integer(length + 1);
-  const first = set.first[e]!;
-  return { rows: initialFrame ? [first, first + t] : [first + t], target: success ? t / length : 0 };
+  return {
+    rows: initialFrame ? [first, first + t] : [first + t],
+    target: success ? Math.min(1, t / arrival) : 0,
+  };
 }
 
-/** Completed and not completed frames half and half: the former are few. */
+/** Completed and not completed frames half and half: the former may be few. */
 function completionSampler(
-  set: FrameSet,
-  training: readonly Demonstration[],
+  episodes: readonly LearnedEpisode[],
   { doneFrames, negatives }: LrmSettings,
   random: Random,
 ): () => Sample {
   const done: number[] = [];
   const open: number[] = [];
-  for (const [e, { length, success }] of training.entries()) {
+  for (const { first, length, success, arrival } of episodes) {
     for (let t = 0; t <= length; t++) {
-      const row = set.first[e]! + t;
-      if (success && t > length - doneFrames) done.push(row);
-      else if (!success || negatives === 'all') open.push(row);
+      if (success && (t >= arrival || t > length - doneFrames)) done.push(first + t);
+      else if (!success || negatives === 'all') open.push(first + t);
     }
   }
   return () => {
@@ -479,7 +490,9 @@ function openLoop(
   const recalls: number[] = [];
   const heads = new Heads(spec, parameters);
   const rows = [new Float64Array(dim), new Float64Array(dim)] as const;
-  for (const { frames, length, success } of episodes) {
+  const set = frameSet(episodes, normaliser);
+  for (const [e, { frames, length, success }] of episodes.entries()) {
+    const arrival = arrivalOf(set, e, settings.restRadius);
     const { perStep, extras } = model.score(frames, length);
     const held = extras['held']!;
     last[success ? 'success' : 'failure'].push(held[length]!);
@@ -491,12 +504,12 @@ function openLoop(
       errors.push(
         meanAbsoluteError(
           asked,
-          asked.map((_, q) => (q * interval) / length),
+          asked.map((_, q) => Math.min(1, (q * interval) / arrival)),
         ),
       );
     }
     if (!('contrastive' in extras)) continue;
-    for (let t = 0; t + interval < perStep.length; t++) {
+    for (let t = 0; t + interval < perStep.length && t < arrival; t++) {
       normalise(normaliser, frames, t * dim, rows[0], 0);
       normalise(normaliser, frames, (t + interval) * dim, rows[1], 0);
       const forward = heads.compare(rows[0], rows[1]);

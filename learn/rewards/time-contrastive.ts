@@ -2,7 +2,8 @@
 /**
  * Progress from time alone, without stage labels: the plain baseline that progress rewards are compared with.
  *
- *   label         y_t = max(0, 1 - (T - t) / R)             R: the episode's own length T, or that of the longest success
+ *   label         y_t = 1 - (T - t) / R, within [0, 1]      T: steps until the success arrived (what follows is rest);
+ *                                                           R: its own T, or the longest T
  *
  *   regression    progress = sigmoid f(x)                   loss: mean (sigmoid f(x) - y)^2, failures with y = 0
  *
@@ -25,7 +26,16 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
-import { clamp01, copyFrame, type FrameSet, frameSet, holdOut, sigmoid } from './parts/frame-set.ts';
+import {
+  arrivalOf,
+  clamp01,
+  copyFrame,
+  type FrameSet,
+  frameSet,
+  holdOut,
+  restRadiusField,
+  sigmoid,
+} from './parts/frame-set.ts';
 import type { SenseId } from './senses.ts';
 import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
 import { fitNormaliser, type Normaliser, normalise } from './window.ts';
@@ -47,8 +57,9 @@ export const timeContrastiveFields = {
     type: 'choice',
     default: 'own',
     options: ['own', 'common'],
-    help: "Time left as a share of the episode's own length (every success starts at 0), or of the longest success",
+    help: 'Time left as a share of the own time to success (every success starts at 0), or of the longest one',
   },
+  restRadius: restRadiusField,
   failures: {
     type: 'choice',
     default: 'zero',
@@ -106,7 +117,7 @@ export const timeContrastiveFields = {
     min: 8,
     max: 4096,
     unit: 'frames',
-    help: 'Frames in one gradient step; contrastive: anchors, each with a positive and, where there are any, a failed frame',
+    help: 'Frames in one gradient step; contrastive: half of them anchors, half positives, and half as many failed frames',
   },
   learningRate: {
     type: 'number',
@@ -173,22 +184,23 @@ const shapeOf = ({ objective, hiddenSize, embedding }: TimeSettings, dim: number
 
 function workload(given: AnySettings, { frameDim }: Pick<FitContext, 'frameDim'>): Workload {
   const settings = settingsOf(given);
-  const rows = settings.minibatch * (settings.objective === 'regression' ? 1 : 3);
-  return { networks: [shapeOf(settings, frameDim)], updateRows: rows, actRows: settings.minibatch };
+  const { objective, minibatch } = settings;
+  const updateRows = objective === 'regression' ? minibatch : 3 * Math.floor(minibatch / 2);
+  return { networks: [shapeOf(settings, frameDim)], updateRows, actRows: minibatch };
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Labels
 
-/** y of every frame of one episode; `longest`: steps of the longest success. [T + 1] */
+/** y of every frame of one episode. T: `arrival`; `longest`: the longest T of the successes. [length + 1] */
 export function timeLabels(
-  { length, success }: Pick<Demonstration, 'length' | 'success'>,
+  { length, success, arrival }: Pick<Demonstration, 'length' | 'success'> & { readonly arrival: number },
   clock: TimeSettings['clock'],
   longest: number,
 ): Float64Array {
-  const scale = clock === 'own' ? length : longest;
+  const scale = clock === 'own' ? arrival : longest;
   return Float64Array.from({ length: length + 1 }, (_, t) =>
-    success ? Math.max(0, 1 - (length - t) / scale) : 0,
+    success ? clamp01(1 - (arrival - t) / scale) : 0,
   );
 }
 
@@ -217,15 +229,18 @@ async function fit(
   const random = new Random(context.seed);
   const split = holdOut(demonstrations, settings.holdout, random);
   const learned = split.training.filter(({ success }) => success || settings.failures === 'zero');
-  const longest = Math.max(...learned.map(({ success, length }) => (success ? length : 0)));
-  const labels = learned.map((demonstration) => timeLabels(demonstration, settings.clock, longest));
   const normaliser = fitNormaliser(
     learned.map(({ frames }) => frames),
     dim,
   );
   const set = frameSet(learned, normaliser);
+  const arrivals = learned.map((_, e) => arrivalOf(set, e, settings.restRadius));
+  const longest = Math.max(...learned.map(({ success }, e) => (success ? arrivals[e]! : 0)));
+  const labels = learned.map(({ length, success }, e) =>
+    timeLabels({ length, success, arrival: arrivals[e]! }, settings.clock, longest),
+  );
   const parameters = initialize(shapeOf(settings, dim), random, { hiddenGain: 1, outputGain: 0.1 });
-  const data = { set, learned, labels, longest };
+  const data = { set, learned, arrivals, labels, longest };
   const losses = await (settings.objective === 'regression' ? regress : contrast)(
     data,
     settings,
@@ -247,7 +262,7 @@ async function fit(
   const { training, heldOut } = split;
   const measured = heldOut.length > 0 ? heldOut : training;
   const prefix = heldOut.length > 0 ? 'holdout' : 'training';
-  const measures = measure(model, measured, settings, longest);
+  const measures = measure(model, measured, frameSet(measured, normaliser), settings, longest);
   const metrics = {
     ...losses,
     ...Object.fromEntries(Object.entries(measures).map(([key, value]) => [`${prefix}/${key}`, value])),
@@ -260,7 +275,9 @@ async function fit(
 interface TrainingData {
   readonly set: FrameSet;
   readonly learned: readonly Demonstration[];
-  /** Of each episode, [T + 1]. */
+  /** T of each episode. */
+  readonly arrivals: readonly number[];
+  /** Of each episode, [length + 1]. */
   readonly labels: readonly Float64Array[];
   readonly longest: number;
 }
@@ -312,8 +329,9 @@ const optimiserOf = ({ updates, learningRate, weightDecay }: TimeSettings) => ({
 
 /** Rows of the one network: B anchors, B positives, B failed frames where there are any. */
 const contrast: Optimise = (data, settings, parameters, random, context) => {
-  const { set, learned, labels, longest } = data;
-  const { minibatch: B, inputNoise, embedding: E, temperature, margin } = settings;
+  const { set, learned, arrivals, labels, longest } = data;
+  const { minibatch, inputNoise, embedding: E, temperature, margin } = settings;
+  const B = Math.floor(minibatch / 2);
   const successes = learned.flatMap(({ success }, e) => (success ? [e] : []));
   const failures = learned.flatMap(({ success }, e) => (success ? [] : [e]));
   const F = failures.length > 0 ? B : 0;
@@ -332,7 +350,7 @@ const contrast: Optimise = (data, settings, parameters, random, context) => {
     if (successes.length === 1 || random.uniform() >= settings.across) return [e, near];
     let other = e;
     while (other === e) other = successes[random.integer(successes.length)]!;
-    const steps = learned[other]!.length;
+    const steps = arrivals[other]!;
     const scale = settings.clock === 'own' ? steps : longest;
     return [other, Math.max(0, Math.round(steps - (1 - labels[e]![near]!) * scale))];
   };
@@ -394,24 +412,24 @@ export interface InfoNceRows {
 /** mean_b -log (e^s_bb / sum_j e^s_bj) with s_bj = u_b . v_j / temperature; d loss / d s_bj = (p_bj - [j = b]) / B. */
 export function infoNce(rows: InfoNceRows): number {
   const { unit, dUnit, B, F, E, temperature, margin, anchorY, positiveY } = rows;
-  const p = new Float64Array(B + F);
+  const e = new Float64Array(B + F);
   let loss = 0;
   dUnit.fill(0);
   for (let b = 0; b < B; b++) {
-    let top = Number.NEGATIVE_INFINITY;
-    const apart = (j: number): number => Math.abs(anchorY[b]! - positiveY[j]!);
+    const apart = Math.abs(anchorY[b]! - positiveY[b]!);
+    const own = dot(unit, b * E, unit, (B + b) * E, E) / temperature;
+    // Relative to the own similarity: s differs by at most 2 / temperature, which no double overflows at.
+    let sum = 0;
     for (let j = 0; j < B + F; j++) {
       // Nearer frames are no counter-examples; failed frames always are.
-      const isLeftOut = j !== b && j < B && apart(j) <= apart(b) + margin;
-      p[j] = isLeftOut ? Number.NEGATIVE_INFINITY : dot(unit, b * E, unit, (B + j) * E, E) / temperature;
-      top = Math.max(top, p[j]!);
+      const isLeftOut = j !== b && j < B && Math.abs(anchorY[b]! - positiveY[j]!) <= apart + margin;
+      e[j] = isLeftOut ? 0 : Math.exp(dot(unit, b * E, unit, (B + j) * E, E) / temperature - own);
+      sum += e[j]!;
     }
-    let sum = 0;
-    for (let j = 0; j < B + F; j++) sum += Math.exp(p[j]! - top);
-    loss += (top + Math.log(sum) - p[b]!) / B;
+    loss += Math.log(sum) / B;
     for (let j = 0; j < B + F; j++) {
-      const dS = (Math.exp(p[j]! - top) / sum - (j === b ? 1 : 0)) / B / temperature;
-      if (dS === 0) continue;
+      if (e[j] === 0) continue;
+      const dS = (e[j]! / sum - (j === b ? 1 : 0)) / B / temperature;
       for (let k = 0; k < E; k++) {
         dUnit[b * E + k]! += dS * unit[(B + j) * E + k]!;
         dUnit[(B + j) * E + k]! += dS * unit[b * E + k]!;
@@ -519,18 +537,18 @@ export function calibrated(knots: Float64Array, similarity: number): number {
 function measure(
   model: RewardModel,
   demonstrations: readonly Demonstration[],
-  { clock }: TimeSettings,
+  set: FrameSet,
+  { clock, restRadius }: TimeSettings,
   longest: number,
 ): Record<string, number> {
   const last: Record<'success' | 'failure', number[]> = { success: [], failure: [] };
   const errors: number[] = [];
   const rank: number[] = [];
-  for (const demonstration of demonstrations) {
-    const { frames, length, success } = demonstration;
+  for (const [e, { frames, length, success }] of demonstrations.entries()) {
     const { perStep } = model.score(frames, length);
     last[success ? 'success' : 'failure'].push(perStep[length]!);
     if (!success) continue;
-    const labels = timeLabels(demonstration, clock, longest);
+    const labels = timeLabels({ length, success, arrival: arrivalOf(set, e, restRadius) }, clock, longest);
     errors.push(meanAbsoluteError(perStep, labels));
     rank.push(spearman(perStep, labels));
   }

@@ -68,3 +68,32 @@ export function holdOut(
 export const clamp01 = (value: number): number => Math.min(1, Math.max(0, value));
 
 export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
+
+/**
+ * Steps until an episode has arrived: from that frame on all lie within `radius` of the last one (root mean square over the
+ * normalised numbers). What rests at the goal until the horizon is not on its way any more. Radius 0: at the last frame,
+ * or when nothing moves any more.
+ */
+export function arrivalOf(
+  { dim, frames, first, lengths }: FrameSet,
+  episode: number,
+  radius: number,
+): number {
+  const last = (first[episode]! + lengths[episode]!) * dim;
+  for (let t = lengths[episode]!; t > 1; t--) {
+    const before = (first[episode]! + t - 1) * dim;
+    let square = 0;
+    for (let d = 0; d < dim; d++) square += (frames[before + d]! - frames[last + d]!) ** 2;
+    if (square > radius * radius * dim) return t;
+  }
+  return 1;
+}
+
+export const restRadiusField = {
+  type: 'number',
+  default: 0.3,
+  min: 0,
+  max: 5,
+  unit: 'standard deviations',
+  help: 'A success has arrived when all later frames are this near to its last one (root mean square); it only rests then. 0: at its last frame',
+} as const;
