@@ -5,6 +5,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { rewards } from '../learn/rewards/index.ts';
+import { perceptual } from '../learn/rewards/perceptual.ts';
 import { type LearnedUse, learnedUses } from '../learn/rewards/stack.ts';
 import type { RewardMethod } from '../learn/rewards/types.ts';
 import { cameraFields } from '../sim/camera.ts';
@@ -45,12 +46,14 @@ import {
   winRatesOf,
 } from './cli/self-play.ts';
 import { type ShapingFlags, showShaping } from './cli/shaping-check.ts';
+import { placeOf, showSuggestions, suggestionsFor } from './cli/suggest-stages.ts';
 import { verify } from './cli/verify.ts';
 import { type ComparedMetric, comparedMetrics } from './compare.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { applySets, checkRecipe, resolveExperiment } from './experiment.ts';
 import { checkSettings, nearest } from './fields.ts';
 import { isGroupId, type SearchDefinition } from './groups.ts';
+import type { Lab } from './lab.ts';
 import { projectDirectory } from './project.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
 import { trialsOf } from './search.ts';
@@ -151,6 +154,7 @@ const verbsWithSettings = [
   'search',
   'endpoint',
   'check-shaping',
+  'suggest-stages',
 ];
 
 /** What a verb would silently ignore is refused. @throws UsageError */
@@ -645,6 +649,33 @@ function program(): { command: Command; exitCode: () => number } {
         print(`Numbers of a state: ${named}`);
         for (const [t, state] of found.states.entries()) print(`${found.firstStep + t}  ${state.join(' ')}`);
       });
+    });
+
+  const suggest = command
+    .command('suggest-stages')
+    .description('find the steps of recorded demonstrations without labels, as a proposal for stage labels')
+    .argument('<where>', 'a run with demonstrations (3), or one of them (episode:12)')
+    .addOption(
+      new Option('--steps <k>', "how many steps (default: as many as the task's stages)").argParser(
+        whole(2, 12),
+      ),
+    )
+    .option('--write', 'store them as labels of scheme dense, source perceptual')
+    .action(async (where: string) => {
+      const options = suggest.optsWithGlobals<Common & { steps?: number; write?: boolean }>();
+      const settings: Record<string, unknown> = {};
+      const group = { name: perceptual.id, fields: perceptual.fields, settings };
+      const problems = applySetsTo([group], options.set);
+      if (problems.length > 0) throw new UsageError(problems);
+      const given = { ...settings, ...(options.steps === undefined ? {} : { steps: options.steps }) };
+      const place = placeOf(where);
+      const find = (lab: Lab): void =>
+        showSuggestions(
+          suggestionsFor(lab.store, place, given as AnySettings, options.write === true),
+          options.json === true,
+        );
+      if (options.write === true) await withLab(options, {}, async (lab) => find(lab));
+      else await withReader(options, find);
     });
 
   const bench = command
