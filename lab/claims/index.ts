@@ -1,8 +1,10 @@
 /** The claims of every method, by its id. A new one is one file here and one line below. */
 
+import { sarmClaims } from './sarm.ts';
 import type { Claim } from './types.ts';
 import { waypointsClaims } from './waypoints.ts';
 
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
+  sarm: sarmClaims,
   waypoints: waypointsClaims,
 };

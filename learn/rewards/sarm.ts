@@ -385,7 +385,7 @@ interface LabelledScheme {
  */
 function schemesOf(
   demonstrations: readonly Demonstration[],
-  { scheme, bothSchemes, head, lastStageDone }: SarmSettings,
+  { scheme, bothSchemes, head }: SarmSettings,
   { frameDim, stages }: FitContext,
 ): LabelledScheme[] {
   const denseCount =
@@ -413,7 +413,6 @@ function schemesOf(
       `Episode ${demonstrations[0]!.id}: all frames are of stage ${scored.stages[0]}, the only one; wanted at least two stages to tell apart, or head "single"`,
     );
   }
-  if (lastStageDone && scored.stages.length > 1) checkWork(scored);
   const hasOther = demonstrations.some((d) => (scheme === 'sparse' ? d.denseStages : d.stages.length > 0));
   if (!bothSchemes || !hasOther) return [scored];
   const other = known[scheme === 'sparse' ? 'dense' : 'sparse']();
@@ -423,16 +422,6 @@ function schemesOf(
     scored,
     { ...other, episodes: other.episodes.map((episode) => (episode?.stages.length ? episode : undefined)) },
   ];
-}
-
-/** Where the last stage is rest, somebody must have worked. */
-function checkWork({ stages, episodes }: LabelledScheme): void {
-  const last = stages.length - 1;
-  const works = episodes.some((episode) => episode!.stages.some(({ stage }) => stage < last));
-  if (works) return;
-  throw new RangeError(
-    `Episode ${episodes[0]!.id}: found stage ${last} (${stages[last]}) alone, which means done, in this and all ${episodes.length} demonstrations; wanted some work before it`,
-  );
 }
 
 /** Indices into the demonstrations. Holds out at random, but never the last demonstration that has a stage. */

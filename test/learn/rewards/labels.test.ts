@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import {
   checkDemonstrations,
   cumulative,
+  frameIndexLabels,
   frameLabels,
+  halvedSpans,
   spansFromStages,
   stageShares,
 } from '../../../learn/rewards/labels.ts';
@@ -106,6 +108,48 @@ test('a stage begins where it is reached for good, and a stage jumped over has n
   assert.deepEqual(spansFromStages([0, 1, 2, 0]), [{ stage: 0, start: 0, end: 4 }]);
   assert.deepEqual(spansFromStages([]), []);
   assert.throws(() => spansFromStages([0, -1]), /frame 1: found -1/);
+});
+
+test('a stage is cut in two where true progress passes its middle for good', () => {
+  // Stage 0: from 0 to 0.4 at frame 5; 0.2 is passed at frame 1, lost at 2, passed for good at 3.
+  const progress = [0, 0.25, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 1, 1];
+  const spans = [
+    { stage: 0, start: 0, end: 5 },
+    { stage: 1, start: 5, end: 8 },
+    { stage: 2, start: 8, end: 10 },
+  ];
+  assert.deepEqual(halvedSpans(spans, progress, 3), [
+    { stage: 0, start: 0, end: 3 },
+    { stage: 1, start: 3, end: 5 },
+    // A jump over the middle: its last frame stands for the second half.
+    { stage: 2, start: 5, end: 7 },
+    { stage: 3, start: 7, end: 8 },
+    // Done is not cut.
+    { stage: 4, start: 8, end: 10 },
+  ]);
+  // A failed episode ended in stage 1, whose middle nobody knows; a stage of one frame has none.
+  assert.deepEqual(halvedSpans(spans.slice(0, 2), progress, 3).at(-1), { stage: 2, start: 5, end: 8 });
+  const short = [
+    { stage: 0, start: 0, end: 1 },
+    { stage: 1, start: 1, end: 3 },
+  ];
+  assert.deepEqual(halvedSpans(short, [0, 0.5, 1], 2), [
+    { stage: 0, start: 0, end: 1 },
+    { stage: 2, start: 1, end: 3 },
+  ]);
+});
+
+test('labels by frame number run evenly to the first frame of the last stage where it means done', () => {
+  const clip = demonstration(9, '0:0..2 1:2..5 2:5..10');
+  const done = frameIndexLabels(clip, 3, true);
+  assert.deepEqual(Array.from(done.progress), [0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1]);
+  assert.deepEqual(Array.from(done.stage), [0, 0, 1, 1, 1, 2, 2, 2, 2, 2]);
+  const work = frameIndexLabels(clip, 3, false).progress;
+  for (let t = 0; t < 10; t++) assert.ok(Math.abs(work[t]! - t / 9) < 1e-12);
+  const failed = demonstration(4, '0:0..2 1:2..5', false);
+  assert.deepEqual(Array.from(frameIndexLabels(failed, 3, true, 'zero').progress), [0, 0, 0, 0, 0]);
+  assert.deepEqual(Array.from(frameIndexLabels(failed, 3, true, 'zero').known), [1, 1, 1, 1, 1]);
+  assert.deepEqual(Array.from(frameIndexLabels(failed, 3, true, 'unknown').known), [0, 0, 0, 0, 0]);
 });
 
 const good = slow;

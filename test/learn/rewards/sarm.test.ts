@@ -60,7 +60,15 @@ function demonstrations(count: number, seed: number): Demonstration[] {
       start: ends[k]!,
       end: k === 2 ? length + 1 : ends[k + 1]!,
     }));
-    return { id: `ep-${i}`, length, frames, stages: spans, success: true };
+    // Every stage in two halves.
+    const denseStages = spans.flatMap(({ stage, start, end }) => {
+      const cut = Math.floor((start + end) / 2);
+      return [
+        { stage: 2 * stage, start, end: cut },
+        { stage: 2 * stage + 1, start: cut, end },
+      ];
+    });
+    return { id: `ep-${i}`, length, frames, stages: spans, denseStages, success: true };
   });
 }
 
@@ -111,6 +119,110 @@ test('on unseen demonstrations of other speeds the score is right at stage bound
   assert.ok(metrics['holdout/rewindDrop']! > 0.8, `drop ${metrics['holdout/rewindDrop']}`);
   assert.equal(metrics['demonstrations/holdout'], 4);
   assert.ok(Object.values(metrics).every(Number.isFinite));
+});
+
+/** Mean error at the first frame of every later stage, for the score that the labels want there. */
+function boundaryError(
+  model: RewardModel,
+  training: readonly Demonstration[],
+  unseen: readonly Demonstration[],
+  count: number,
+) {
+  const ends = cumulative(stageShares(training, count));
+  return mean(
+    unseen.flatMap(({ frames, length, stages: spans }) => {
+      const { perStep } = model.score(frames, length);
+      return spans.slice(1).map(({ stage, start }) => Math.abs(perStep[start]! - ends[stage]!));
+    }),
+  );
+}
+
+const denseOf = (episodes: readonly Demonstration[]) =>
+  episodes.map((episode) => ({ ...episode, stages: episode.denseStages! }));
+
+test('the transformer, too, is right at stage boundaries of unseen demonstrations', async () => {
+  const training = demonstrations(40, 10);
+  const settings = { ...quick, architecture: 'transformer', window: 4, updates: 300 };
+  const { model, metrics } = await sarm.fit(training, settings, context);
+  const error = boundaryError(model, training, demonstrations(20, 11), 3);
+  assert.ok(error < 0.05, `error at boundaries ${error}`);
+  assert.ok(metrics['holdout/rewindDrop']! > 0.8, `drop ${metrics['holdout/rewindDrop']}`);
+});
+
+test('dense stages give the score where they are asked for, alone or beside the sparse ones', async () => {
+  const training = demonstrations(40, 10);
+  const unseen = demonstrations(20, 11);
+  for (const bothSchemes of [false, true]) {
+    const settings = { ...quick, scheme: 'dense', bothSchemes };
+    const { model } = await sarm.fit(training, settings, context);
+    const error = boundaryError(model, denseOf(training), denseOf(unseen), 6);
+    assert.ok(error < 0.07, `error at dense boundaries ${error}, both schemes: ${bothSchemes}`);
+  }
+  // The other scheme may be missing in places; the one that scores may not.
+  const bare = training.map((episode, i) => {
+    const { denseStages, ...rest } = episode;
+    return i === 3 || denseStages === undefined ? rest : episode;
+  });
+  await sarm.fit(bare, { ...quick, updates: 5, bothSchemes: true }, context);
+  await assert.rejects(
+    sarm.fit(bare, { ...quick, scheme: 'dense' }, context),
+    /Episode ep-3: found no dense stage labels/,
+  );
+});
+
+test('a single head learns the whole progress, by mean share or by frame number', async () => {
+  const training = demonstrations(40, 10);
+  for (const labels of ['mean-share', 'frame-index']) {
+    const { model, metrics } = await sarm.fit(training, { ...quick, labels, head: 'single' }, context);
+    const error = boundaryError(model, training, demonstrations(20, 11), 3);
+    assert.ok(error < 0.06, `error at boundaries ${error}, ${labels}`);
+    assert.ok(!('loss/stage' in metrics) && !('holdout/stageAccuracy' in metrics));
+  }
+});
+
+test('what was done for another goal scores low where goals were exchanged while fitting', async () => {
+  // On a line from 0 to the goal, which lies at 1 or at -1; another number tells where it is.
+  const random = new Random(41);
+  const clips: Demonstration[] = Array.from({ length: 40 }, (_, i) => {
+    const goal = i % 2 === 0 ? 1 : -1;
+    const length = 12 + random.integer(12);
+    const frames = new Float64Array(2 * (length + 1));
+    for (let t = 0; t <= length; t++) {
+      frames[2 * t] = (goal * t) / length + 0.02 * random.gaussian();
+      frames[2 * t + 1] = goal;
+    }
+    const half = Math.floor(length / 2);
+    const spans = [
+      { stage: 0, start: 0, end: half },
+      { stage: 1, start: half, end: length + 1 },
+    ];
+    return { id: `ep-${i}`, length, frames, stages: spans, success: true };
+  });
+  const layout = {
+    dim: 2,
+    parts: [{ sense: 'observation' as const, offset: 0, dim: 2, names: ['pos.x', 'goalPos.x'] }],
+  };
+  const wrong = async (wrongTaskProbability: number) => {
+    const settings = { ...quick, window: 1, anchor: false, updates: 1200, wrongTaskProbability };
+    const { model, metrics } = await sarm.fit(clips, settings, {
+      ...context,
+      frameDim: 2,
+      layout,
+      stages: ['out', 'in'],
+    });
+    const scores = clips.map(({ frames, length }) => {
+      const other = frames.map((value, i) => (i % 2 === 1 ? -value : value));
+      return model.score(other, length).perStep[length]!;
+    });
+    return { score: mean(scores), metrics };
+  };
+  const [with_, without] = [await wrong(0.3), await wrong(0)];
+  assert.ok(with_.score < 0.25, `score ${with_.score}`);
+  assert.ok(without.score > with_.score + 0.25, `score ${without.score} without`);
+  assert.equal(with_.metrics['wrongTask/goalNumbers'], 1);
+  // Half of the other episodes want the same goal, and a sample of 0.3 is tried.
+  assert.ok(Math.abs(with_.metrics['wrongTask/samples']! - 0.15) < 0.02);
+  assert.ok(!('wrongTask/samples' in without.metrics));
 });
 
 test('a clip played backwards scores downwards', async () => {
@@ -171,6 +283,19 @@ const variants: Readonly<Record<string, AnySettings>> = {
   'a window without anchor': { window: 4, gap: 1, anchor: false },
   'argmax progress': { blend: 'argmax' },
   'the confidence filter': { smoothing: true, smoothingConfidence: 0.5, gap: 3 },
+  'a transformer': { architecture: 'transformer', updates: 30 },
+  'a transformer of two layers without anchor': {
+    architecture: 'transformer',
+    layers: 2,
+    heads: 2,
+    anchor: false,
+    updates: 20,
+  },
+  'dense stages': { scheme: 'dense' },
+  'both schemes': { bothSchemes: true },
+  'both schemes of a transformer': { architecture: 'transformer', bothSchemes: true, updates: 20 },
+  'a single head': { head: 'single' },
+  'labels by frame number': { labels: 'frame-index', wrongTaskProbability: 0.2 },
 };
 
 for (const [name, settings] of Object.entries(variants)) {
@@ -214,8 +339,12 @@ for (const [name, settings] of Object.entries(variants)) {
     const b = model.score(other, length);
     assert.deepEqual(a.perStep.subarray(0, cut + 1), b.perStep.subarray(0, cut + 1));
     assert.notDeepEqual(a.perStep, b.perStep);
-    assert.deepEqual(Object.keys(a.extras), ['stage', 'tau', 'confidence']);
-    for (const track of [a.perStep, a.extras['tau']!, a.extras['confidence']!]) {
+    assert.deepEqual(
+      Object.keys(a.extras),
+      settings['head'] === 'single' ? [] : ['stage', 'tau', 'confidence'],
+    );
+    const { tau, confidence } = a.extras;
+    for (const track of [a.perStep, ...(tau && confidence ? [tau, confidence] : [])]) {
       assert.ok(track.every((value) => value >= 0 && value <= 1));
     }
   });
@@ -227,7 +356,8 @@ for (const [name, settings] of Object.entries(variants)) {
     const { frames, length } = demonstrations(1, 19)[0]!;
     assert.deepEqual(copy.score(frames, length), model.score(frames, length));
     assert.deepEqual(copy.save(), bytes);
-    assert.deepEqual([copy.method, copy.frameDim, copy.stages], ['sarm', dim, stages]);
+    const names = settings['scheme'] === 'dense' ? [1, 2, 3, 4, 5, 6].map((k) => `dense${k}`) : stages;
+    assert.deepEqual([copy.method, copy.frameDim, copy.stages], ['sarm', dim, names]);
   });
 }
 
@@ -302,14 +432,84 @@ test('progress is reported with finite losses and fitting can be cancelled', asy
   });
 });
 
-test('bad labels are refused before anything is computed, and one good demonstration is enough', async () => {
-  const good = demonstrations(1, 14);
+const [one, two] = demonstrations(2, 14) as [Demonstration, Demonstration];
+const spans = (...rows: readonly (readonly [number, number, number])[]) =>
+  rows.map(([stage, start, end]) => ({ stage, start, end }));
+const end = two.length + 1;
+const bad: readonly (readonly [string, Partial<Demonstration>, AnySettings, RegExp])[] = [
+  ['overlapping stages', { stages: spans([0, 0, 9], [1, 8, end]) }, {}, /ep-1, span 1 .*overlaps span 0/],
+  ['an empty stage', { stages: spans([0, 5, 5]) }, {}, /ep-1, span 0 .*empty/],
+  ['no stages', { stages: [] }, {}, /ep-1: found no stage spans/],
+  [
+    'an order that no demonstration follows',
+    { stages: spans([1, 0, 9], [0, 9, end]) },
+    {},
+    /ep-1, span 1 .*backwards after stage 1 \(lift\)/,
+  ],
+  ['NaN in a label', { stages: spans([0, Number.NaN, end]) }, {}, /ep-1, span 0 .*out of range/],
+  ['NaN in a frame', { frames: two.frames.with(7, Number.NaN) }, {}, /ep-1: number 1 of frame 2 is NaN/],
+  ['an unknown stage', { stages: spans([3, 0, end]) }, {}, /ep-1, span 0 .*unknown stage, wanted 0 to 2/],
+  [
+    'overlapping dense stages',
+    { denseStages: spans([0, 0, 9], [1, 8, end]) },
+    { scheme: 'dense' },
+    /ep-1, span 1 .*overlaps span 0/,
+  ],
+  [
+    'overlapping dense stages beside the sparse ones',
+    { denseStages: spans([0, 0, 9], [1, 8, end]) },
+    { bothSchemes: true },
+    /ep-1, span 1 .*overlaps span 0/,
+  ],
+];
+
+for (const [what, change, settings, message] of bad) {
+  test(`${what} is refused before anything is computed, with the episode's name`, async () => {
+    const fitting = sarm.fit([one, { ...two, ...change }], { ...quick, ...settings }, context);
+    await assert.rejects(fitting, (error) => error instanceof RangeError && message.test(error.message));
+  });
+}
+
+test('demonstrations that show one stage alone are refused: there is nothing to tell apart', async () => {
+  const whole = [one, two].map((clip) => ({ ...clip, stages: spans([0, 0, clip.length + 1]) }));
+  await assert.rejects(
+    sarm.fit(whole, quick, context),
+    /Stage 1 \(lift\): none of the 2 demonstrations has it \(first: episode ep-0\)/,
+  );
+  const single = { ...context, stages: ['work'] };
+  await assert.rejects(
+    sarm.fit(whole, quick, single),
+    /Episode ep-0: all frames are of stage work, the only/,
+  );
+  const { model } = await sarm.fit(whole, { ...quick, updates: 5, head: 'single' }, single);
+  assert.deepEqual(model.stages, ['work']);
+  const done = [one, two].map((clip) => ({ ...clip, stages: spans([1, 0, clip.length + 1]) }));
+  const started = { ...one, id: 'ep-9', success: false, stages: spans([0, 0, 9], [1, 9, one.length + 1]) };
+  const two_ = { ...context, stages: ['work', 'done'] };
+  await sarm.fit([...done, started], { ...quick, updates: 5, lastStageDone: true }, two_);
+  await assert.rejects(
+    sarm.fit(done, { ...quick, lastStageDone: true }, two_),
+    /Stage 0 \(work\): none of the 2 demonstrations has it/,
+  );
+});
+
+test('one good demonstration is enough, none is not', async () => {
   await assert.rejects(sarm.fit([], quick, context), /Demonstrations: found none/);
-  const broken = { ...good[0]!, stages: [{ stage: 0, start: 5, end: 5 }] };
-  await assert.rejects(sarm.fit([broken], quick, context), /Episode ep-0, span 0 .*empty/);
-  const { metrics } = await sarm.fit(good, { ...quick, updates: 5 }, context);
+  const { metrics } = await sarm.fit([one], { ...quick, updates: 5 }, context);
   assert.equal(metrics['demonstrations/holdout'], 0);
   assert.ok('training/mae' in metrics);
+});
+
+test('its senses are what it is set to', () => {
+  const sensesOf = (senses: string) => sarm.senses!({ senses, camera: 'wrist' });
+  assert.deepEqual(sensesOf('objects and goal'), ['objects', 'goal']);
+  assert.deepEqual(sensesOf('seen'), ['seen:wrist']);
+  assert.deepEqual(sarm.senses!({}), ['observation']);
+});
+
+test('transformers whose heads do not divide their width are refused', async () => {
+  const settings = { ...quick, architecture: 'transformer', hiddenSize: 30, heads: 4 };
+  await assert.rejects(sarm.fit([one], settings, context), /found width 30 and 4 heads/);
 });
 
 test('a failed demonstration teaches that its last stage was not begun, or only which stage it was', async () => {
