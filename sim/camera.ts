@@ -92,9 +92,13 @@ export interface CameraOptions {
   readonly cache?: boolean;
 }
 
+const defaultNames = ['front', 'side', 'top', 'wrist'];
+
 /** The views of a task: its own, and defaults under the names it has not taken. */
 export function viewsOf(model: TaskModel): CameraView[] {
   const own = model.cameras ?? [];
+  // Placing defaults plays the task; a model that brings all views is not played.
+  if (defaultNames.every((name) => own.some((view) => view.name === name))) return [...own];
   return [...own, ...defaultViews(model).filter(({ name }) => !own.some((view) => view.name === name))];
 }
 
