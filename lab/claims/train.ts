@@ -22,6 +22,8 @@ export interface TrainStudyOptions {
   readonly signal: AbortSignal;
   /** For algorithms that imitate. */
   readonly demonstrations?: readonly Trajectory[];
+  /** Begins from another checkpoint than the fresh one that it gets (warm-start.ts). */
+  readonly begin?: (fresh: Uint8Array) => Uint8Array;
   /** Stop when so many episodes have ended, too. */
   readonly episodes?: number;
   /** After each iteration: training episodes so far as 1 (success) or 0, in the order they ended. Return true to stop. */
@@ -30,6 +32,8 @@ export interface TrainStudyOptions {
 
 export interface TrainedStudy {
   readonly policy: Policy;
+  /** Of the learner as it ended. */
+  readonly checkpoint: Uint8Array;
   readonly steps: number;
   /** Of training episodes, in the order they ended. */
   readonly successes: readonly number[];
@@ -44,7 +48,7 @@ export async function trainStudy(options: TrainStudyOptions): Promise<TrainedStu
   algorithm.check(settings, model);
   const count = settings['worlds'] as number;
   const stack = createStack(entries, { model, gamma: settings['gamma'] as number, count });
-  const learner = algorithm.create(settings, {
+  const setup = {
     observationDim: model.observationSpace.dim,
     actionDim: model.actionSpace.dim,
     choices: choicesOf(model),
@@ -54,7 +58,13 @@ export async function trainStudy(options: TrainStudyOptions): Promise<TrainedStu
     model,
     channels: stack.terms.map(({ id }) => id),
     ...(demonstrations === undefined ? {} : { demonstrations }),
-  });
+  };
+  let learner = algorithm.create(settings, setup);
+  if (options.begin !== undefined) {
+    const fresh = await learner.save();
+    learner.dispose();
+    learner = algorithm.resume(options.begin(fresh), settings, setup);
+  }
   const successes: number[] = [];
   const env = new RewardedEnv({
     model,
@@ -77,7 +87,8 @@ export async function trainStudy(options: TrainStudyOptions): Promise<TrainedStu
       if (options.watch?.(learner.steps, successes) === true) break;
       if (successes.length >= (options.episodes ?? Number.POSITIVE_INFINITY)) break;
     }
-    return { policy: await learner.policy(), steps: learner.steps, successes };
+    const [policy, checkpoint] = [await learner.policy(), await learner.save()];
+    return { policy, checkpoint, steps: learner.steps, successes };
   } finally {
     learner.dispose();
   }
