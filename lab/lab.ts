@@ -7,7 +7,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Algorithm, Trajectory } from '../learn/algorithms/types.ts';
-import { spansFromStages } from '../learn/rewards/labels.ts';
+import { halvedSpans, spansFromStages } from '../learn/rewards/labels.ts';
 import type { SenseId } from '../learn/rewards/senses.ts';
 import { stackHash } from '../learn/rewards/stack.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
@@ -57,6 +57,7 @@ import { algorithmNamed, learnedReward, rewardNamed } from './registry.ts';
 import {
   coloursOf,
   demonstrationOf,
+  denseSourceOf,
   framesOf,
   posesOf,
   type Replay,
@@ -613,6 +614,7 @@ export class Lab {
 
   /** Stores finished episodes, labels with the demonstrations. */
   #keep(runId: number, episodes: readonly Omit<NewEpisode, 'runId'>[], stored?: ReadonlySet<string>): void {
+    let stageCount: number | undefined;
     // One transaction for all of a message: with short episodes the end of a transaction costs as much as an episode.
     const newest = this.store.transaction(() => {
       let last: number | undefined;
@@ -620,8 +622,12 @@ export class Lab {
         if (stored?.has(identityOf(episode)) === true) continue;
         last = this.store.episodes.add({ ...episode, runId });
         if (episode.kind !== 'demonstration' && episode.kind !== 'failure') continue;
-        const stages = episode.columns.find((column) => column.name === 'trueStage')!.data;
-        this.store.labels.set(last, 'simulator', 'sparse', spansFromStages(stages));
+        const column = (name: string) => episode.columns.find((other) => other.name === name)!.data;
+        const spans = spansFromStages(column('trueStage'));
+        this.store.labels.set(last, 'simulator', 'sparse', spans);
+        stageCount ??= taskModelOf(this.store.runs.get(runId)).stages.length;
+        const dense = halvedSpans(spans, column('trueProgress'), stageCount);
+        this.store.labels.set(last, 'simulator', 'dense', dense);
       }
       return last;
     });
@@ -1171,11 +1177,12 @@ export class Lab {
       if (active.stopping) throw new Stopped();
     };
     const demos: Demonstration[] = [];
+    const denseSource = denseSourceOf(this.store, ids);
     for (const id of ids) {
-      demos.push(demonstrationOf(this.store, id, senses));
+      demos.push(demonstrationOf(this.store, id, senses, denseSource));
       await goOn();
     }
-    const model = this.modelOf(fitId) ?? (await this.#fitModel(owner, active, fitId, demos));
+    const model = this.modelOf(fitId) ?? (await this.#fitModel(owner, active, fitId, demos, ids));
     for (const [index, id] of ids.entries()) {
       this.#score(id, model, (wanted) =>
         // A model in use may need less than it was fitted on.
@@ -1187,11 +1194,19 @@ export class Lab {
     return model;
   }
 
+  /** [T + 1, stateDim] */
+  #statesOf(episodeId: number): Float64Array {
+    const row = this.store.episodes.get(episodeId);
+    const columns = this.store.episodes.columns(episodeId, ['action', 'keyframe', 'stateHash']);
+    return replay(taskModelOf(this.store.runs.get(row.runId)), row, columns).states;
+  }
+
   async #fitModel(
     owner: number,
     active: Active,
     fitId: number,
     demonstrations: readonly Demonstration[],
+    episodeIds: readonly number[],
   ): Promise<ModelRow> {
     const row = this.store.runs.get(fitId);
     const config = row.config as unknown as FitConfig;
@@ -1207,6 +1222,10 @@ export class Lab {
         task: row.task,
         taskSettings,
         demonstrations,
+        states:
+          learnedReward(method, `run ${fitId}`).counterfactuals === true
+            ? episodeIds.map((id) => this.#statesOf(id))
+            : null,
         endpoint:
           endpoint === undefined ? null : { settings: endpoint, cache: cacheOf(this.store.directory) },
         seed: episodeSeed('fit', row.seed, 0),

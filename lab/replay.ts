@@ -5,15 +5,18 @@
 
 import type { Trajectory } from '../learn/algorithms/types.ts';
 import { openSenses, type SenseId } from '../learn/rewards/senses.ts';
-import type { Demonstration } from '../learn/rewards/types.ts';
+import type { Demonstration, StageSpan } from '../learn/rewards/types.ts';
 import { hashRows, hashState, hashState64 } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
-import type { Column, EpisodeRow, RunRow, Store } from '../store/types.ts';
+import type { Column, EpisodeRow, RunRow, StageLabel, Store } from '../store/types.ts';
 import { keyframeEvery } from './recorder.ts';
 import { taskNamed } from './registry.ts';
 import { toUnit } from './unit-actions.ts';
+
+/** Source of the labels that come with demonstrations. */
+const simulator = 'simulator';
 
 /** The task a run was made with. @throws RangeError when this build has no such task or another version of it. */
 export function taskModelOf(run: RunRow): TaskModel {
@@ -138,8 +141,38 @@ export function coloursOf(model: TaskModel, states: Float64Array): Float32Array 
   return out;
 }
 
-/** A stored episode with its stage labels, as reward methods want it. @throws RangeError when it has no labels. */
-export function demonstrationOf(store: Store, episodeId: number, senses: readonly SenseId[]): Demonstration {
+/**
+ * Whose dense stages a fit of these episodes takes: somebody's where there are some, else the simulator's. One source for
+ * all of them, since each may cut the task into other stages. @throws RangeError when there are two such sources.
+ */
+export function denseSourceOf(store: Store, episodeIds: readonly number[]): string {
+  const sources = new Set(
+    episodeIds.flatMap((id) =>
+      store.labels
+        .get(id)
+        .filter(({ scheme, source }) => scheme === 'dense' && source !== simulator)
+        .map(({ source }) => source),
+    ),
+  );
+  if (sources.size > 1) {
+    throw new RangeError(
+      `Dense stage labels: found some by ${[...sources].join(' and ')}, wanted those of one of them (episodes ${episodeIds[0]} to ${episodeIds.at(-1)})`,
+    );
+  }
+  const [somebody = simulator] = sources;
+  return somebody;
+}
+
+/**
+ * A stored episode with its stage labels, as reward methods want it. Somebody's sparse labels go before the simulator's.
+ * @throws RangeError when it has no sparse labels, or two people's.
+ */
+export function demonstrationOf(
+  store: Store,
+  episodeId: number,
+  senses: readonly SenseId[],
+  denseSource = denseSourceOf(store, [episodeId]),
+): Demonstration {
   const episode = store.episodes.get(episodeId);
   const model = taskModelOf(store.runs.get(episode.runId));
   const { states } = replay(
@@ -147,16 +180,33 @@ export function demonstrationOf(store: Store, episodeId: number, senses: readonl
     episode,
     store.episodes.columns(episodeId, ['action', 'keyframe', 'stateHash']),
   );
-  const labels = store.labels.get(episodeId).filter((label) => label.scheme === 'sparse');
-  if (labels.length === 0) throw new RangeError(`Episode ${episodeId} has no stage labels`);
+  const labels = store.labels.get(episodeId);
+  const sparse = labels.filter(({ scheme }) => scheme === 'sparse');
+  if (sparse.length === 0) throw new RangeError(`Episode ${episodeId} has no stage labels`);
+  const people = [...new Set(sparse.map(({ source }) => source))].filter((source) => source !== simulator);
+  if (people.length > 1) {
+    throw new RangeError(
+      `Episode ${episodeId}: found stage labels by ${people.join(' and ')}, wanted those of one of them`,
+    );
+  }
+  const [person = simulator] = people;
+  const stages = spansOf(sparse, person);
+  const denseStages = spansOf(
+    labels.filter(({ scheme }) => scheme === 'dense'),
+    denseSource,
+  );
   return {
     id: `episode ${episodeId}`,
     length: episode.length,
     frames: framesOf(model, senses, states),
-    stages: labels.map(({ stage, start, end }) => ({ stage, start, end })),
+    stages,
+    ...(denseStages.length > 0 ? { denseStages } : {}),
     success: episode.success,
   };
 }
+
+const spansOf = (labels: readonly StageLabel[], wanted: string): StageSpan[] =>
+  labels.filter(({ source }) => source === wanted).map(({ stage, start, end }) => ({ stage, start, end }));
 
 /** What was seen and done in a stored episode, actions in [-1, 1] or options. @throws RangeError when it cannot be replayed. */
 export function trajectoryOf(store: Store, episodeId: number): Trajectory {
