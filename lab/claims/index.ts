@@ -1,5 +1,7 @@
 /** The claims of every method, by its id. A new one is one file here and one line below. */
 
+import { goalEmbeddingClaims } from './goal-embedding.ts';
+import { perceptualClaims } from './perceptual.ts';
 import { sarmClaims } from './sarm.ts';
 import type { Claim } from './types.ts';
 import { waypointsClaims } from './waypoints.ts';
@@ -7,4 +9,6 @@ import { waypointsClaims } from './waypoints.ts';
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
   sarm: sarmClaims,
   waypoints: waypointsClaims,
+  perceptual: perceptualClaims,
+  'goal-embedding': goalEmbeddingClaims,
 };
