@@ -3,6 +3,7 @@
  * learned method that is registered, at its default settings and in the variants named below.
  *
  *   npm run bench -- rewards [--json] [--task push] [--demonstrations 50] [--methods a,b] [--seconds 2] [--threads 2]
+ *        [--quick: 20 updates a fit, to see that it runs]
  *
  * Fitting is timed with the kernel on `--threads` threads, from demonstrations in memory to a model. Scoring is one thread:
  * whole episodes (`score`) and 32 worlds side by side (`online`), the frames sensed before the clock starts; a time is the
@@ -27,6 +28,7 @@ const { values: flags } = parseArgs({
     demonstrations: { type: 'string', default: '50' },
     methods: { type: 'string' },
     seconds: { type: 'string', default: '2' },
+    quick: { type: 'boolean', default: false },
     threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
   },
 });
@@ -82,7 +84,11 @@ const refused: { readonly method: string; readonly variant: string; readonly rea
 for (const [id, method] of known) {
   if (wanted !== undefined && !wanted.includes(id)) continue;
   for (const [variant, own] of Object.entries({ default: {}, ...variants[id] })) {
-    const settings = { ...defaultsOf(method.fields), ...own };
+    const settings = {
+      ...defaultsOf(method.fields),
+      ...own,
+      ...(flags.quick && 'updates' in method.fields ? { updates: 20 } : {}),
+    };
     try {
       rows.push(await measured(method, variant, settings));
     } catch (error) {
