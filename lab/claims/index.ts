@@ -1,14 +1,18 @@
 /** The claims of every method, by its id. A new one is one file here and one line below. */
 
 import { goalEmbeddingClaims } from './goal-embedding.ts';
+import { lrmClaims } from './lrm.ts';
 import { perceptualClaims } from './perceptual.ts';
 import { sarmClaims } from './sarm.ts';
+import { timeContrastiveClaims } from './time-contrastive.ts';
 import type { Claim } from './types.ts';
 import { waypointsClaims } from './waypoints.ts';
 
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
   sarm: sarmClaims,
   waypoints: waypointsClaims,
+  lrm: lrmClaims,
+  'time-contrastive': timeContrastiveClaims,
   perceptual: perceptualClaims,
   'goal-embedding': goalEmbeddingClaims,
 };

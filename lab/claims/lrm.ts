@@ -78,7 +78,7 @@ export async function onlineReward(
         ...('gamma' in tuned ? { gamma: tuned['gamma']! } : {}),
         ...{ worlds, stepsPerWorld, hiddenSize, minibatch: 256, steps: iterations * worlds * stepsPerWorld },
         // The clone keeps seeing what it was cloned on, and explores a little around what it does.
-        ...{ normalizeObservations: false, initialLogStd: -1.5, learningRate: 1e-4 },
+        ...{ normalizeObservations: false, initialLogStd: -1.5, learningRate: 3e-4 },
       },
       entries: [entry],
       begin: (fresh) => warmStarted(fresh, clone.checkpoint),

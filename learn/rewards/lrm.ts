@@ -2,7 +2,7 @@
 /**
  * Three questions about frames, asked every `interval` steps (k):
  *
- *   contrastive   c = 2 sigmoid f(x_{t-k}, x_t) - 1      is the later frame closer to completion than the one a query before?
+ *   contrastive   c = 2 sigmoid (f(x_t) - f(x_{t-k})) - 1   is this frame closer to completion than the one a query before?
  *                                                        in [-1, 1]; 0 at the first frame, where there is nothing to compare
  *   progress      p = sum_i (i / 10) softmax g(x_t)_i    how far is it, in answers 0.0, 0.1 .. 1.0; or sigmoid g(x_t)
  *   completion    d = sigmoid h(x_t)                     is it done?
@@ -13,7 +13,7 @@
  *   between two queries the last r is held, or nothing is paid
  *
  *   T             steps until a success arrived; what follows is rest
- *   losses        CE(f, 1) for two frames of a success in order, CE(f, 0) backwards, CE(f, 1/2) for two at rest or of a failure
+ *   losses        CE(f(x') - f(x), 1) for a later frame x' of a success, CE(.., 1/2) for two at rest or of a failure
  *                 CE(g, two neighbouring answers that average to y), y = min(1, t / T), failures 0;  or mean (sigmoid g - y)^2
  *                 CE(h, 1) from T on and for the last `doneFrames` of a success, CE(h, 0) for others, half and half
  */
@@ -140,7 +140,7 @@ const fields = {
   },
   inputNoise: {
     type: 'number',
-    default: 0.05,
+    default: 0.2,
     min: 0,
     max: 1,
     unit: 'standard deviations',
@@ -194,7 +194,7 @@ const headsOf = ({ heads }: LrmSettings): readonly HeadId[] => (heads === 'tri' 
 
 function shapeOf(head: HeadId, settings: LrmSettings, dim: number): MlpShape {
   const { hiddenSize, progressAs, initialFrame } = settings;
-  const isPair = head === 'contrastive' || (head === 'progress' && initialFrame);
+  const isPair = head === 'progress' && initialFrame;
   const outputs = head === 'progress' && progressAs === 'bins' ? bins : 1;
   return { sizes: [isPair ? 2 * dim : dim, hiddenSize, hiddenSize, outputs], activation: 'tanh' };
 }
@@ -203,7 +203,7 @@ function workload(given: AnySettings, { frameDim }: Pick<FitContext, 'frameDim'>
   const settings = settingsOf(given);
   return {
     networks: headsOf(settings).map((head) => shapeOf(head, settings, frameDim)),
-    updateRows: settings.minibatch,
+    updateRows: 2 * settings.minibatch,
     actRows: settings.minibatch,
   };
 }
@@ -319,14 +319,14 @@ function optimise(
       title: 'LRM',
       networks: heads.map((head) => ({ shape: shapeOf(head, settings, dim) })),
       parameters,
-      rows: B,
+      rows: 2 * B,
       updates,
       learningRate,
       weightDecay,
       async gradient(nets) {
         const losses: Record<string, number> = {};
         for (const [n, head] of heads.entries()) {
-          const [x, z, dZ] = [nets.inputs[n]!, nets.outputs[n]!, nets.outputGradients[n]!]; // [B, inputs], [B, outputs] twice
+          const [x, z, dZ] = [nets.inputs[n]!, nets.outputs[n]!, nets.outputGradients[n]!]; // [rows, inputs], [rows, outputs] twice
           let to = 0;
           for (let b = 0; b < B; b++) {
             const { rows, target } = samplers[head]();
@@ -336,14 +336,18 @@ function optimise(
               to += dim;
             }
           }
-          await nets.forward([n], B);
+          // A pair is two rows, one after the other.
+          const rows = head === 'contrastive' ? 2 * B : B;
+          await nets.forward([n], rows);
           losses[`loss/${head}`] =
-            head !== 'progress'
-              ? logisticLoss(z, targets, dZ)
-              : settings.progressAs === 'bins'
-                ? binLoss(z, targets, dZ)
-                : squaredLoss(z, targets, dZ);
-          await nets.backward([n], B);
+            head === 'contrastive'
+              ? pairLoss(z, targets, dZ)
+              : head === 'completion'
+                ? logisticLoss(z, targets, dZ)
+                : settings.progressAs === 'bins'
+                  ? binLoss(z, targets, dZ)
+                  : squaredLoss(z, targets, dZ);
+          await nets.backward([n], rows);
         }
         return losses;
       },
@@ -365,14 +369,12 @@ interface LearnedEpisode extends Pick<Demonstration, 'length' | 'success'> {
   readonly arrival: number;
 }
 
-/** Two frames at most two intervals apart, in either order. At rest, or of a failure: neither is closer. */
+/** Two frames at most two intervals apart, the earlier first. At rest, or of a failure: neither is closer. */
 function pairSample(episodes: readonly LearnedEpisode[], interval: number, random: Random): Sample {
   const { first, length, success, arrival } = episodes[random.integer(episodes.length)]!;
   const t = random.integer(length);
   const later = t + 1 + random.integer(Math.min(2 * interval, length - t));
-  const isForward = random.uniform() < 0.5;
-  const [a, b] = isForward ? [t, later] : [later, t];
-  return { rows: [first + a, first + b], target: !success || t >= arrival ? 0.5 : isForward ? 1 : 0 };
+  return { rows: [first + t, first + later], target: success && t < arrival ? 1 : 0.5 };
 }
 
 function progressSample(episodes: readonly LearnedEpisode[], initialFrame: boolean, random: Random): Sample {
@@ -418,6 +420,22 @@ export function logisticLoss(
     const softplus = Math.max(0, z[b]!) + Math.log1p(Math.exp(-Math.abs(z[b]!)));
     loss += (softplus - targets[b]! * z[b]!) / B;
     dZ[b] = (sigmoid(z[b]!) - targets[b]!) / B;
+  }
+  return loss;
+}
+
+/** The logistic loss of f(later) - f(earlier), which lie one after the other in z and dZ. [2 B] */
+export function pairLoss(
+  z: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  dZ: Float32Array | Float64Array,
+): number {
+  const difference = Float64Array.from(targets, (_, b) => z[2 * b + 1]! - z[2 * b]!);
+  const dDifference = new Float64Array(targets.length);
+  const loss = logisticLoss(difference, targets, dDifference);
+  for (const [b, d] of dDifference.entries()) {
+    dZ[2 * b] = -d;
+    dZ[2 * b + 1] = d;
   }
   return loss;
 }
@@ -512,10 +530,9 @@ function openLoop(
     for (let t = 0; t + interval < perStep.length && t < arrival; t++) {
       normalise(normaliser, frames, t * dim, rows[0], 0);
       normalise(normaliser, frames, (t + interval) * dim, rows[1], 0);
-      const forward = heads.compare(rows[0], rows[1]);
-      const backward = heads.compare(rows[1], rows[0]);
-      directions.push(forward > 0 ? 1 : 0, backward < 0 ? 1 : 0);
-      recalls.push(forward > 0 ? 1 : 0);
+      const c = heads.compare(rows[0], rows[1]);
+      if (c !== 0) directions.push(c > 0 ? 1 : 0);
+      recalls.push(c > 0 ? 1 : 0);
     }
   }
   const found: Record<string, number> = {
@@ -593,7 +610,9 @@ class Heads {
 
   /** c: whether b is closer to completion than a. */
   compare(a: Float64Array, b: Float64Array): number {
-    const c = 2 * sigmoid(this.#forward(this.#networks.contrastive!, a, b)) - 1;
+    const network = this.#networks.contrastive!;
+    const before = this.#forward(network, a);
+    const c = 2 * sigmoid(this.#forward(network, b) - before) - 1;
     if (this.#settings.answers === 'soft' || Number.isNaN(c)) return c;
     return Math.abs(c) < unsure ? 0 : Math.sign(c);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Random } from '../../../learn/parts/random.ts';
-import { binLoss, combine, logisticLoss, lrm } from '../../../learn/rewards/lrm.ts';
+import { binLoss, combine, logisticLoss, lrm, pairLoss } from '../../../learn/rewards/lrm.ts';
 import { monotonicity, pairwiseAccuracy, rocAuc } from '../../../learn/rewards/parts/open-loop.ts';
 import type { Demonstration, FitContext } from '../../../learn/rewards/types.ts';
 import { type Kernel, openKernel } from '../../../learn/tensor/kernel/open.ts';
@@ -67,6 +67,19 @@ test('the logistic loss and its gradient are those by hand', () => {
   near(dZ[1]!, 0);
   near(dZ[2]!, -0.25 / 3);
   assert.ok(Number.isFinite(logisticLoss(Float64Array.of(1e4, -1e4), Float64Array.of(0, 1), dZ)));
+});
+
+test('the loss of a pair pulls its two frames apart, or together where neither is closer', () => {
+  const dZ = new Float64Array(4);
+  // Differences log 3 (p = 3/4) with target 1, and 0 with target 1/2.
+  near(
+    pairLoss(Float64Array.of(1, 1 + Math.log(3), 2, 2), Float64Array.of(1, 0.5), dZ),
+    (Math.log(4 / 3) + Math.log(2)) / 2,
+  );
+  assert.deepEqual(
+    Array.from(dZ, (d) => Math.round(d * 1e12) / 1e12 + 0),
+    [0.125, -0.125, 0, 0],
+  );
 });
 
 test('the loss of the answers puts a progress on its two neighbours', () => {
