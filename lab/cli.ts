@@ -660,9 +660,14 @@ function program(): { command: Command; exitCode: () => number } {
         whole(2, 12),
       ),
     )
-    .option('--write', 'store them as labels of scheme dense, source perceptual')
+    .addOption(
+      new Option(
+        '--write <scheme>',
+        "store them as labels, source perceptual; a fit takes them before the simulator's of the same scheme",
+      ).choices(['sparse', 'dense']),
+    )
     .action(async (where: string) => {
-      const options = suggest.optsWithGlobals<Common & { steps?: number; write?: boolean }>();
+      const options = suggest.optsWithGlobals<Common & { steps?: number; write?: 'sparse' | 'dense' }>();
       const settings: Record<string, unknown> = {};
       const group = { name: perceptual.id, fields: perceptual.fields, settings };
       const problems = applySetsTo([group], options.set);
@@ -671,11 +676,11 @@ function program(): { command: Command; exitCode: () => number } {
       const place = placeOf(where);
       const find = (lab: Lab): void =>
         showSuggestions(
-          suggestionsFor(lab.store, place, given as AnySettings, options.write === true),
+          suggestionsFor(lab.store, place, given as AnySettings, options.write ?? null),
           options.json === true,
         );
-      if (options.write === true) await withLab(options, {}, async (lab) => find(lab));
-      else await withReader(options, find);
+      if (options.write === undefined) await withReader(options, find);
+      else await withLab(options, {}, async (lab) => find(lab));
     });
 
   const bench = command

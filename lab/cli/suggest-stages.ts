@@ -5,13 +5,13 @@ import { openSenses, type SenseId } from '../../learn/rewards/senses.ts';
 import type { Demonstration, StageSpan } from '../../learn/rewards/types.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import type { AnySettings } from '../../sim/fields.ts';
-import type { Store } from '../../store/types.ts';
+import type { StageLabel, Store } from '../../store/types.ts';
 import { UsageError } from '../errors.ts';
 import { framesOf, replay, taskModelOf } from '../replay.ts';
 import { print, printJson, table } from './output.ts';
 
-/** Whose labels they are, and of which scheme: `sparse` is the simulator's, and must not hold two opinions. */
-export const suggestedLabels = { source: 'perceptual', scheme: 'dense' } as const;
+/** Whose labels they are. A fit takes them before the simulator's of the same scheme (`demonstrationOf`). */
+export const suggestedBy = 'perceptual';
 
 /** @throws UsageError on anything but `3`, `run:3` or `episode:12`. */
 export function placeOf(text: string): { readonly kind: 'run' | 'episode'; readonly id: number } {
@@ -33,8 +33,8 @@ export interface Suggestion {
 export interface Suggestions {
   readonly task: string;
   readonly source: string;
-  readonly scheme: string;
-  readonly written: boolean;
+  /** Under which they were stored; null: they were not. */
+  readonly written: StageLabel['scheme'] | null;
   /** Names of the steps: the task's stages where there are as many. */
   readonly steps: readonly string[];
   readonly episodes: readonly Suggestion[];
@@ -43,14 +43,15 @@ export interface Suggestions {
 }
 
 /**
- * given: settings of `perceptual`; without `steps` there are as many as the task has stages.
- * @throws UsageError when there is nothing to split, or steps that the task has no stages for are to be stored.
+ * given: settings of `perceptual`; without `steps` there are as many as the task has stages. Sparse labels are the task's own
+ * stages, so there must be as many steps; dense ones may be any number.
+ * @throws UsageError when there is nothing to split, or when sparse labels of another number of steps are to be stored.
  */
 export function suggestionsFor(
   store: Store,
   where: ReturnType<typeof placeOf>,
   given: AnySettings,
-  write: boolean,
+  write: StageLabel['scheme'] | null,
 ): Suggestions {
   const ids =
     where.kind === 'episode'
@@ -62,9 +63,9 @@ export function suggestionsFor(
   }
   const model = taskModelOf(store.runs.get(store.episodes.get(ids[0]!).runId));
   const settings = { steps: Math.max(2, model.stages.length), ...given };
-  if (write && settings.steps > model.stages.length) {
+  if (write === 'sparse' && settings.steps !== model.stages.length) {
     throw new UsageError([
-      `suggest-stages: found ${settings.steps} steps, ${model.id} has ${model.stages.length} stages; labels can be stored for at most as many`,
+      `suggest-stages: found ${settings.steps} steps, wanted ${model.stages.length} for labels of scheme sparse, the stages of ${model.id}; scheme dense takes any number`,
     ]);
   }
   const senses = perceptual.senses!(settings);
@@ -80,12 +81,11 @@ export function suggestionsFor(
       .map(({ stage, start, end }) => ({ stage, start, end }));
     return [{ episode, frames: demonstrations[n]!.length + 1, spans, simulator }];
   });
-  const { source, scheme } = suggestedLabels;
-  if (write) for (const { episode, spans } of episodes) store.labels.set(episode, source, scheme, spans);
+  if (write !== null)
+    for (const { episode, spans } of episodes) store.labels.set(episode, suggestedBy, write, spans);
   return {
     task: model.id,
-    source,
-    scheme,
+    source: suggestedBy,
     written: write,
     steps: Array.from({ length: settings.steps }, (_, k) =>
       settings.steps === model.stages.length ? model.stages[k]!.id : `step ${k + 1}`,
@@ -112,7 +112,7 @@ function unlabelled(store: Store, model: TaskModel, id: number, senses: readonly
 
 export function showSuggestions(found: Suggestions, json: boolean): void {
   if (json) return printJson(found);
-  const { steps, episodes, failed, written, source, scheme } = found;
+  const { steps, episodes, failed, written, source } = found;
   const line = (spans: readonly StageSpan[]): string =>
     spans.map(({ stage, start, end }) => `${steps[stage] ?? stage} ${start}-${end - 1}`).join(', ');
   print(
@@ -126,8 +126,11 @@ export function showSuggestions(found: Suggestions, json: boolean): void {
     ),
   );
   if (failed.length > 0) print(`Failed, so without steps: ${failed.join(', ')}`);
-  const labels = `labels of scheme ${scheme}, source ${source}`;
-  print(written ? `Stored as ${labels}.` : `Nothing stored; --write stores them as ${labels}.`);
+  print(
+    written === null
+      ? 'Nothing stored; --write sparse or --write dense stores them as labels.'
+      : `Stored as labels of scheme ${written}, source ${source}.`,
+  );
 }
 
 const startsOf = (spans: readonly StageSpan[]): string =>

@@ -5,12 +5,14 @@ import { after, before, test } from 'node:test';
 import { placeOf, type Suggestions } from '../../lab/cli/suggest-stages.ts';
 import { demonstrate, play, sensed } from '../../lab/footage.ts';
 import type { FinishedEpisode } from '../../lab/recorder.ts';
+import { demonstrationOf } from '../../lab/replay.ts';
 import { runEpisodes } from '../../lab/rollout.ts';
 import { spearman } from '../../learn/diagnostics/agreement.ts';
 import { spansFromStages } from '../../learn/rewards/labels.ts';
 import { perceptual, suggestStages } from '../../learn/rewards/perceptual.ts';
 import { sarm } from '../../learn/rewards/sarm.ts';
 import { openSenses } from '../../learn/rewards/senses.ts';
+import type { Demonstration } from '../../learn/rewards/types.ts';
 import { type Kernel, openKernel } from '../../learn/tensor/kernel/open.ts';
 import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
@@ -65,7 +67,7 @@ test('suggest-stages prints steps of a run, and stores them only when asked', as
   const found = JSON.parse(stdout) as Suggestions;
   assert.deepEqual(
     [found.task, found.written, found.steps, found.failed],
-    ['drawer', false, ['approach', 'grasp', 'pull', 'done'], [4]],
+    ['drawer', null, ['approach', 'grasp', 'pull', 'done'], [4]],
   );
   assert.deepEqual(
     found.episodes.map(({ episode, spans }) => [episode, spans.map(({ stage }) => stage)]),
@@ -75,18 +77,32 @@ test('suggest-stages prints steps of a run, and stores them only when asked', as
   for (const { spans, simulator } of found.episodes)
     assert.ok(Math.abs(spans[3]!.start - simulator.at(-1)!.start) <= 5, `${spans[3]!.start}`);
 
-  const labels = (): string[] => {
+  const stored = (): Demonstration => {
     const store = openStore(folder);
-    const all = store.labels.get(2).map(({ source, scheme, stage }) => `${source} ${scheme} ${stage}`);
+    const demonstration = demonstrationOf(store, 2, ['observation']);
     store.close();
-    return all;
+    return demonstration;
   };
-  assert.ok(labels().every((label) => label.startsWith('simulator sparse')));
-  const before = labels();
-  const written = await lab('suggest-stages', 'episode:2', '--write', '--project', folder);
-  assert.equal(written.status, 0);
-  assert.match(written.stdout, /Stored as labels of scheme dense, source perceptual/);
-  assert.deepEqual(labels(), [...[0, 1, 2, 3].map((k) => `perceptual dense ${k}`), ...before]);
+  const { spans, simulator } = found.episodes[1]!;
+  assert.deepEqual([stored().stages, stored().denseStages], [simulator, undefined]);
+  // Five steps are no stages of this task, but may be a finer scheme beside them.
+  const dense = await lab(
+    'suggest-stages',
+    'episode:2',
+    '--steps',
+    '5',
+    '--write',
+    'dense',
+    '--project',
+    folder,
+  );
+  assert.equal(dense.status, 0);
+  assert.match(dense.stdout, /Stored as labels of scheme dense, source perceptual/);
+  assert.deepEqual([stored().stages, stored().denseStages?.length], [simulator, 5]);
+  // As sparse labels they go before the simulator's.
+  const sparse = await lab('suggest-stages', '1', '--write', 'sparse', '--project', folder);
+  assert.equal(sparse.status, 0);
+  assert.deepEqual(stored().stages, spans);
 });
 
 test('suggest-stages says what it wants', async (t) => {
@@ -96,7 +112,7 @@ test('suggest-stages says what it wants', async (t) => {
     [['episode:99'], /found nothing at episode 99, wanted an episode of this project/],
     [['7'], /found nothing at run 7, wanted a run with demonstrations/],
     [['three'], /found "three", wanted a run with demonstrations \(3 or run:3\)/],
-    [['1', '--steps', '9', '--write'], /found 9 steps, drawer has 4 stages/],
+    [['1', '--steps', '9', '--write', 'sparse'], /found 9 steps, wanted 4 for labels of scheme sparse/],
     [['1', '--set', 'alignment=sideways'], /alignment/],
   ] as const) {
     const { status, stderr } = await lab('suggest-stages', ...args, '--project', folder);
