@@ -141,11 +141,11 @@ class Bc implements Learner {
       weighting === undefined
         ? {}
         : {
-            'raBc/meanWeight': weighting.meanWeight,
-            'raBc/zeroShare': weighting.zero,
-            'raBc/fullShare': weighting.full,
-            'raBc/meanGain': weighting.mean,
-            'raBc/gainDeviation': weighting.deviation,
+            'imitation/meanWeight': weighting.meanWeight,
+            'imitation/zeroWeight': weighting.zero,
+            'imitation/fullWeight': weighting.full,
+            'imitation/meanGain': weighting.mean,
+            'imitation/gainDeviation': weighting.deviation,
           };
     const order = Int32Array.from(usable.keys());
     this.#random.shuffle(order);

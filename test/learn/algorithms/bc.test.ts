@@ -83,7 +83,7 @@ test('with ra-bc steps without progress are not learned from, and the weights ar
   const { last } = await train(learner, env, 6_000);
   assert.ok(last['imitation/error']! < 0.05, `${last['imitation/error']}`);
   assert.deepEqual(
-    [last['raBc/meanWeight'], last['raBc/zeroShare'], last['raBc/fullShare']],
+    [last['imitation/meanWeight'], last['imitation/zeroWeight'], last['imitation/fullWeight']],
     [0.5, 0.5, 0.5],
   );
   assert.deepEqual(learner.warnings, []);
