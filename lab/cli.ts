@@ -20,6 +20,7 @@ import { type ClaimFlags, showClaim, showClaims } from './cli/claims.ts';
 import { showComparison } from './cli/compare.ts';
 import { doctor } from './cli/doctor.ts';
 import { type EndpointFlags, showEndpoint } from './cli/endpoint.ts';
+import { type EvalRewardFlags, showEvaluation, showModel } from './cli/eval-reward.ts';
 import { showMetrics } from './cli/metrics.ts';
 import {
   type Common,
@@ -56,6 +57,7 @@ import { isGroupId, type SearchDefinition } from './groups.ts';
 import type { Lab } from './lab.ts';
 import { projectDirectory } from './project.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
+import { evaluationDefaults } from './reward-evaluation.ts';
 import { trialsOf } from './search.ts';
 import { applySetsTo } from './sets.ts';
 import { taskRecipe } from './task-recipe.ts';
@@ -153,6 +155,7 @@ const verbsWithSettings = [
   'self-play',
   'search',
   'endpoint',
+  'eval-reward',
   'check-shaping',
   'suggest-stages',
 ];
@@ -442,6 +445,72 @@ function program(): { command: Command; exitCode: () => number } {
     .action(async () => {
       const options = endpoint.optsWithGlobals<Common & EndpointFlags>();
       await showEndpoint(projectDirectory(options.project), options.set, options, options.json === true);
+    });
+
+  const evalReward = command
+    .command('eval-reward')
+    .description(
+      'judge reward models on the same episodes, counter-baselines beside them: which one to trust?',
+    )
+    .requiredOption('--task <task>', 'which task')
+    .requiredOption(
+      '--models <models>',
+      'all, or stored models (id, or beginning of the hash) and methods to fit now, with commas between',
+    )
+    .addOption(
+      new Option('--episodes <n>', 'judged episodes in each group')
+        .argParser(whole(1, 1000))
+        .default(evaluationDefaults.episodes),
+    )
+    .addOption(
+      new Option('--stride <n>', 'frames between two that are measured')
+        .argParser(whole(1, 1000))
+        .default(evaluationDefaults.stride),
+    )
+    .addOption(
+      new Option('--demonstrations <n>', 'what methods are fitted on')
+        .argParser(whole(1, 10_000))
+        .default(evaluationDefaults.demonstrations),
+    )
+    .addOption(
+      new Option('--failures <n>', 'wandering episodes beside them')
+        .argParser(whole(0, 10_000))
+        .default(evaluationDefaults.failures),
+    )
+    .addOption(
+      new Option(
+        '--retrain <steps>',
+        'also train a policy on each reward and score it by the truth; takes long',
+      ).argParser(whole(1, 100_000_000)),
+    )
+    .addOption(
+      new Option('--retrain-use <use>', 'as shaping on top of the sparse reward, or alone')
+        .choices(['shaping', 'alone'])
+        .default('shaping'),
+    )
+    .addOption(
+      new Option('--retrain-seeds <k>', 'training seeds of each').argParser(whole(1, 100)).default(1),
+    )
+    .action(async () => {
+      const options = evalReward.optsWithGlobals<Common & EvalRewardFlags>();
+      const { fields } = taskOf(options.task);
+      const settings = settingsFrom('task', fields, options.set);
+      exitCode = await showEvaluation(
+        projectDirectory(options.project),
+        options,
+        settings,
+        options.seed,
+        options.json === true,
+      );
+    });
+
+  const modelVerb = command
+    .command('model')
+    .description('the card of a stored reward model: method, settings, data, versions, measures')
+    .argument('<model>', 'its id, or the beginning of its hash')
+    .action(async (word: string) => {
+      const options = modelVerb.optsWithGlobals<Common>();
+      await withReader(options, (lab) => showModel(lab.store, word, options.json === true));
     });
 
   const claimFlags = (verb: Command): Command =>

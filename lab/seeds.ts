@@ -19,6 +19,8 @@ const streams = {
   search: 9,
   /** Not of episodes: the configurations that a search draws. */
   configuration: 10,
+  /** Episodes that reward models are judged on: nothing is ever fitted on them. */
+  judged: 11,
 } as const;
 
 /** An unsigned 32-bit seed. */

@@ -6,7 +6,7 @@ import type { Outcome, Truth } from './truth.ts';
 export interface Measure {
   /** Null where the data cannot decide; `reason` says why. */
   readonly value: number | null;
-  /** 95 % percentile bootstrap over the units (episodes, mostly); null with fewer than two of them. */
+  /** 95 % percentile bootstrap over the units (episodes, mostly); null where there is no value. */
   readonly interval: { readonly low: number; readonly high: number } | null;
   /** Units behind it. */
   readonly count: number;
@@ -19,8 +19,13 @@ export interface MeasureOptions {
   readonly resamples?: number;
 }
 
+/** Fewer episodes say nothing of others. */
+export const fewestUnits = 3;
 /** Enough for an end of an interval to be good to about a tenth of its width. */
 const defaultResamples = 400;
+
+export const tooFew = (count: number): string =>
+  `too few episodes to say: ${count}, wanted at least ${fewestUnits}`;
 
 export const notMeasurable = (reason: string, count: number): Measure => ({
   value: null,
@@ -39,10 +44,10 @@ export function measure<T>(
   { seed = 0, resamples = defaultResamples }: MeasureOptions = {},
 ): Measure {
   const count = units.length;
-  const value = count === 0 ? 'there are none' : statistic(units);
+  if (count < fewestUnits) return notMeasurable(tooFew(count), count);
+  const value = statistic(units);
   if (typeof value === 'string') return notMeasurable(value, count);
   if (!Number.isFinite(value)) return notMeasurable(`it came out as ${value}`, count);
-  if (count < 2) return { value, interval: null, count };
   const random = createRandom(seed);
   const drawn = new Array<T>(count);
   const found: number[] = [];

@@ -21,7 +21,14 @@
  */
 
 import { createRandom } from '../../sim/engine/random.ts';
-import { type Measure, type MeasureOptions, notMeasurable, percentiles } from './measure.ts';
+import {
+  fewestUnits,
+  type Measure,
+  type MeasureOptions,
+  notMeasurable,
+  percentiles,
+  tooFew,
+} from './measure.ts';
 
 /** Transitions over a table of states. Indices: [N] each. */
 export interface Coverage {
@@ -184,7 +191,7 @@ function distance(
     add(sums, { n: 1, a: a[n]!, b: b[n]!, aa: a[n]! ** 2, bb: b[n]! ** 2, ab: a[n]! * b[n]! });
   }
   const groups = [...parts.values()];
-  if (groups.length === 0) return notMeasurable('there are no transitions', 0);
+  if (groups.length < fewestUnits) return notMeasurable(tooFew(groups.length), groups.length);
   const together = (draw: (i: number) => number): Sums => {
     const sums = noSums();
     for (let i = 0; i < groups.length; i++) add(sums, groups[draw(i)]!);
@@ -192,13 +199,14 @@ function distance(
   };
   const value = statistic(together((i) => i));
   if (typeof value === 'string') return notMeasurable(value, groups.length);
+  if (!Number.isFinite(value)) return notMeasurable('one of the two is not finite somewhere', groups.length);
   const random = createRandom(seed);
   const found: number[] = [];
   for (let r = 0; r < resamples; r++) {
     const one = statistic(together(() => random.integer(groups.length)));
     if (typeof one === 'number') found.push(one);
   }
-  return { value, interval: groups.length < 2 ? null : percentiles(found), count: groups.length };
+  return { value, interval: percentiles(found), count: groups.length };
 }
 
 function add(into: Sums, { n, a, b, aa, bb, ab }: Sums): void {

@@ -6,14 +6,19 @@ import { reversed, valueOrderCorrelation } from '../../../learn/diagnostics/voc.
 const near = (found: number | null, wanted: number): void =>
   assert.ok(found !== null && Math.abs(found - wanted) < 1e-12, `found ${found}, wanted ${wanted}`);
 
+/** Fewer than three clips say nothing. */
+const thrice = <T>(one: T): T[] => [one, one, one];
+
 test('a score that goes up with time has a value-order correlation of 1, and one that goes down -1', () => {
-  near(valueOrderCorrelation([[0, 0.1, 0.5, 0.6]]).value, 1);
-  near(valueOrderCorrelation([[1, 0.5, 0.2, 0]]).value, -1);
+  near(valueOrderCorrelation(thrice([0, 0.1, 0.5, 0.6])).value, 1);
+  near(valueOrderCorrelation(thrice([1, 0.5, 0.2, 0])).value, -1);
   // Ranks 1 3 2 4 against 1 2 3 4: 1 - 6 * 2 / (4 * 15).
-  near(valueOrderCorrelation([[0, 0.6, 0.3, 0.9]]).value, 0.8);
-  // A clip that stands still has no order: the mean of 1 and 0.
+  near(valueOrderCorrelation(thrice([0, 0.6, 0.3, 0.9])).value, 0.8);
+  // A clip that stands still has no order: the mean of 1, 1, 0 and 0.
   near(
     valueOrderCorrelation([
+      [0, 0.1, 0.5, 0.6],
+      [0.5, 0.5, 0.5, 0.5],
       [0, 0.1, 0.5, 0.6],
       [0.5, 0.5, 0.5, 0.5],
     ]).value,
@@ -23,7 +28,10 @@ test('a score that goes up with time has a value-order correlation of 1, and one
 
 test('scores that never change, and clips of three frames, decide nothing', () => {
   assert.equal(valueOrderCorrelation([[0.5, 0.5, 0.5, 0.5]]).reason, 'the scores do not change in any clip');
-  assert.equal(valueOrderCorrelation([[0, 0.5, 1]]).reason, 'there are none');
+  assert.equal(
+    valueOrderCorrelation(thrice([0, 0.5, 1])).reason,
+    'too few episodes to say: 0, wanted at least 3',
+  );
 });
 
 test('reversed frames are rows in the opposite order', () => {

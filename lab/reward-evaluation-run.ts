@@ -1,0 +1,167 @@
+/** Judging reward models, asked for from outside: words become a request, the request gets a thread, what came of it is kept. */
+
+import { Worker } from 'node:worker_threads';
+import { type AnySettings, defaultsOf } from '../sim/fields.ts';
+import { tasks } from '../sim/tasks/index.ts';
+import type { ModelRow, Store } from '../store/types.ts';
+import { UsageError } from './errors.ts';
+import { nearest } from './fields.ts';
+import { keepEvaluation } from './model-card.ts';
+import { rewardNamed, taskNamed } from './registry.ts';
+import {
+  evaluationDefaults,
+  learnedMethods,
+  type Retraining,
+  type RewardEvaluation,
+  type RewardEvaluationRequest,
+  type RewardSource,
+} from './reward-evaluation.ts';
+import type { RewardEvaluationMessage } from './reward-evaluation-worker.ts';
+
+export interface EvaluationAsk {
+  readonly task: string;
+  /** `all`, or stored models (by id or by the beginning of their hash) and methods, with commas between. */
+  readonly models: string;
+  readonly taskSettings?: AnySettings;
+  readonly episodes?: number | undefined;
+  readonly stride?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly demonstrations?: number | undefined;
+  readonly failures?: number | undefined;
+  readonly retrain?: Retraining | null;
+}
+
+/** Shorter beginnings of a hash are taken for something else. */
+const shortestHash = 6;
+
+/**
+ * @param store of the project, for its models; null where there is none.
+ * @throws UsageError naming the word that names nothing, or a model of another task.
+ */
+export function evaluationRequest(store: Store | null, ask: EvaluationAsk): RewardEvaluationRequest {
+  const task = taskNamed(ask.task);
+  if (task === undefined) {
+    throw new UsageError([`eval-reward: unknown task "${ask.task}"${nearest(ask.task, Object.keys(tasks))}`]);
+  }
+  const stored = store?.models.list() ?? [];
+  const words = ask.models
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+  if (words.length === 0)
+    throw new UsageError(['eval-reward: --models is empty, wanted all, ids or hashes of models, or methods']);
+  const sources: RewardSource[] = [];
+  const add = (source: RewardSource): void => {
+    const isThere = sources.some((one) =>
+      source.kind === 'stored'
+        ? one.kind === 'stored' && one.id === source.id
+        : one.kind === 'fit' && one.method === source.method,
+    );
+    if (!isThere) sources.push(source);
+  };
+  const addStored = (row: ModelRow): void => {
+    if (row.task !== ask.task) {
+      throw new UsageError([`eval-reward: model ${row.id} is of ${row.task}, wanted models of ${ask.task}`]);
+    }
+    add({
+      kind: 'stored',
+      id: row.id,
+      method: row.method,
+      hash: row.hash,
+      bytes: store!.models.bytes(row.id),
+    });
+  };
+  for (const word of words) {
+    if (word === 'all') {
+      for (const row of stored) if (row.task === ask.task) addStored(row);
+      for (const { id } of learnedMethods) add({ kind: 'fit', method: id });
+      continue;
+    }
+    const method = rewardNamed(word);
+    if (method?.kind === 'native') {
+      throw new UsageError([
+        `eval-reward: ${word} comes with the task and is the measure, not what is measured; wanted learned rewards`,
+      ]);
+    }
+    if (method !== undefined) add({ kind: 'fit', method: word });
+    else addStored(storedNamed(stored, word));
+  }
+  for (const { id, baseline } of learnedMethods) if (baseline === true) add({ kind: 'fit', method: id });
+  return {
+    task: ask.task,
+    taskSettings: ask.taskSettings ?? defaultsOf(task.fields),
+    sources,
+    words: words.join(','),
+    episodes: ask.episodes ?? evaluationDefaults.episodes,
+    stride: ask.stride ?? evaluationDefaults.stride,
+    seed: ask.seed ?? evaluationDefaults.seed,
+    demonstrations: ask.demonstrations ?? evaluationDefaults.demonstrations,
+    failures: ask.failures ?? evaluationDefaults.failures,
+    retrain: ask.retrain ?? null,
+  };
+}
+
+/** By id, or by the beginning of its hash. @throws UsageError where there is none or more than one. */
+export function storedNamed(stored: readonly ModelRow[], word: string): ModelRow {
+  const byId = /^[1-9]\d{0,14}$/.test(word) ? stored.find(({ id }) => id === Number(word)) : undefined;
+  if (byId !== undefined) return byId;
+  const byHash = word.length < shortestHash ? [] : stored.filter(({ hash }) => hash.startsWith(word));
+  // The same model, fitted twice: any of them.
+  if (new Set(byHash.map(({ hash }) => hash)).size === 1) return byHash.at(-1)!;
+  const methods = learnedMethods.map(({ id }) => id);
+  throw new UsageError([
+    byHash.length > 1
+      ? `"${word}" is the beginning of the hashes of models ${byHash.map(({ id }) => id).join(', ')}`
+      : `"${word}" is no model of this project (${stored.length === 0 ? 'it has none' : stored.map(({ id }) => id).join(', ')}) and no learned reward (${methods.join(', ')})${nearest(word, methods)}`,
+  ]);
+}
+
+export interface RunEvaluationOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (part: string, done: number, total: number) => void;
+  /** Folder of the project: what is found out about stored models is kept there for their cards. */
+  readonly project?: string | null;
+}
+
+/** In a thread of its own. Rejects with an AbortError when cancelled; nothing is kept then. */
+export async function runRewardEvaluation(
+  request: RewardEvaluationRequest,
+  { signal, onProgress, project = null }: RunEvaluationOptions = {},
+): Promise<RewardEvaluation> {
+  const evaluation = await inThread(request, signal, onProgress);
+  if (project !== null) keepEvaluation(project, evaluation);
+  return evaluation;
+}
+
+function inThread(
+  request: RewardEvaluationRequest,
+  signal: AbortSignal | undefined,
+  onProgress: RunEvaluationOptions['onProgress'],
+): Promise<RewardEvaluation> {
+  const cancelled = () => new DOMException('The evaluation was cancelled', 'AbortError');
+  if (signal?.aborted === true) return Promise.reject(cancelled());
+  const file = import.meta.url.endsWith('.ts')
+    ? './reward-evaluation-worker.ts'
+    : './reward-evaluation-worker.js';
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: request, name: 'eval-reward' });
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      worker.postMessage('stop');
+      // Whatever part does not look at the signal is ended hard: nothing is stored before the end.
+      void worker.terminate();
+      reject(cancelled());
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    worker.on('message', (message: RewardEvaluationMessage) => {
+      if (message.type === 'progress') onProgress?.(message.part, message.done, message.total);
+      else {
+        signal?.removeEventListener('abort', abort);
+        void worker.terminate();
+        if (message.type === 'done') resolve(message.evaluation);
+        else reject(new Error(`eval-reward: ${message.message}`));
+      }
+    });
+    worker.on('error', (error) => reject(new Error(`eval-reward: ${error.message}`)));
+    worker.on('exit', () => reject(new Error('eval-reward: its thread ended')));
+  });
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { ModelCard } from '../../lab/model-card.ts';
+import type { RewardEvaluation } from '../../lab/reward-evaluation.ts';
+import { lab } from '../support/lab.ts';
+
+test('a stored model is judged by the command line, and its card shows data, versions and what was found', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'reward-lab-eval-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const project = ['--project', folder];
+  const flags = ['--task', 'reach', '--episodes', '6', '--failures', '2', '--noise', '0.2'];
+  assert.equal((await lab('collect', ...flags, ...project)).status, 0);
+  assert.equal(
+    (await lab('fit', '--from', '1', '--method', 'time-contrastive', '--set', 'updates=60', ...project))
+      .status,
+    0,
+  );
+  const before = JSON.parse((await lab('model', '1', ...project, '--json')).stdout) as ModelCard;
+  assert.deepEqual(
+    [before.method, before.task, before.evaluation, before.data.demonstrations, before.data.failures],
+    ['time-contrastive', 'reach', null, 6, 2],
+  );
+  assert.match(before.data.hash, /^[0-9a-f]{16}$/);
+  const judged = await lab(
+    ...['eval-reward', '--task', 'reach', '--models', '1', '--episodes', '3', '--demonstrations', '6'],
+    ...['--failures', '2', ...project, '--json'],
+  );
+  assert.equal(judged.status, 0, judged.stderr);
+  assert.match(judged.stderr, /2\/7 {2}loading model 1/);
+  const found = JSON.parse(judged.stdout) as RewardEvaluation;
+  assert.deepEqual([found.models[0]!.key, found.models[0]!.hash], ['time-contrastive #1', before.hash]);
+  const card = JSON.parse(
+    (await lab('model', before.hash.slice(0, 8), ...project, '--json')).stdout,
+  ) as ModelCard;
+  assert.equal(card.data.hash, before.data.hash);
+  assert.equal(card.evaluation!.command, found.command);
+  assert.deepEqual(card.evaluation!.tables[0]!.cells, found.tables[0]!.rows[0]!.cells);
+  assert.deepEqual(Object.keys(card.evaluation!.tables[0]!.baselines), [
+    'constant',
+    'time-ramp',
+    'shuffled-frames',
+  ]);
+  assert.deepEqual(readdirSync(join(folder, 'evaluations')), [`${card.hash}.json`]);
+  const text = (await lab('model', '1', ...project)).stdout;
+  assert.match(text, /6 demonstrations, 6 of them succeeded, 2 failures/);
+  assert.match(text, /VOC|voc/);
+  assert.equal((await lab('model', '7', ...project)).status, 2);
+  writeFileSync(join(folder, 'evaluations', `${card.hash}.json`), '{"at":');
+  const damaged = await lab('model', '1', ...project);
+  assert.equal(damaged.status, 1);
+  assert.match(damaged.stderr, /evaluations.*cannot be read .*delete it and judge anew/);
+});
