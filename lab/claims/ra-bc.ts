@@ -96,10 +96,10 @@ export interface RaBcSizes {
 }
 
 const fullSize: RaBcSizes = {
-  demonstrations: 150,
+  demonstrations: 60,
   annotated: 40,
   failures: 20,
-  steps: 1_000_000,
+  steps: 600_000,
   episodes: 200,
 };
 
