@@ -94,7 +94,9 @@ export async function chooseCompute(
   }: ChooseOptions,
 ): Promise<ChosenCompute> {
   const time = async (compute: Compute): Promise<Figure[]> =>
-    workload === undefined ? [] : [await timeCompute(compute, workload, clock)];
+    workload === undefined || workload.networks.length === 0
+      ? []
+      : [await timeCompute(compute, workload, clock)];
 
   if (choice !== 'auto') {
     const compute = await openNamed(choice, threads, budget, openers);
@@ -111,7 +113,7 @@ export async function chooseCompute(
     return chosen(other, 'The kernel does not run here.', await time(other), passedOver);
   }
   const [own] = await time(kernel);
-  if (own === undefined) return chosen(kernel, 'This algorithm has no networks.', []);
+  if (own === undefined) return chosen(kernel, 'There are no networks to compute.', []);
 
   // 2. whether TensorFlow.js is worth a try
   const notTimed = (why: string, passedOver: ComputeReport['passedOver'] = []) =>
@@ -231,7 +233,7 @@ export interface ComputeWanted extends Omit<ChooseOptions, 'measureAll'> {
   readonly choice: DeviceChoice;
   /** The device that the run was begun with, where it was begun. */
   readonly stored?: string | null | undefined;
-  /** None: an algorithm without networks. */
+  /** None, or one of no networks: an algorithm or a reward without any. */
   readonly workload?: Workload | undefined;
   /** Plain words for the person whose run it is. */
   readonly onAlert?: (message: string) => void;

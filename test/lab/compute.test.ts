@@ -81,6 +81,19 @@ test('without a GPU the kernel is taken, timed, and TensorFlow.js is not even lo
   assert.deepEqual([machine.opened, machine.disposed], [['kernel'], []]);
 });
 
+test('a workload of no networks is not timed', async () => {
+  const machine = new FakeMachine({ kernel: [0.31, 12] });
+  const { name, reason, figures } = await chooseCompute(
+    'auto',
+    { networks: [], updateRows: 1, actRows: 1 },
+    machine.options,
+  );
+  assert.deepEqual(
+    { name, reason, figures },
+    { name: 'kernel', reason: 'A kernel of this test. There are no networks to compute.', figures: [] },
+  );
+});
+
 test('with a GPU in sight an update of less than two milliseconds stays on the kernel', async () => {
   const machine = new FakeMachine({ kernel: [0.31, 12], webgpu: [0.1, 10] }, true);
   const { name, reason } = await chooseCompute('auto', small, machine.options);
