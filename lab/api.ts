@@ -332,6 +332,14 @@ export const labEventSchema = z.discriminatedUnion('type', [
   /** The newest finished episode of a run. */
   z.object({ type: z.literal('episode'), episode: episodeSchema }),
   z.object({ type: z.literal('model'), modelId: id, runId: id }),
+  /** What `models.evaluate` works on now: part `done` (from 0) of `total`. */
+  z.object({
+    type: z.literal('evaluation'),
+    task: z.string(),
+    part: z.string(),
+    done: z.int(),
+    total: z.int(),
+  }),
 ]);
 export type LabEvent = z.infer<typeof labEventSchema>;
 
@@ -346,6 +354,141 @@ const modelSchema = z.object({
   demonstrations: z.int(),
 });
 export type Model = z.infer<typeof modelSchema>;
+
+/** A number that judges a reward model; without a value there is a reason (`not measurable`). */
+export const measureSchema = z.object({
+  value: z.number().nullable(),
+  /** 95 %. */
+  interval: intervalSchema.nullable(),
+  /** Episodes, pairs or seeds behind it. */
+  count: z.int(),
+  reason: z.string().optional(),
+});
+const cellsSchema = z.record(z.string(), measureSchema);
+const verdictSchema = z.enum(['trust', 'with care', 'do not trust', 'not measurable', 'baseline']);
+
+/** What `eval-reward` finds out (docs/eval-reward.md). */
+export const rewardEvaluationSchema = z.object({
+  task: z.string(),
+  taskVersion: z.int(),
+  version: z.string(),
+  seed: z.int(),
+  stride: z.int(),
+  groups: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      episodes: z.int(),
+      success: z.int(),
+      near: z.int(),
+      failure: z.int(),
+    }),
+  ),
+  /** Groups that this task cannot have, and why. */
+  missing: z.array(z.string()),
+  models: z.array(
+    z.object({
+      key: z.string(),
+      method: z.string(),
+      title: z.string(),
+      source: z.enum(['stored', 'fitted']),
+      id: id.nullable(),
+      baseline: z.boolean(),
+      causal: z.boolean(),
+      hash: z.string().nullable(),
+      senses: z.array(z.string()),
+      fitSeconds: z.number().nullable(),
+      fitMetrics: z.record(z.string(), z.number()),
+      failed: z.string().nullable(),
+    }),
+  ),
+  /** One a kind of measure; `cells` by the ids of `columns`. */
+  tables: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      columns: z.array(
+        z.object({
+          id: z.string(),
+          title: z.string(),
+          better: z.enum(['higher', 'lower', 'zero', 'one', 'none']),
+          help: z.string(),
+        }),
+      ),
+      rows: z.array(z.object({ model: z.string(), cells: cellsSchema })),
+      protocol: z.string(),
+    }),
+  ),
+  reliability: z.array(
+    z.object({
+      model: z.string(),
+      bins: z.array(
+        z.object({
+          from: z.number(),
+          to: z.number(),
+          count: z.int(),
+          score: z.number().nullable(),
+          success: z.number().nullable(),
+        }),
+      ),
+    }),
+  ),
+  distances: z.array(z.object({ a: z.string(), b: z.string(), epic: measureSchema, starc: measureSchema })),
+  verdicts: z.array(z.object({ model: z.string(), verdict: verdictSchema, why: z.array(z.string()) })),
+  answer: z.string(),
+  protocol: z.string(),
+  /** Runs it again. */
+  command: z.string(),
+  seconds: z.number(),
+});
+export type RewardEvaluationInfo = z.infer<typeof rewardEvaluationSchema>;
+
+export const modelCardSchema = z.object({
+  id,
+  hash: z.string(),
+  method: z.string(),
+  title: z.string(),
+  source: z.string(),
+  task: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  createdAt: z.number(),
+  versions: z.record(z.string(), z.string()),
+  causal: z.boolean(),
+  senses: z.array(z.string()),
+  stages: z.array(z.string()),
+  bytes: z.int(),
+  data: z.object({
+    run: id,
+    name: z.string(),
+    demonstrations: z.int(),
+    succeeded: z.int(),
+    failures: z.int(),
+    hash: z.string(),
+  }),
+  fit: z.object({ run: id, seed: z.int(), metrics: z.record(z.string(), z.number()) }),
+  usedBy: z.array(id),
+  /** What the last `eval-reward` said of it. */
+  evaluation: z
+    .object({
+      at: z.number(),
+      version: z.string(),
+      command: z.string(),
+      protocol: z.string(),
+      verdict: verdictSchema,
+      why: z.array(z.string()),
+      tables: z.array(
+        z.object({
+          id: z.string(),
+          title: z.string(),
+          protocol: z.string(),
+          cells: cellsSchema,
+          baselines: z.record(z.string(), cellsSchema),
+        }),
+      ),
+    })
+    .nullable(),
+});
+export type ModelCardInfo = z.infer<typeof modelCardSchema>;
 
 const lineageNode = z.object({
   key: z.string(),
@@ -445,6 +588,37 @@ export const contract = {
   },
   models: {
     list: oc.output(z.array(modelSchema)),
+    card: oc.input(z.object({ id })).output(modelCardSchema),
+    /**
+     * Judges reward models of a task on the same episodes, in a thread of its own; one at a time. Progress comes as events
+     * `evaluation`; to drop the call is to stop it.
+     */
+    evaluate: oc
+      .input(
+        z.object({
+          task: z.string(),
+          /** `all`, or stored models (id, or beginning of the hash) and methods to fit now, with commas between. */
+          models: z.string().min(1).max(2000),
+          taskSettings: settings.optional(),
+          episodes: z.int().min(1).max(1000).optional(),
+          stride: z.int().min(1).max(1000).optional(),
+          seed: z
+            .int()
+            .min(0)
+            .max(2 ** 31 - 1)
+            .optional(),
+          demonstrations: z.int().min(1).max(10_000).optional(),
+          failures: z.int().min(0).max(10_000).optional(),
+          retrain: z
+            .object({
+              steps: z.int().min(1).max(100_000_000),
+              use: z.enum(['shaping', 'alone']),
+              seeds: z.int().min(1).max(100),
+            })
+            .optional(),
+        }),
+      )
+      .output(rewardEvaluationSchema),
   },
   /** Makes the sample project's content by a short real run in this project; resolves with the run at once. */
   sample: { create: oc.output(z.object({ id })) },

@@ -15,6 +15,8 @@ function keyOf(event: LabEvent): string {
       return `episode/${event.episode.runId}/${event.episode.kind}`;
     case 'model':
       return `model/${event.modelId}`;
+    case 'evaluation':
+      return 'evaluation';
   }
 }
 

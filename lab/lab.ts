@@ -65,6 +65,8 @@ import {
   taskModelOf,
   trajectoryOf,
 } from './replay.ts';
+import type { RewardEvaluation } from './reward-evaluation.ts';
+import { type EvaluationAsk, evaluationRequest, runRewardEvaluation } from './reward-evaluation-run.ts';
 import { episodeSeed } from './seeds.ts';
 import { wilsonInterval } from './statistics.ts';
 import { versions } from './versions.ts';
@@ -154,6 +156,9 @@ export class Lab {
   readonly #budget = new Int32Array(new SharedArrayBuffer(4)).fill(availableParallelism());
   readonly #heartbeat: NodeJS.Timeout;
   #closed = false;
+  /** An evaluation of reward models goes on. */
+  #evaluating = false;
+  readonly #closing = new AbortController();
 
   /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
   constructor(options: LabOptions) {
@@ -173,6 +178,7 @@ export class Lab {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
     const ends = [...this.#active].map(([id, active]) => {
       this.stop(id);
       return active.finished;
@@ -1352,6 +1358,27 @@ export class Lab {
         demonstrations: this.store.episodes.ids({ runId: from, kind: 'demonstration' }).length,
       };
     });
+  }
+
+  /**
+   * Judges reward models of a task in a thread of its own; what is found of stored ones is kept for their cards. Progress goes out
+   * as events. @throws UsageError on names that name nothing, settings that are wrong, or while another evaluation goes on.
+   */
+  async evaluateRewards(ask: EvaluationAsk, signal?: AbortSignal): Promise<RewardEvaluation> {
+    const request = evaluationRequest(this.store, ask);
+    if (this.#evaluating) throw new UsageError(['eval-reward: another evaluation goes on; stop it, or wait']);
+    this.#evaluating = true;
+    const stop = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
+    try {
+      return await runRewardEvaluation(request, {
+        signal: stop,
+        project: this.store.directory,
+        onProgress: (part, done, total) =>
+          this.events.emit({ type: 'evaluation', task: ask.task, part, done, total }),
+      });
+    } finally {
+      this.#evaluating = false;
+    }
   }
 
   /** Learned progress of a stored episode, from the cache or computed now (and cached where the project is writable). */

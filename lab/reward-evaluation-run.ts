@@ -1,11 +1,11 @@
 /** Judging reward models, asked for from outside: words become a request, the request gets a thread, what came of it is kept. */
 
 import { Worker } from 'node:worker_threads';
-import { type AnySettings, defaultsOf } from '../sim/fields.ts';
+import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { ModelRow, Store } from '../store/types.ts';
-import { UsageError } from './errors.ts';
-import { nearest } from './fields.ts';
+import { messageOf, UsageError } from './errors.ts';
+import { checkSettings, nearest } from './fields.ts';
 import { keepEvaluation } from './model-card.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
 import {
@@ -22,13 +22,14 @@ export interface EvaluationAsk {
   readonly task: string;
   /** `all`, or stored models (by id or by the beginning of their hash) and methods, with commas between. */
   readonly models: string;
-  readonly taskSettings?: AnySettings;
+  /** What is left out has its default. */
+  readonly taskSettings?: AnySettings | undefined;
   readonly episodes?: number | undefined;
   readonly stride?: number | undefined;
   readonly seed?: number | undefined;
   readonly demonstrations?: number | undefined;
   readonly failures?: number | undefined;
-  readonly retrain?: Retraining | null;
+  readonly retrain?: Retraining | null | undefined;
 }
 
 /** Shorter beginnings of a hash are taken for something else. */
@@ -42,6 +43,14 @@ export function evaluationRequest(store: Store | null, ask: EvaluationAsk): Rewa
   const task = taskNamed(ask.task);
   if (task === undefined) {
     throw new UsageError([`eval-reward: unknown task "${ask.task}"${nearest(ask.task, Object.keys(tasks))}`]);
+  }
+  const { settings, problems } = checkSettings(task.fields, ask.taskSettings ?? {}, 'task');
+  if (problems.length > 0) throw new UsageError(problems);
+  try {
+    task.create(settings);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError([`task: ${error.message}`]);
+    throw error;
   }
   const stored = store?.models.list() ?? [];
   const words = ask.models
@@ -89,7 +98,7 @@ export function evaluationRequest(store: Store | null, ask: EvaluationAsk): Rewa
   for (const { id, baseline } of learnedMethods) if (baseline === true) add({ kind: 'fit', method: id });
   return {
     task: ask.task,
-    taskSettings: ask.taskSettings ?? defaultsOf(task.fields),
+    taskSettings: settings,
     sources,
     words: words.join(','),
     episodes: ask.episodes ?? evaluationDefaults.episodes,
@@ -119,7 +128,7 @@ export function storedNamed(stored: readonly ModelRow[], word: string): ModelRow
 export interface RunEvaluationOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (part: string, done: number, total: number) => void;
-  /** Folder of the project: what is found out about stored models is kept there for their cards. */
+  /** Folder of the project: what is found out about stored models is kept there for their cards, where it may be written. */
   readonly project?: string | null;
 }
 
@@ -129,7 +138,13 @@ export async function runRewardEvaluation(
   { signal, onProgress, project = null }: RunEvaluationOptions = {},
 ): Promise<RewardEvaluation> {
   const evaluation = await inThread(request, signal, onProgress);
-  if (project !== null) keepEvaluation(project, evaluation);
+  if (project === null) return evaluation;
+  try {
+    keepEvaluation(project, evaluation);
+  } catch (error) {
+    // A full disk, or a folder that may only be read: what was measured is worth more than its copy.
+    onProgress?.(`not kept for the cards of the models: ${messageOf(error)}`, 0, 1);
+  }
   return evaluation;
 }
 

@@ -1,11 +1,18 @@
 /** The contract of `lab/api.ts`, answered by a `Lab`. The same router serves both transports. */
 
 import { implement, ORPCError } from '@orpc/server';
-import { type Catalog, contract, type LabContract } from './api.ts';
+import {
+  type Catalog,
+  contract,
+  type LabContract,
+  type ModelCardInfo,
+  type RewardEvaluationInfo,
+} from './api.ts';
 import { catalog } from './catalog.ts';
 import { UsageError } from './errors.ts';
 import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
 import type { Lab } from './lab.ts';
+import { modelCard } from './model-card.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { probeDevice } from './probe.ts';
 import { version } from './versions.ts';
@@ -121,7 +128,13 @@ export function createRouter(lab: Lab) {
       open: os.episodes.open.handler(({ input }) => lab.openEpisode(input.id)),
       verify: os.episodes.verify.handler(({ input }) => lab.verify(input.id)),
     },
-    models: { list: os.models.list.handler(() => lab.models()) },
+    models: {
+      list: os.models.list.handler(() => lab.models()),
+      card: os.models.card.handler(({ input }) => modelCard(lab.store, input.id) as ModelCardInfo),
+      evaluate: os.models.evaluate.handler(
+        async ({ input, signal }) => (await lab.evaluateRewards(input, signal)) as RewardEvaluationInfo,
+      ),
+    },
     sample: { create: os.sample.create.handler(() => ({ id: lab.sample() })) },
   });
 }

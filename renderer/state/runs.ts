@@ -68,6 +68,7 @@ export function foldEvents(state: RunsState, events: readonly LabEvent[]): Parti
         break;
       }
       case 'model':
+      case 'evaluation':
         break;
     }
   }
