@@ -43,7 +43,7 @@ const wordBytes = 2000;
  *   thread does not start.
  */
 export async function openSharedBatch(options: SharedBatchOptions): Promise<SharedBatch> {
-  const { task, settings, count, threads, registry = ownRegistry, patience = 30 } = options;
+  const { task, settings, count, threads, registry = ownRegistry, patience = 120 } = options;
   checkCount(count);
   if (!Number.isInteger(threads) || threads < 1 || threads > count) {
     throw new RangeError(
