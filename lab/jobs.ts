@@ -35,6 +35,8 @@ export interface FitJob {
   readonly task: string;
   readonly taskSettings: AnySettings;
   readonly demonstrations: readonly Demonstration[];
+  /** Of each of them, [T + 1, stateDim], where the method asks for counterfactuals; they are most of the message. */
+  readonly states: readonly Float64Array[] | null;
   /** The model that a method may ask, where the project has one. */
   readonly endpoint: Omit<EndpointOptions, 'key'> | null;
   readonly seed: number;

@@ -14,6 +14,7 @@ import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { openComputeFor } from './compute.ts';
+import { openCounterfactuals } from './counterfactuals.ts';
 import { openEndpoint } from './endpoint.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
@@ -209,7 +210,16 @@ async function collect(link: Link, job: CollectJob): Promise<CollectResult> {
 async function fit(link: Link, job: FitJob): Promise<FitResult> {
   const model = taskModel(job.task, job.taskSettings);
   const method = learnedReward(job.method, 'fit');
-  const layout = openSenses(model, method.senses?.(job.settings));
+  const senses = method.senses?.(job.settings) ?? ['observation'];
+  const layout = openSenses(model, senses);
+  const counterfactuals =
+    job.states === null
+      ? undefined
+      : openCounterfactuals(
+          model,
+          job.states.map((states, index) => ({ id: job.demonstrations[index]!.id, states })),
+          senses,
+        );
   const sizes = { frameDim: layout.dim, stages: model.stages.map((stage) => stage.id) };
   const compute = await openComputeFor({
     choice: job.device,
@@ -224,6 +234,7 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
     const fitted = await method.fit(job.demonstrations, job.settings, {
       ...sizes,
       ...(judge === undefined ? {} : { judge }),
+      ...(counterfactuals === undefined ? {} : { counterfactuals }),
       layout: { dim: layout.dim, parts: layout.parts },
       compute,
       seed: job.seed,

@@ -5,6 +5,7 @@ import type { RewardModel } from '../../learn/rewards/types.ts';
 import type { Compute } from '../../learn/tensor/compute.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
+import { openCounterfactuals } from '../counterfactuals.ts';
 import { demonstrate, type Footage } from '../footage.ts';
 import { learnedReward } from '../registry.ts';
 
@@ -36,6 +37,9 @@ export async function fitStudy(options: FitStudyOptions): Promise<RewardModel> {
       frameDim: dim,
       layout: { dim, parts },
       stages: model.stages.map(({ id }) => id),
+      ...(method.counterfactuals === true
+        ? { counterfactuals: openCounterfactuals(model, footage, senses) }
+        : {}),
       signal,
       onProgress: () => undefined,
     },

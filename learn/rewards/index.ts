@@ -6,6 +6,7 @@ import { goalEmbedding } from './goal-embedding.ts';
 import { lrm } from './lrm.ts';
 import { perceptual } from './perceptual.ts';
 import { roboDopamine } from './robo-dopamine.ts';
+import { roboreward } from './roboreward.ts';
 import { sarm } from './sarm.ts';
 import { shuffledFrames } from './shuffled-frames.ts';
 import { sparse } from './sparse.ts';
@@ -20,6 +21,7 @@ export const rewards = {
   sarm,
   lrm,
   'robo-dopamine': roboDopamine,
+  roboreward,
   'time-contrastive': timeContrastive,
   constant,
   'time-ramp': timeRamp,

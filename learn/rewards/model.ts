@@ -20,6 +20,8 @@ export interface ScoreRows {
 export interface FrameScorer {
   /** Numbers remembered of each world's episode; 0: a frame says it all, and many frames of an episode are scored at once. */
   readonly memory: number;
+  /** `run` leaves the memory as `begin` wrote it, so that many frames of an episode are scored at once all the same. */
+  readonly memoryIsFixed?: boolean;
   /** Names of the extra tracks it writes. */
   readonly extras: readonly string[];
   readonly hasStd?: boolean;
@@ -80,14 +82,16 @@ export function createRewardModel(parts: ModelParts): RewardModel {
     const count = length + 1;
     wantNumbers(frames, count, 'frames');
     const probe = parts.scorer(1);
-    const capacity = probe.memory === 0 ? Math.min(chunk, count) : 1;
+    const isOpen = probe.memory === 0 || probe.memoryIsFixed === true;
+    const capacity = isOpen ? Math.min(chunk, count) : 1;
     const scorer = capacity === 1 ? probe : parts.scorer(capacity);
     const rows = rowsFor(scorer, capacity);
-    const memory = new Float64Array(scorer.memory);
+    const memory = new Float64Array(capacity * scorer.memory);
     const perStep = new Float32Array(count);
     const std = new Float32Array(scorer.hasStd === true ? count : 0);
     const extras = Object.fromEntries(scorer.extras.map((name) => [name, new Float32Array(count)]));
     scorer.begin(frames, 0, memory, 0);
+    for (let row = 1; row < capacity; row++) memory.copyWithin(row * scorer.memory, 0, scorer.memory);
     for (let from = 0; from < count; from += capacity) {
       const n = Math.min(capacity, count - from);
       scorer.run(frames, from * dim, n, memory, 0, rows, from === 0);

@@ -158,6 +158,8 @@ export interface LearnedReward {
   readonly offlineBecause?: string;
   /** Counter-baselines: a model must beat them before its numbers mean anything. They are shown beside every other. */
   readonly baseline?: boolean;
+  /** It asks for `FitContext.counterfactuals`: whoever fits it keeps the states of the demonstrations at hand. */
+  readonly counterfactuals?: boolean;
   /** Fewest demonstrations that `fit` takes; 0: nothing is learned. Default 1. */
   readonly leastDemonstrations?: number;
   /** Which senses it reads with these settings; the observation by default. */

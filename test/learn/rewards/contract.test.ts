@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { openCounterfactuals } from '../../../lab/counterfactuals.ts';
 import { checkSettings } from '../../../lab/fields.ts';
 import { framesOf } from '../../../lab/replay.ts';
 import { rewards } from '../../../learn/rewards/index.ts';
@@ -66,6 +67,9 @@ function prepare(reward: LearnedReward, signal = new AbortController().signal) {
     frameDim: dim,
     layout: { dim, parts },
     stages,
+    ...(reward.counterfactuals === true
+      ? { counterfactuals: openCounterfactuals(model, episodes, senses) }
+      : {}),
     signal,
     onProgress: () => undefined,
   };
