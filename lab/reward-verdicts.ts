@@ -153,7 +153,9 @@ export function judgeRewards(
     const beatsAny = contests.some(
       ({ against }) => against.length > 0 && against.every(({ result }) => result === 'beats'),
     );
-    const verdict = beatsAll && over.length === 0 ? 'trust' : beatsAny ? 'with care' : 'do not trust';
+    // Doubt counts against it: what may be over-optimistic is used with care.
+    const verdict =
+      beatsAll && over.length + unclear.length === 0 ? 'trust' : beatsAny ? 'with care' : 'do not trust';
     return { model: key, verdict, why };
   });
   return { verdicts, answer: answerOf(verdicts, models, epic) };
