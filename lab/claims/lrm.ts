@@ -34,15 +34,19 @@ const variants: Readonly<Record<Exclude<Arm, 'bc' | 'sparse'>, AnySettings>> = {
 export interface LrmStudySizes {
   /** Demonstrations that the policy is cloned from: few, so that there is something left to learn. */
   readonly cloned: number;
-  /** Demonstrations and wandering failures that the reward is fitted on. */
+  /** That the reward is fitted on; half of the failures wander, half are the clone's own. */
   readonly demonstrations: number;
   readonly failures: number;
+  /** Gradient steps of the reward's fit. */
+  readonly updates: number;
   /** Of PPO, 1024 environment steps each. */
   readonly iterations: number;
   /** Fresh starts on which a policy is judged. */
   readonly episodes: number;
 }
 
+/** Positions without velocities, as a picture shows them. */
+const perceived: AnySettings = { perceives: 'objects' };
 const worlds = 32;
 const stepsPerWorld = 32;
 /** Of clone and PPO: they are one network. */
@@ -50,10 +54,11 @@ const hiddenSize = 64;
 
 export async function onlineReward(
   setup: ClaimSetup,
-  { cloned, demonstrations, failures, iterations, episodes }: LrmStudySizes,
+  { cloned, demonstrations, failures, updates, iterations, episodes }: LrmStudySizes,
 ): Promise<Record<Arm, number>> {
   const { model, taskId, seed, compute, signal, onProgress } = setup;
-  const { training } = claimEpisodes(setup, { demonstrations, wandering: failures, heldOut: 4 });
+  const wandering = Math.ceil(failures / 2);
+  const { training } = claimEpisodes(setup, { demonstrations, wandering, heldOut: 4 });
   const expert = play({
     model,
     player: { kind: 'expert', noise: 0.3 },
@@ -69,6 +74,13 @@ export async function onlineReward(
     entries: [sparseEntry],
     demonstrations: expert.map((episode) => trajectory(model, episode)),
   });
+  const own = play({
+    model,
+    player: { kind: 'policy', policy: clone.policy },
+    seeds: Array.from({ length: 4 * failures }, (_, i) => episodeSeed('failure', seed, wandering + i)),
+    name: 'clone',
+  }).filter(({ outcome }) => outcome !== 'success');
+  const seen = [...training, ...own.slice(0, failures - wandering)];
   const after = async (arm: Arm, entry: Parameters<typeof trainStudy>[0]['entries'][number]) => {
     const tuned = taskNamed(taskId)!.training?.['ppo']?.settings ?? {};
     const { policy } = await trainStudy({
@@ -90,7 +102,7 @@ export async function onlineReward(
     after(arm, {
       kind: 'learned',
       method: 'lrm',
-      model: await fittedOn(lrm, variants[arm], training, setup),
+      model: await fittedOn(lrm, { ...perceived, updates, ...variants[arm] }, seen, setup),
       use: 'level',
       weight: 1,
     });
@@ -130,6 +142,13 @@ export const lrmClaims: readonly Claim[] = [
       { kind: 'better', arm: 'tri', than: 'signed', want: 'higher' },
     ],
     run: (setup) =>
-      onlineReward(setup, { cloned: 4, demonstrations: 30, failures: 30, iterations: 30, episodes: 100 }),
+      onlineReward(setup, {
+        cloned: 4,
+        demonstrations: 30,
+        failures: 30,
+        updates: 1500,
+        iterations: 30,
+        episodes: 100,
+      }),
   },
 ];

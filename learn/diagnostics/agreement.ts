@@ -3,6 +3,8 @@
 /** Linear correlation in [-1, 1]; NaN where one of them is constant. */
 export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const n = sameLength(a, b);
+  // Not left to the sums: their rounding would correlate with the other curve.
+  if (isConstant(a) || isConstant(b)) return Number.NaN;
   let meanA = 0;
   let meanB = 0;
   for (let i = 0; i < n; i++) {
@@ -20,6 +22,11 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number {
     bb += db * db;
   }
   return ab / Math.sqrt(aa * bb);
+}
+
+function isConstant(values: ArrayLike<number>): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i] !== values[0]) return false;
+  return true;
 }
 
 /** Rank correlation in [-1, 1], ties at their mean rank; NaN where one of them is constant. */

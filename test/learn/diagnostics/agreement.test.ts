@@ -23,6 +23,16 @@ test('a monotone curve has rank correlation 1 and a linear correlation below 1',
 
 test('the correlation with a constant is not a number', () => {
   assert.ok(Number.isNaN(pearson([1, 2, 3], [1, 1, 1])));
+  // 49 sums of 0.1 / 49 are not 0.1; what is left over must not pass for a correlation.
+  const ramp = Array.from({ length: 49 }, (_, i) => i);
+  assert.ok(
+    Number.isNaN(
+      pearson(
+        ramp,
+        ramp.map(() => 0.1),
+      ),
+    ),
+  );
 });
 
 test('the mean absolute error of (1, 2) and (2, 4) is 1.5, and unequal lengths are refused', () => {
