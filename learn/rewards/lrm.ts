@@ -530,7 +530,7 @@ function openLoop(
     for (let t = 0; t + interval < perStep.length && t < arrival; t++) {
       normalise(normaliser, frames, t * dim, rows[0], 0);
       normalise(normaliser, frames, (t + interval) * dim, rows[1], 0);
-      const c = heads.compare(rows[0], rows[1]);
+      const c = heads.compare(heads.utility(rows[0]), heads.utility(rows[1]));
       if (c !== 0) directions.push(c > 0 ? 1 : 0);
       recalls.push(c > 0 ? 1 : 0);
     }
@@ -572,8 +572,14 @@ export interface Answers {
 export function combine(answers: Answers, sum: LrmSettings['sum']): number {
   const { contrastive: c, progress: p, completion: d } = answers;
   if (c !== undefined && p !== undefined && d !== undefined && sum === 'signed') return (c + p + d + 1) / 4;
-  const terms = [c === undefined ? undefined : (c + 1) / 2, p, d].filter((term) => term !== undefined);
-  return mean(terms);
+  let total = 0;
+  let count = 0;
+  for (const term of [c === undefined ? c : (c + 1) / 2, p, d]) {
+    if (term === undefined) continue;
+    total += term;
+    count++;
+  }
+  return total / count;
 }
 
 /** The fitted networks, asked about one frame at a time. */
@@ -596,29 +602,25 @@ class Heads {
     }
   }
 
-  /** Frames are normalised, [dim]. earlier: undefined at the first frame of an episode. */
-  ask(first: Float64Array, earlier: Float64Array | undefined, now: Float64Array): Answers {
-    const { contrastive, progress, completion } = this.#networks;
-    return {
-      ...(contrastive === undefined
-        ? {}
-        : { contrastive: earlier === undefined ? 0 : this.compare(earlier, now) }),
-      ...(progress === undefined ? {} : { progress: this.#progress(progress, first, now) }),
-      ...(completion === undefined ? {} : { completion: this.#completion(completion, now) }),
-    };
+  has(head: HeadId): boolean {
+    return this.#networks[head] !== undefined;
   }
 
-  /** c: whether b is closer to completion than a. */
-  compare(a: Float64Array, b: Float64Array): number {
-    const network = this.#networks.contrastive!;
-    const before = this.#forward(network, a);
-    const c = 2 * sigmoid(this.#forward(network, b) - before) - 1;
+  /** f(x), of which differences count. Frames are normalised, [dim]. */
+  utility(frame: Float64Array): number {
+    return this.#forward(this.#networks.contrastive!, frame);
+  }
+
+  /** c: whether the frame of utility `now` is closer to completion than that of `before`. */
+  compare(before: number, now: number): number {
+    const c = 2 * sigmoid(now - before) - 1;
     if (this.#settings.answers === 'soft' || Number.isNaN(c)) return c;
     return Math.abs(c) < unsure ? 0 : Math.sign(c);
   }
 
-  #progress(network: Network, first: Float64Array, now: Float64Array): number {
+  progress(first: Float64Array, now: Float64Array): number {
     const { progressAs, initialFrame, answers } = this.#settings;
+    const network = this.#networks.progress!;
     const z = initialFrame ? this.#forward(network, first, now) : this.#forward(network, now);
     if (progressAs === 'regression') {
       const p = sigmoid(z);
@@ -634,15 +636,16 @@ class Heads {
     return answers === 'soft' || Number.isNaN(expected) ? expected : best / (bins - 1);
   }
 
-  #completion(network: Network, now: Float64Array): number {
-    const d = sigmoid(this.#forward(network, now));
+  completion(now: Float64Array): number {
+    const d = sigmoid(this.#forward(this.#networks.completion!, now));
     if (this.#settings.answers === 'soft' || Number.isNaN(d)) return d;
     return d >= 0.5 ? 1 : 0;
   }
 
   /** All outputs in `#z`; returns the first. */
-  #forward(network: Network, ...frames: readonly Float64Array[]): number {
-    for (const [n, frame] of frames.entries()) this.#x.set(frame, n * frame.length);
+  #forward(network: Network, frame: Float64Array, second?: Float64Array): number {
+    this.#x.set(frame);
+    if (second !== undefined) this.#x.set(second, frame.length);
     network.forward(this.#x, 1, this.#z);
     return this.#z[0]!;
   }
@@ -652,15 +655,32 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
   const { settings, dim, stages, normaliser } = spec;
   const { interval, between, sum } = settings;
   const fitted = headsOf(settings);
-  // Of each world: steps so far, first frame [dim], frame of the last query [dim], reward and answers then.
+  // Of each world: steps so far, first frame [dim], utility at the last query, reward and answers then.
   const firstAt = 1;
-  const askedAt = firstAt + dim;
-  const heldAt = askedAt + dim;
+  const utilityAt = firstAt + dim;
+  const heldAt = utilityAt + 1;
   const memorySize = heldAt + 1 + fitted.length;
 
   function scorer(): FrameScorer {
     const heads = new Heads(spec, parameters);
+    const first = new Float64Array(dim);
     const now = new Float64Array(dim);
+    /** Asks all heads about `now`; writes reward, answers and utility to the world's memory at `at`. */
+    const ask = (memory: Float64Array, at: number, isFirst: boolean): void => {
+      const answers: { -readonly [K in keyof Answers]: Answers[K] } = {};
+      if (heads.has('contrastive')) {
+        const utility = heads.utility(now);
+        answers.contrastive = heads.compare(isFirst ? utility : memory[at + utilityAt]!, utility);
+        memory[at + utilityAt] = utility;
+      }
+      if (heads.has('progress')) {
+        for (let d = 0; d < dim; d++) first[d] = memory[at + firstAt + d]!;
+        answers.progress = heads.progress(first, now);
+      }
+      if (heads.has('completion')) answers.completion = heads.completion(now);
+      memory[at + heldAt] = clamp01(combine(answers, sum));
+      for (const [n, head] of fitted.entries()) memory[at + heldAt + 1 + n] = answers[head]!;
+    };
     return {
       memory: memorySize,
       extras: [...fitted, 'held'],
@@ -675,12 +695,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
           const isQuery = memory[at]! % interval === 0;
           if (isQuery) {
             normalise(normaliser, frames, offset + row * dim, now, 0);
-            const first = memory.subarray(at + firstAt, at + askedAt);
-            const asked = memory.subarray(at + askedAt, at + heldAt);
-            const answers = heads.ask(first, isFirst ? undefined : asked, now);
-            asked.set(now);
-            memory[at + heldAt] = clamp01(combine(answers, sum));
-            for (const [n, head] of fitted.entries()) memory[at + heldAt + 1 + n] = answers[head]!;
+            ask(memory, at, isFirst);
           }
           const held = memory[at + heldAt]!;
           progress[row] = isQuery || between === 'hold' ? held : 0;
