@@ -20,7 +20,6 @@ function curve(lab: Lab, id: number): string {
 
 test('a run with schedule, running deviation, gate and best goes on after a stop as if there had been none', async (t) => {
   const lab = labOf(t);
-  const model = { updates: 20 };
   const recipe = tinyRecipe({
     algorithmSettings: { ...tinyRecipe().algorithmSettings, steps: 4096, critics: 'each' },
     reward: [
@@ -32,9 +31,9 @@ test('a run with schedule, running deviation, gate and best goes on after a stop
         clip: [-1, 1],
         schedule: { from: 1, to: 0, steps: 4096 },
       },
-      { reward: 'sarm', use: 'best', weight: 5, settings: model, gate: { term: 'task/success', below: 0.5 } },
+      { reward: 'time-ramp', use: 'best', weight: 5, gate: { term: 'task/success', below: 0.5 } },
     ],
-    experiment: { ...tinyRecipe().experiment, demonstrations: 4, failures: 2, evaluationEpisodes: 2 },
+    experiment: { ...tinyRecipe().experiment, demonstrations: 3, failures: 1, evaluationEpisodes: 2 },
   });
   const whole = lab.start(recipe, 1).id;
   assert.equal((await lab.finished(whole)).status, 'done');
@@ -65,8 +64,8 @@ test('cloning weighted by learned progress scores its own demonstrations, and sa
   const recipe = tinyRecipe({
     algorithm: 'bc',
     algorithmSettings: { steps: 1000, hiddenSize: 16, weighting: 'ra-bc', chunk: 3, kappa: 0.005 },
-    reward: [{ reward: 'sarm', settings: { updates: 60 } }],
-    experiment: { ...tinyRecipe().experiment, demonstrations: 4, failures: 2, evaluationEpisodes: 2 },
+    reward: [{ reward: 'sarm', settings: { updates: 20 } }],
+    experiment: { ...tinyRecipe().experiment, demonstrations: 3, failures: 1, evaluationEpisodes: 2 },
   });
   const { id } = lab.start(recipe, 1);
   assert.equal((await lab.finished(id)).status, 'done');
