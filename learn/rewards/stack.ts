@@ -175,6 +175,8 @@ interface Tracker {
 
 /** No reward varies less than this: it has been one number so far, and dividing by nothing would blow up the first other. */
 const leastVariance = 1e-12;
+/** The square of what a running deviation takes in must be finite. */
+const largestSample = 1e150;
 
 /** The ids of the terms that a line brings into the stack. */
 export function termIds(
@@ -428,7 +430,7 @@ export function createStack(
       let rows = 0;
       for (let world = 0; world < count; world++) {
         const value = raw[c * count + world]!;
-        if (idle?.[world] !== 1 && Number.isFinite(value)) sample[rows++] = value;
+        if (idle?.[world] !== 1 && Math.abs(value) < largestSample) sample[rows++] = value;
       }
       normaliser.update(sample, rows);
     }
