@@ -616,6 +616,8 @@ export const contract = {
               seeds: z.int().min(1).max(100),
             })
             .optional(),
+          /** Judge on stored episodes of this run, too. */
+          run: id.optional(),
         }),
       )
       .output(rewardEvaluationSchema),

@@ -477,6 +477,7 @@ function program(): { command: Command; exitCode: () => number } {
         .argParser(whole(0, 10_000))
         .default(evaluationDefaults.failures),
     )
+    .option('--run <run>', 'judge on stored episodes of this run, too', runId)
     .addOption(
       new Option(
         '--retrain <steps>',

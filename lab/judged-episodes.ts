@@ -11,11 +11,20 @@ import { HeldNoise } from './rollout.ts';
 import { episodeSeed } from './seeds.ts';
 import { toUnit } from './unit-actions.ts';
 
-export const groupIds = ['expert', 'noisy', 'near', 'wandering', 'random', 'exploit', 'wrong-goal'] as const;
+export const groupIds = [
+  'expert',
+  'noisy',
+  'near',
+  'wandering',
+  'random',
+  'exploit',
+  'wrong-goal',
+  'stored',
+] as const;
 export type GroupId = (typeof groupIds)[number];
 
 /** Groups that order and level are measured on; the others are traps with measures of their own. */
-export const mainGroups: readonly GroupId[] = ['expert', 'noisy', 'near', 'wandering', 'random'];
+export const mainGroups: readonly GroupId[] = ['expert', 'noisy', 'near', 'wandering', 'random', 'stored'];
 
 export interface JudgedGroup {
   readonly id: GroupId;
@@ -40,11 +49,26 @@ export interface JudgedSetOptions {
   /** In each group. */
   readonly episodes: number;
   readonly seed: number;
-  /** Called before each group; may throw to stop. */
-  readonly onGroup?: (id: GroupId) => void;
+  /** Episodes of a run of the project, judged beside the played ones. */
+  readonly stored?: StoredEpisodes | null;
 }
 
-export function judgedEpisodes({ model, episodes, seed, onGroup }: JudgedSetOptions): JudgedSet {
+/** Replayed episodes of a run: what a policy really does. */
+export interface StoredEpisodes {
+  readonly run: number;
+  readonly episodes: readonly {
+    readonly id: number;
+    readonly seed: number;
+    /** [T + 1, stateDim] */
+    readonly states: Float64Array;
+    /** [T, actionDim] */
+    readonly actions: Float64Array;
+    /** Scores that the project has cached, by the hash of the model. Each [T + 1] */
+    readonly scores: Readonly<Record<string, Float32Array>>;
+  }[];
+}
+
+export function judgedEpisodes({ model, episodes, seed, stored = null }: JudgedSetOptions): JudgedSet {
   const groups: JudgedGroup[] = [];
   const missing: string[] = [];
   // Each group has starts of its own.
@@ -53,7 +77,6 @@ export function judgedEpisodes({ model, episodes, seed, onGroup }: JudgedSetOpti
       episodeSeed('judged', seed, groupIds.indexOf(id) * 1_000_000 + i),
     );
   const add = (id: GroupId, title: string, make: () => readonly Footage[]): readonly Footage[] => {
-    onGroup?.(id);
     const made = make();
     groups.push({ id, title, episodes: made });
     return made;
@@ -99,6 +122,11 @@ export function judgedEpisodes({ model, episodes, seed, onGroup }: JudgedSetOpti
         const others = seedsOf('wrong-goal');
         return expert.map((one, i) => withWrongGoal(model, one, others[i]!));
       },
+    );
+  }
+  if (stored !== null) {
+    add('stored', `episodes of run ${stored.run}, evenly over all it has`, () =>
+      stored.episodes.map((one) => footageOf(model, `episode ${one.id}`, one.seed, one.states, one.actions)),
     );
   }
   return { groups, clips: [...expert, ...noisy].flatMap((one) => successClip(model, one)), missing };

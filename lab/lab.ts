@@ -1373,6 +1373,9 @@ export class Lab {
       return await runRewardEvaluation(request, {
         signal: stop,
         project: this.store.directory,
+        onScore: ({ episode, hash, perStep }) => {
+          if (!this.store.readOnly) this.store.scores.put(episode, hash, perStep);
+        },
         onProgress: (part, done, total) =>
           this.events.emit({ type: 'evaluation', task: ask.task, part, done, total }),
       });

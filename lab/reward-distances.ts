@@ -173,8 +173,7 @@ export function distancesOf(input: DistanceInput): DistanceRow[] {
 export function distanceTable(
   distances: readonly DistanceRow[],
   models: readonly string[],
-  gamma: number,
-  stride: number,
+  { gamma, stride, set }: Pick<DistanceInput, 'gamma' | 'stride' | 'set'>,
 ): RewardTable {
   const between = (model: string, reference: string): DistanceRow =>
     distances.find(({ a, b }) => a === reference && b === model)!;
@@ -203,6 +202,11 @@ export function distanceTable(
         }),
       ),
     })),
-    protocol: `coverage set: every ${ordinal(stride)} transition of ${count} judged episodes (${mainGroups.join(', ')}), gamma ${gamma}; EPIC: means over ${epicDraws} draws of action and state; STARC-style: smallest shaped reward, potentials linear in the observation, Euclidean norm; 95 % percentile bootstrap over episodes`,
+    protocol: `coverage set: every ${ordinal(stride)} transition of ${count} judged episodes (${set.groups
+      .filter(({ id }) => mainGroups.includes(id))
+      .map(({ id }) => id)
+      .join(
+        ', ',
+      )}), gamma ${gamma}; EPIC: means over ${epicDraws} draws of action and state; STARC-style: smallest shaped reward, potentials linear in the observation, Euclidean norm; 95 % percentile bootstrap over episodes`,
   };
 }

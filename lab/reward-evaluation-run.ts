@@ -6,9 +6,12 @@ import { tasks } from '../sim/tasks/index.ts';
 import type { ModelRow, Store } from '../store/types.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { checkSettings, nearest } from './fields.ts';
+import type { StoredEpisodes } from './judged-episodes.ts';
 import { keepEvaluation } from './model-card.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
+import { replay, taskModelOf } from './replay.ts';
 import {
+  type EpisodeScoreOf,
   evaluationDefaults,
   learnedMethods,
   type Retraining,
@@ -30,7 +33,12 @@ export interface EvaluationAsk {
   readonly demonstrations?: number | undefined;
   readonly failures?: number | undefined;
   readonly retrain?: Retraining | null | undefined;
+  /** Judge on stored episodes of this run, too. */
+  readonly run?: number | undefined;
 }
+
+/** Of a run, taken evenly. */
+const mostStored = 100;
 
 /** Shorter beginnings of a hash are taken for something else. */
 const shortestHash = 6;
@@ -107,6 +115,59 @@ export function evaluationRequest(store: Store | null, ask: EvaluationAsk): Rewa
     demonstrations: ask.demonstrations ?? evaluationDefaults.demonstrations,
     failures: ask.failures ?? evaluationDefaults.failures,
     retrain: ask.retrain ?? null,
+    stored: ask.run === undefined ? null : storedEpisodes(store, ask.run, ask.task, settings, sources),
+  };
+}
+
+/** @throws UsageError when the run is not there, has none, or is of another task or of other settings of it. */
+function storedEpisodes(
+  store: Store | null,
+  runId: number,
+  task: string,
+  settings: AnySettings,
+  sources: readonly RewardSource[],
+): StoredEpisodes {
+  const run = store?.runs.list().find(({ id }) => id === runId);
+  if (store === null || run === undefined)
+    throw new UsageError([`eval-reward: there is no run ${runId} in this project`]);
+  if (run.task !== task)
+    throw new UsageError([`eval-reward: run ${runId} is of ${run.task}, wanted a run of ${task}`]);
+  const theirs = checkSettings(
+    taskNamed(task)!.fields,
+    run.config['taskSettings'] as AnySettings,
+    'run',
+  ).settings;
+  const other = Object.keys(theirs).find((name) => theirs[name] !== settings[name]);
+  if (other !== undefined) {
+    throw new UsageError([
+      `eval-reward: run ${runId} has ${other} ${String(theirs[other])}, the judged task ${String(settings[other])}; give --set ${other}=${String(theirs[other])}`,
+    ]);
+  }
+  const model = taskModelOf(run);
+  const sound = store.episodes
+    .list({ runId, limit: 1_000_000 })
+    .items.filter(({ ending }) => ending !== 'diverged');
+  if (sound.length === 0) throw new UsageError([`eval-reward: run ${runId} has no episodes`]);
+  const count = Math.min(mostStored, sound.length);
+  const rows = Array.from({ length: count }, (_, i) => sound[Math.floor((i * sound.length) / count)]!);
+  const hashes = sources.flatMap((source) => (source.kind === 'stored' ? [source.hash] : []));
+  return {
+    run: runId,
+    episodes: rows.map((row) => {
+      const columns = store.episodes.columns(row.id, ['action', 'keyframe', 'stateHash']);
+      return {
+        id: row.id,
+        seed: row.seed,
+        states: replay(model, row, columns).states,
+        actions: columns.get('action')!.data as Float64Array,
+        scores: Object.fromEntries(
+          hashes.flatMap((hash) => {
+            const perStep = store.scores.get(row.id, hash);
+            return perStep === undefined ? [] : [[hash, perStep]];
+          }),
+        ),
+      };
+    }),
   };
 }
 
@@ -128,6 +189,8 @@ export function storedNamed(stored: readonly ModelRow[], word: string): ModelRow
 export interface RunEvaluationOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (part: string, done: number, total: number) => void;
+  /** A stored episode was scored by a stored model. */
+  readonly onScore?: ((score: EpisodeScoreOf) => void) | undefined;
   /** Folder of the project: what is found out about stored models is kept there for their cards, where it may be written. */
   readonly project?: string | null;
 }
@@ -135,9 +198,9 @@ export interface RunEvaluationOptions {
 /** In a thread of its own. Rejects with an AbortError when cancelled; nothing is kept then. */
 export async function runRewardEvaluation(
   request: RewardEvaluationRequest,
-  { signal, onProgress, project = null }: RunEvaluationOptions = {},
+  { signal, onProgress, onScore, project = null }: RunEvaluationOptions = {},
 ): Promise<RewardEvaluation> {
-  const evaluation = await inThread(request, signal, onProgress);
+  const evaluation = await inThread(request, signal, onProgress, onScore);
   if (project === null) return evaluation;
   try {
     keepEvaluation(project, evaluation);
@@ -152,6 +215,7 @@ function inThread(
   request: RewardEvaluationRequest,
   signal: AbortSignal | undefined,
   onProgress: RunEvaluationOptions['onProgress'],
+  onScore: RunEvaluationOptions['onScore'],
 ): Promise<RewardEvaluation> {
   const cancelled = () => new DOMException('The evaluation was cancelled', 'AbortError');
   if (signal?.aborted === true) return Promise.reject(cancelled());
@@ -169,6 +233,7 @@ function inThread(
     signal?.addEventListener('abort', abort, { once: true });
     worker.on('message', (message: RewardEvaluationMessage) => {
       if (message.type === 'progress') onProgress?.(message.part, message.done, message.total);
+      else if (message.type === 'score') onScore?.(message.score);
       else {
         signal?.removeEventListener('abort', abort);
         void worker.terminate();

@@ -3,10 +3,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openKernel } from '../learn/tensor/kernel/open.ts';
 import { messageOf } from './errors.ts';
-import { evaluateRewards, type RewardEvaluation, type RewardEvaluationRequest } from './reward-evaluation.ts';
+import {
+  type EpisodeScoreOf,
+  evaluateRewards,
+  type RewardEvaluation,
+  type RewardEvaluationRequest,
+} from './reward-evaluation.ts';
 
 export type RewardEvaluationMessage =
   | { readonly type: 'progress'; readonly part: string; readonly done: number; readonly total: number }
+  | { readonly type: 'score'; readonly score: EpisodeScoreOf }
   | { readonly type: 'done'; readonly evaluation: RewardEvaluation }
   | { readonly type: 'failed'; readonly message: string };
 
@@ -21,6 +27,7 @@ async function work(request: RewardEvaluationRequest): Promise<void> {
       compute,
       signal: stop.signal,
       onProgress: (part, done, total) => say({ type: 'progress', part, done, total }),
+      onScore: (score) => say({ type: 'score', score }),
     });
     say({ type: 'done', evaluation });
   } finally {

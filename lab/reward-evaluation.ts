@@ -19,9 +19,16 @@ import type { Compute } from '../learn/tensor/compute.ts';
 import type { TaskModel } from '../sim/env.ts';
 import { type AnySettings, defaultsOf } from '../sim/fields.ts';
 import { sparseEntry, successOf, trainStudy } from './claims/train.ts';
+import { openCounterfactuals } from './counterfactuals.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { demonstrate, type Footage, play, trajectory } from './footage.ts';
-import { demonstrationNoise, type GroupId, judgedEpisodes, mainGroups } from './judged-episodes.ts';
+import {
+  demonstrationNoise,
+  type GroupId,
+  judgedEpisodes,
+  mainGroups,
+  type StoredEpisodes,
+} from './judged-episodes.ts';
 import { algorithmNamed, learnedReward, taskNamed } from './registry.ts';
 import { type DistanceRow, distancesOf, distanceTable } from './reward-distances.ts';
 import { judgedOf, type ModelScores, type RewardTable, rewardTables } from './reward-tables.ts';
@@ -63,6 +70,8 @@ export interface RewardEvaluationRequest {
   readonly demonstrations: number;
   readonly failures: number;
   readonly retrain: Retraining | null;
+  /** Episodes of a run, judged beside the played ones. */
+  readonly stored: StoredEpisodes | null;
 }
 
 export const evaluationDefaults = {
@@ -78,6 +87,14 @@ export interface RewardEvaluationOptions {
   readonly signal: AbortSignal;
   /** What is worked on now, and which part of how many that is. */
   readonly onProgress: (part: string, done: number, total: number) => void;
+  /** A stored episode was scored by a stored model: worth keeping. */
+  readonly onScore?: (score: EpisodeScoreOf) => void;
+}
+
+export interface EpisodeScoreOf {
+  readonly episode: number;
+  readonly hash: string;
+  readonly perStep: Float32Array;
 }
 
 /** One judged model. */
@@ -141,7 +158,7 @@ interface Fitted extends JudgedModel {
 /** @throws UsageError on a task that is unknown or impossible; rejects with an AbortError when cancelled. */
 export async function evaluateRewards(
   request: RewardEvaluationRequest,
-  { compute, signal, onProgress }: RewardEvaluationOptions,
+  { compute, signal, onProgress, onScore }: RewardEvaluationOptions,
 ): Promise<RewardEvaluation> {
   const begun = performance.now();
   const { seed, stride, sources, retrain } = request;
@@ -160,7 +177,7 @@ export async function evaluateRewards(
 
   // 1. what is judged on
   await part('playing the judged episodes');
-  const set = judgedEpisodes({ model, episodes: request.episodes, seed });
+  const set = judgedEpisodes({ model, episodes: request.episodes, seed, stored: request.stored });
 
   // 2. the models
   const material =
@@ -179,7 +196,8 @@ export async function evaluateRewards(
     if (one.model === null) continue;
     await part(`scoring ${one.key}`, false);
     try {
-      scores.set(one.key, scoresOf(one.model, model, set));
+      const hash = one.source === 'stored' ? one.hash : null;
+      scores.set(one.key, scoresOf(one.model, model, set, request.stored, hash, onScore));
     } catch (error) {
       failures.set(one.key, messageOf(error));
     }
@@ -191,7 +209,7 @@ export async function evaluateRewards(
   const tables = rewardTables(input);
   const algorithm = trainedBy(request);
   const distances = distancesOf({ model, set, scores, stride, seed, gamma: algorithm.gamma });
-  tables.push(distanceTable(distances, [...scores.keys()], algorithm.gamma, stride));
+  tables.push(distanceTable(distances, [...scores.keys()], { gamma: algorithm.gamma, stride, set }));
 
   // 5. what a policy makes of them
   if (retrain !== null) {
@@ -334,6 +352,9 @@ async function fitNow(
       frameDim: dim,
       layout: { dim, parts },
       stages: model.stages.map(({ id }) => id),
+      ...(method.counterfactuals === true
+        ? { counterfactuals: openCounterfactuals(model, material, senses) }
+        : {}),
       signal,
       onProgress: () => undefined,
     },
@@ -350,11 +371,17 @@ function checkFits(loaded: RewardModel, model: TaskModel): void {
   }
 }
 
-/** Everything is scored on every frame, whatever the stride: windows and clocks count frames. */
+/**
+ * Everything is scored on every frame, whatever the stride: windows and clocks count frames. `hash`: of a stored model, whose
+ * cached scores of stored episodes count.
+ */
 function scoresOf(
   reward: RewardModel,
   model: TaskModel,
   { groups, clips }: ReturnType<typeof judgedEpisodes>,
+  stored: StoredEpisodes | null,
+  hash: string | null,
+  onScore: RewardEvaluationOptions['onScore'],
 ): ModelScores {
   const senses = openSenses(withoutOracle(model), reward.senses as readonly SenseId[]);
   const framesOf = ({ states, length }: Footage): Float64Array => {
@@ -364,8 +391,17 @@ function scoresOf(
   };
   const score = (frames: Float64Array): Float32Array =>
     reward.score(frames, frames.length / senses.dim - 1).perStep;
+  const storedScore = (footage: Footage, index: number): Float32Array => {
+    const { id, scores } = stored!.episodes[index]!;
+    const known = hash === null ? undefined : scores[hash];
+    if (known !== undefined) return known;
+    const perStep = score(framesOf(footage));
+    if (hash !== null) onScore?.({ episode: id, hash, perStep });
+    return perStep;
+  };
   const byGroup: Partial<Record<GroupId, Float32Array[]>> = {};
-  for (const { id, episodes } of groups) byGroup[id] = episodes.map((one) => score(framesOf(one)));
+  for (const { id, episodes } of groups)
+    byGroup[id] = episodes.map((one, i) => (id === 'stored' ? storedScore(one, i) : score(framesOf(one))));
   const seen = clips.map(framesOf);
   return {
     groups: byGroup,
@@ -513,7 +549,8 @@ function protocolOf(request: RewardEvaluationRequest): string {
 }
 
 function commandOf(request: RewardEvaluationRequest): string {
-  const { task, taskSettings, words, episodes, seed, stride, demonstrations, failures, retrain } = request;
+  const { task, taskSettings, words, episodes, seed, stride, demonstrations, failures, retrain, stored } =
+    request;
   const fields = taskNamed(task)!.fields;
   const sets = Object.entries(taskSettings)
     .filter(([name, value]) => fields[name] !== undefined && fields[name].default !== value)
@@ -524,6 +561,7 @@ function commandOf(request: RewardEvaluationRequest): string {
     ...(retrain === null
       ? []
       : [`--retrain ${retrain.steps} --retrain-use ${retrain.use} --retrain-seeds ${retrain.seeds}`]),
+    ...(stored === null ? [] : [`--run ${stored.run}`]),
     ...sets,
     '--json',
   ].join(' ');

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Measure } from '../../learn/diagnostics/measure.ts';
 import type { AnySettings } from '../../sim/fields.ts';
-import { openStore, type Store } from '../../store/index.ts';
+import { openStore, type Store, StoreBusyError, StoreReadOnlyError } from '../../store/index.ts';
 import { modelCard } from '../model-card.ts';
-import type { Retraining, RewardEvaluation } from '../reward-evaluation.ts';
+import type { EpisodeScoreOf, Retraining, RewardEvaluation } from '../reward-evaluation.ts';
 import {
   type EvaluationAsk,
   evaluationRequest,
@@ -24,6 +24,7 @@ export interface EvalRewardFlags {
   readonly stride?: number;
   readonly demonstrations?: number;
   readonly failures?: number;
+  readonly run?: number;
   readonly retrain?: number;
   readonly retrainUse: Retraining['use'];
   readonly retrainSeeds: number;
@@ -46,6 +47,7 @@ export async function showEvaluation(
     stride: flags.stride,
     demonstrations: flags.demonstrations,
     failures: flags.failures,
+    run: flags.run,
     retrain:
       flags.retrain === undefined
         ? null
@@ -61,6 +63,7 @@ export async function showEvaluation(
       store?.close();
     }
   })();
+  const scores: EpisodeScoreOf[] = [];
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   process.once('SIGINT', abort);
@@ -69,8 +72,10 @@ export async function showEvaluation(
     const evaluation = await runRewardEvaluation(request, {
       signal: stop.signal,
       onProgress: (part, done, total) => note(`${done + 1}/${total}  ${part}`),
+      onScore: (score) => scores.push(score),
       project: isThere ? project : null,
     });
+    cache(project, scores);
     if (json) printJson(evaluation);
     else printEvaluation(evaluation);
     return 0;
@@ -81,6 +86,23 @@ export async function showEvaluation(
   } finally {
     process.off('SIGINT', abort);
     process.off('SIGTERM', abort);
+  }
+}
+
+/** Scores are only a cache: where another process writes, or nobody may, they are computed again next time. */
+function cache(project: string, scores: readonly EpisodeScoreOf[]): void {
+  if (scores.length === 0) return;
+  let store: Store;
+  try {
+    store = openStore(project, { mode: 'write', create: false });
+  } catch (error) {
+    if (error instanceof StoreBusyError || error instanceof StoreReadOnlyError) return;
+    throw error;
+  }
+  try {
+    for (const { episode, hash, perStep } of scores) store.scores.put(episode, hash, perStep);
+  } finally {
+    store.close();
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ModelCard } from '../../lab/model-card.ts';
 import type { RewardEvaluation } from '../../lab/reward-evaluation.ts';
+import { openStore } from '../../store/index.ts';
 import { lab } from '../support/lab.ts';
 
 test('a stored model is judged by the command line, and its card shows data, versions and what was found', async (t) => {
@@ -24,10 +25,17 @@ test('a stored model is judged by the command line, and its card shows data, ver
     ['time-contrastive', 'reach', null, 6, 2],
   );
   assert.match(before.data.hash, /^[0-9a-f]{16}$/);
-  const judged = await lab(
-    ...['eval-reward', '--task', 'reach', '--models', '1', '--episodes', '3', '--demonstrations', '6'],
-    ...['--failures', '2', ...project, '--json'],
+  // Episodes that nobody has scored yet: scored once, then read from the cache.
+  assert.equal(
+    (await lab('collect', '--task', 'reach', '--policy', 'random', '--episodes', '4', ...project)).status,
+    0,
   );
+  const judge = () =>
+    lab(
+      ...['eval-reward', '--task', 'reach', '--models', '1', '--episodes', '3', '--demonstrations', '6'],
+      ...['--failures', '2', '--run', '3', ...project, '--json'],
+    );
+  const judged = await judge();
   assert.equal(judged.status, 0, judged.stderr);
   assert.match(judged.stderr, /2\/7 {2}loading model 1/);
   const found = JSON.parse(judged.stdout) as RewardEvaluation;
@@ -48,6 +56,19 @@ test('a stored model is judged by the command line, and its card shows data, ver
   assert.match(text, /6 demonstrations, 6 of them succeeded, 2 failures/);
   assert.match(text, /VOC|voc/);
   assert.equal((await lab('model', '7', ...project)).status, 2);
+  assert.match(found.command, /--run 3/);
+  assert.deepEqual([found.groups.at(-1)!.id, found.groups.at(-1)!.episodes], ['stored', 4]);
+  const store = openStore(folder);
+  const ids = store.episodes.ids({ runId: 3 });
+  for (const id of ids) {
+    const perStep = store.scores.get(id, card.hash)!;
+    assert.equal(perStep.length, store.episodes.get(id).length + 1);
+    store.scores.put(id, card.hash, perStep.fill(0.25));
+  }
+  store.close();
+  const second = JSON.parse((await judge()).stdout) as RewardEvaluation;
+  const levels = second.tables.find(({ id }) => id === 'levels')!;
+  assert.equal(levels.rows[1]!.cells['stored']!.value, 0.25);
   writeFileSync(join(folder, 'evaluations', `${card.hash}.json`), '{"at":');
   const damaged = await lab('model', '1', ...project);
   assert.equal(damaged.status, 1);
