@@ -213,6 +213,8 @@ export function discountedSums(
   footage: readonly Footage[],
 ): ReadonlyMap<string, SumReport> {
   const stack = createStack(entries, { model, gamma, count: 1 });
+  // In the order in which the stack meets them.
+  const models = [...new Set(entries.flatMap((entry) => (entry.kind === 'learned' ? [entry.model] : [])))];
   const { stateDim } = model;
   const observationDim = model.observationSpace.dim;
   const actionDim = model.actionSpace.dim;
@@ -222,7 +224,7 @@ export function discountedSums(
     const frame = <T extends Float64Array>(of: T, t: number, dim: number) =>
       of.subarray(t * dim, (t + 1) * dim);
     stack.reset(0, frame(states, 0, stateDim), frame(observations, 0, observationDim));
-    const begun = new Map(stack.learned.map(({ method, values }) => [method, values[0]!]));
+    const begun = stack.learned.map(({ values }) => values[0]!);
     const sums = new Float64Array(stack.terms.length);
     const terminated = length > 0 && model.terminal(states, length * stateDim);
     for (let t = 0; t < length; t++) {
@@ -244,9 +246,10 @@ export function discountedSums(
       if (entry.kind !== 'learned') continue;
       const term = `${entry.use}/${entry.method}`;
       const c = stack.terms.findIndex((other) => other.id === term);
-      const last = stack.learned.find(({ method }) => method === entry.method)!.values[0]!;
+      const scored = models.indexOf(entry.model);
+      const last = stack.learned[scored]!.values[0]!;
       const left = terminated && entry.terminal !== 'keep' ? 0 : last;
-      const wanted = (entry.gamma ?? gamma) ** length * left - begun.get(entry.method)!;
+      const wanted = (entry.gamma ?? gamma) ** length * left - begun[scored]!;
       const error = Math.abs(sums[c]! - wanted);
       const old = reports.get(term);
       reports.set(term, {

@@ -2,13 +2,12 @@
 
 import { availableParallelism } from 'node:os';
 import { openSenses } from '../../learn/rewards/senses.ts';
-import type { StackEntry } from '../../learn/rewards/stack.ts';
-import { ruleOf } from '../../learn/rewards/stack.ts';
+import { ruleOf, type StackEntry } from '../../learn/rewards/stack.ts';
 import { fitStudy } from '../claims/fit.ts';
 import { openComputeFor } from '../compute.ts';
 import type { Experiment } from '../experiment.ts';
 import { play } from '../footage.ts';
-import { learnedReward, rewardNamed, taskNamed } from '../registry.ts';
+import { rewardNamed, taskNamed } from '../registry.ts';
 import { episodeSeed } from '../seeds.ts';
 import { checkShaping, type ShapingReport } from '../shaping-check.ts';
 import { type Common, withReader } from './options.ts';
@@ -65,7 +64,7 @@ async function entriesOf(experiment: Experiment, common: Common): Promise<StackE
       ...collect('demonstration', options['demonstrations'] as number, expert),
       ...collect('failure', options['failures'] as number, { kind: 'wandering' }),
     ];
-    const { dim } = openSenses(model, learnedReward(line.reward, 'check').senses?.(line.settings));
+    const { dim } = openSenses(model, method.senses?.(line.settings));
     const threads = availableParallelism();
     const compute = await openComputeFor({
       choice: common.device,
