@@ -3,6 +3,8 @@
 import { goalEmbeddingClaims } from './goal-embedding.ts';
 import { lrmClaims } from './lrm.ts';
 import { perceptualClaims } from './perceptual.ts';
+import { riskyChainClaims } from './risky-chain.ts';
+import { roboDopamineClaims } from './robo-dopamine.ts';
 import { sarmClaims } from './sarm.ts';
 import { timeContrastiveClaims } from './time-contrastive.ts';
 import type { Claim } from './types.ts';
@@ -10,6 +12,7 @@ import { waypointsClaims } from './waypoints.ts';
 
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
   sarm: sarmClaims,
+  'robo-dopamine': [...roboDopamineClaims, ...riskyChainClaims],
   waypoints: waypointsClaims,
   lrm: lrmClaims,
   'time-contrastive': timeContrastiveClaims,
