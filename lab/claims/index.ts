@@ -3,6 +3,7 @@
 import { goalEmbeddingClaims } from './goal-embedding.ts';
 import { lrmClaims } from './lrm.ts';
 import { perceptualClaims } from './perceptual.ts';
+import { raBcClaims } from './ra-bc.ts';
 import { riskyChainClaims } from './risky-chain.ts';
 import { roboDopamineClaims } from './robo-dopamine.ts';
 import { sarmClaims } from './sarm.ts';
@@ -11,7 +12,7 @@ import type { Claim } from './types.ts';
 import { waypointsClaims } from './waypoints.ts';
 
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
-  sarm: sarmClaims,
+  sarm: [...sarmClaims, ...raBcClaims],
   'robo-dopamine': [...roboDopamineClaims, ...riskyChainClaims],
   waypoints: waypointsClaims,
   lrm: lrmClaims,
