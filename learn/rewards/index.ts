@@ -10,6 +10,7 @@ import { roboreward } from './roboreward.ts';
 import { sarm } from './sarm.ts';
 import { shuffledFrames } from './shuffled-frames.ts';
 import { sparse } from './sparse.ts';
+import { stateMatch } from './state-match.ts';
 import { timeContrastive } from './time-contrastive.ts';
 import { timeRamp } from './time-ramp.ts';
 import type { RewardMethod } from './types.ts';
@@ -22,6 +23,7 @@ export const rewards = {
   lrm,
   'robo-dopamine': roboDopamine,
   roboreward,
+  'state-match': stateMatch,
   'time-contrastive': timeContrastive,
   constant,
   'time-ramp': timeRamp,
