@@ -143,7 +143,7 @@ export const lrmClaims: readonly Claim[] = [
     ],
     run: (setup) =>
       onlineReward(setup, {
-        cloned: 4,
+        cloned: 3,
         demonstrations: 30,
         failures: 30,
         updates: 1500,
