@@ -144,6 +144,8 @@ export function judgeRewards(
     );
     if (clean.length > 0)
       why.push(`not over-optimistic on ${clean.map(({ column }) => words[column]).join(', ')}`);
+    if (cell('optimism', key, 'wrongGoal') === undefined)
+      why.push('not tried on another goal: this task has none that could be written into a state');
     const missing = contests.filter(({ mine }) => mine?.value == null);
     if (missing.length > 0) why.push(`not measurable: ${missing.map(({ title }) => title).join(', ')}`);
     if (!causal) why.push('looks ahead: for scoring and weighing only, it cannot be paid online');

@@ -239,6 +239,7 @@ test('a model that flatters failures or another goal is to be used with care, on
     verdicts[1]!.why.join('; '),
     /over-optimistic on failures: ends 0.4 \(0.3 to 0.5\) above true progress/,
   );
+  assert.match(verdicts[0]!.why.join('; '), /not over-optimistic on failures; not tried on another goal/);
   assert.match(verdicts[3]!.why[0]!, /all scores are equal/);
   assert.match(verdicts[5]!.why[0]!, /found no demonstrations/);
   assert.match(answer, /^Trust sound first: beats the clock/);
