@@ -6,7 +6,9 @@ import { perceptualClaims } from './perceptual.ts';
 import { raBcClaims } from './ra-bc.ts';
 import { riskyChainClaims } from './risky-chain.ts';
 import { roboDopamineClaims } from './robo-dopamine.ts';
+import { roborewardClaims } from './roboreward.ts';
 import { sarmClaims } from './sarm.ts';
+import { stateMatchClaims } from './state-match.ts';
 import { timeContrastiveClaims } from './time-contrastive.ts';
 import type { Claim } from './types.ts';
 import { waypointsClaims } from './waypoints.ts';
@@ -19,4 +21,6 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   'time-contrastive': timeContrastiveClaims,
   perceptual: perceptualClaims,
   'goal-embedding': goalEmbeddingClaims,
+  roboreward: roborewardClaims,
+  'state-match': stateMatchClaims,
 };
