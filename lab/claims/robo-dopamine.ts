@@ -1,21 +1,19 @@
 /** Robo-Dopamine (arXiv:2512.23703): hops against differences, fusion, a second view, and one demonstration of a new task. */
 
-import { algorithms } from '../../learn/algorithms/index.ts';
-import type { Policy, VectorEnv } from '../../learn/algorithms/types.ts';
 import { meanAbsoluteError, spearman, thereAndBack } from '../../learn/diagnostics/agreement.ts';
 import { askedOtherwise, automaticSuccess, roboDopamine } from '../../learn/rewards/robo-dopamine.ts';
 import { openSenses, type SenseId } from '../../learn/rewards/senses.ts';
-import { createStack, type StackEntry } from '../../learn/rewards/stack.ts';
+import type { StackEntry } from '../../learn/rewards/stack.ts';
 import type { Demonstration, EpisodeScore, RewardModel } from '../../learn/rewards/types.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { demonstrate, type Footage, play, sensed, trajectory } from '../footage.ts';
-import { RewardedEnv } from '../rewarded-env.ts';
 import { episodeSeed } from '../seeds.ts';
 import { mean } from '../statistics.ts';
-import { sparseEntry, successOf, trainStudy } from './train.ts';
+import { sparseEntry, successOf, type TrainedStudy, trainStudy } from './train.ts';
 import type { Claim, ClaimSetup } from './types.ts';
+import { warmStarted } from './warm-start.ts';
 
 /** How large the experiments are; tests take smaller ones. */
 export interface Sizes {
@@ -239,16 +237,11 @@ interface Prepared {
   readonly adapted: RewardModel;
   /** Fitted on the demonstration alone. */
   readonly fresh: RewardModel;
-  /** Imitates the other tasks and the demonstration. Reads states. */
-  readonly policy: Policy;
 }
 
 const settingsOf = (updates: number): AnySettings => ({ senses: senses.join(), updates });
 
-async function adapt(
-  setup: ClaimSetup,
-  size: Sizes,
-): Promise<Pick<Prepared, 'adapted' | 'fresh' | 'demonstration'>> {
+async function adapt(setup: ClaimSetup, size: Sizes): Promise<Prepared> {
   const { model, seed, onProgress } = setup;
   onProgress('pre-training the reward model');
   const others: Demonstration[] = [];
@@ -309,10 +302,9 @@ function throughObjects(model: TaskModel): TaskModel {
 }
 
 /** Behavioural cloning on the other tasks and, ten times over, the one demonstration. A hand without fingers holds on. */
-async function imitate(setup: ClaimSetup, demonstration: Footage, size: Sizes): Promise<Policy> {
+async function imitate(setup: ClaimSetup, demonstration: Footage, size: Sizes): Promise<TrainedStudy> {
   const { model, seed, compute, signal } = setup;
   const dim = model.actionSpace.dim;
-  const seen = throughObjects(model);
   const read = (task: TaskModel, footage: Footage) => {
     const { actions, ...rest } = trajectory(throughObjects(task), footage);
     const own = task.actionSpace.dim;
@@ -328,171 +320,67 @@ async function imitate(setup: ClaimSetup, demonstration: Footage, size: Sizes): 
     });
   const own = read(model, demonstration);
   for (let n = 0; n < 10; n++) demonstrations.push(own);
-  const { policy } = await trainStudy({
-    model: seen,
+  return trainStudy({
+    model: throughObjects(model),
     algorithm: 'bc',
-    settings: { steps: 300 * size.updates, heldOut: 0, worlds: 1 },
+    settings: { steps: 300 * size.updates, heldOut: 0, worlds: 1, hiddenSize: recipe.hiddenSize },
     entries: [sparseEntry],
     seed,
     compute,
     signal,
     demonstrations,
   });
-  const observation = new Float64Array(seen.observationSpace.dim);
-  return {
-    observationDim: model.observationSpace.dim,
-    actionDim: dim,
-    needsStates: true,
-    act(_observations, count, out, states) {
-      const action = new Float64Array(dim);
-      for (let n = 0; n < count; n++) {
-        seen.observe(states!, n * model.stateDim, observation, 0);
-        policy.act(observation, 1, action);
-        out.set(action, n * dim);
-      }
-    },
-  };
 }
 
-interface Recipe {
-  /** What the learner may add to the imitating policy's action, of its range. */
-  readonly residual: number;
-  readonly sac: AnySettings;
-  /** Every so many episodes the learner is shown the demonstration (the first among them), beside the online ones. */
-  readonly showEvery: number;
-  readonly shaping: number;
-}
-
-const recipe: Recipe = {
-  residual: 0.5,
-  sac: { gamma: 0.95, updatesPerStep: 1, batch: 128, tau: 0.01, initialAlpha: 0.003 },
-  showEvery: 10,
-  shaping: 10,
-};
-
-/** a = clip(b + residual u): b the imitating policy's, u the learner's. */
-const added = (b: number, u: number, residual: number): number => Math.max(-1, Math.min(1, b + residual * u));
-
-/** SAC on top of the imitating policy; the policy of both after so many online episodes. */
-async function residualRl(
-  { model, seed, compute, signal }: Pick<ClaimSetup, 'model' | 'seed' | 'compute' | 'signal'>,
-  base: Policy,
-  demonstration: Footage,
-  entries: readonly StackEntry[],
-  episodes: number,
-  { residual, sac, showEvery }: Recipe,
-): Promise<{ readonly policy: Policy; readonly successes: readonly number[] }> {
-  const dim = model.actionSpace.dim;
-  const shown = trajectory(model, demonstration).actions;
-  const total = episodes + Math.ceil(episodes / (showEvery - 1));
-  const settings: AnySettings = {
-    ...defaultsOf(algorithms.sac.fields),
-    worlds: 1,
-    learningStarts: 0,
-    bufferSize: (total + 3) * model.horizon,
-    ...sac,
-  };
-  const stack = createStack(entries, { model, gamma: settings['gamma'] as number, count: 1 });
-  const learner = algorithms.sac.create(settings, {
-    observationDim: model.observationSpace.dim,
-    actionDim: dim,
-    count: 1,
-    compute,
-    seed: episodeSeed('learner', seed, 0),
-    model,
-    channels: stack.terms.map(({ id }) => id),
-  });
-  const successes: number[] = [];
-  let isShown = true;
-  let t = 0;
-  const env = new RewardedEnv({
-    model,
-    count: 1,
-    stack,
-    kind: 'training',
-    rewardHash: null,
-    seedOf(index) {
-      isShown = index % showEvery === 0;
-      t = 0;
-      return isShown ? demonstration.seed : episodeSeed('training', seed, index);
-    },
-    recordEpisode: () => 'never',
-    trainedSteps: () => learner.steps,
-    onEpisode: () => undefined,
-    onEnd: ({ success }) => {
-      if (!isShown) successes.push(success ? 1 : 0);
-    },
-  });
-  env.start();
-  const b = new Float64Array(dim);
-  const both = new Float64Array(dim);
-  const residualEnv: VectorEnv = {
-    count: 1,
-    observationDim: env.observationDim,
-    actionDim: dim,
-    observations: env.observations,
-    finalObservations: env.finalObservations,
-    rewards: env.rewards,
-    terminated: env.terminated,
-    truncated: env.truncated,
-    diverged: env.diverged,
-    step(u, values) {
-      base.act(env.observations, 1, b, env.states);
-      // Where the demonstration is shown, the learner's actions are overwritten by what would have led to it.
-      if (isShown && t < demonstration.length)
-        for (let k = 0; k < dim; k++)
-          u[k] = Math.max(-1, Math.min(1, (shown[t * dim + k]! - b[k]!) / residual));
-      for (let k = 0; k < dim; k++) both[k] = added(b[k]!, u[k]!, residual);
-      t++;
-      env.step(both, values);
-    },
-  };
-  const whole = async (): Promise<Policy> => {
-    const own = await learner.policy();
-    return {
-      observationDim: model.observationSpace.dim,
-      actionDim: dim,
-      needsStates: true,
-      act(observations, count, out, states) {
-        const first = new Float64Array(count * dim);
-        base.act(observations, count, first, states);
-        own.act(observations, count, out);
-        for (let i = 0; i < count * dim; i++) out[i] = added(first[i]!, out[i]!, residual);
-      },
-    };
-  };
-  try {
-    while (successes.length < episodes) {
-      if (signal.aborted) throw new DOMException('The study was cancelled', 'AbortError');
-      await learner.iterate(residualEnv);
-    }
-    return { policy: await whole(), successes };
-  } finally {
-    learner.dispose();
-  }
-}
+/** PPO from the imitating policy: all episodes of a round side by side, one round an iteration. */
+const worlds = 15;
+const recipe = {
+  worlds,
+  learningRate: 3e-4,
+  gamma: 0.95,
+  epochs: 10,
+  entropyCoef: 0,
+  initialLogStd: -1.5,
+  hiddenSize: 128,
+  normalizeObservations: false,
+} as const;
 
 async function oneShot(setup: ClaimSetup, size: Sizes): Promise<Record<string, number>> {
-  const { model, seed, onProgress } = setup;
+  const { model, seed, compute, signal, onProgress } = setup;
   const { demonstration, adapted } = await adapt(setup, size);
   onProgress('imitating');
   const base = await imitate(setup, demonstration, size);
-  const gamma = recipe.sac['gamma'] as number;
+  const seen = throughObjects(model);
   const gold = automaticSuccess(adapted, defaultsOf(roboDopamine.fields)['delta'] as number);
   // Success goes on being paid while it lasts, so 1 - gamma makes it worth as much as a single payment of 1 at the end.
-  const [whole, each] = [recipe.shaping, recipe.shaping * (1 - gamma)];
+  const each = 1 - recipe.gamma;
   const arms: Readonly<Record<string, readonly StackEntry[]>> = {
     shaped: [
-      { kind: 'learned', method: adapted.method, model: adapted, use: 'shaping', weight: whole },
+      { kind: 'learned', method: adapted.method, model: adapted, use: 'shaping', weight: 1 },
       { kind: 'learned', method: gold.method, model: gold, use: 'level', weight: each },
     ],
     sparse: [{ ...sparseEntry, weight: each }],
   };
-  const out: Record<string, number> = { before: await successOf(model, base, seed, size.starts) };
+  const out: Record<string, number> = { before: await successOf(seen, base.policy, seed, size.starts) };
   for (const [arm, entries] of Object.entries(arms)) {
     onProgress(arm);
-    const { policy } = await residualRl(setup, base, demonstration, entries, size.episodes, recipe);
-    out[arm] = await successOf(model, policy, seed, size.starts);
+    const { policy } = await trainStudy({
+      model: seen,
+      algorithm: 'ppo',
+      settings: {
+        ...recipe,
+        steps: size.episodes * model.horizon,
+        stepsPerWorld: model.horizon,
+        minibatch: Math.ceil((worlds * model.horizon) / 6),
+      },
+      entries,
+      seed,
+      compute,
+      signal,
+      episodes: size.episodes,
+      begin: (fresh) => warmStarted(fresh, base.checkpoint),
+    });
+    out[arm] = await successOf(seen, policy, seed, size.starts);
   }
   return out;
 }
