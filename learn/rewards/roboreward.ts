@@ -92,7 +92,7 @@ const fields = {
     max: 512,
     help: 'Units in each of the two hidden layers',
   },
-  updates: { type: 'integer', default: 1500, min: 1, max: 100_000, help: 'Gradient steps' },
+  updates: { type: 'integer', default: 4000, min: 1, max: 100_000, help: 'Gradient steps' },
   minibatch: {
     type: 'integer',
     default: 128,
