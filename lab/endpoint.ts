@@ -41,6 +41,18 @@ export const endpointFields = {
     longest: 200,
     help: 'Model that turns texts into embeddings; empty: none',
   },
+  imageModel: {
+    type: 'text',
+    default: '',
+    longest: 200,
+    help: 'Model that turns pictures into embeddings (kind openai only); empty: none',
+  },
+  imageFormat: {
+    type: 'choice',
+    default: 'vllm',
+    options: ['vllm', 'infinity', 'jina'],
+    help: 'How the server wants pictures to embed: as a chat message, one a request (vLLM), as data addresses with modality image (Infinity), as objects (Jina)',
+  },
   keyVariable: {
     type: 'text',
     default: 'REWARD_LAB_ENDPOINT_KEY',
@@ -108,10 +120,16 @@ const settingsFile = (project: string): string => join(project, 'endpoint.json')
 export function checkEndpoint(given: Readonly<Record<string, unknown>>, where: string): EndpointSettings {
   const { settings, problems } = checkSettings(endpointFields, given, where);
   const all = [...problems];
-  const { url, model } = settings as EndpointSettings;
+  const { kind, url, model, embeddingModel, imageModel } = settings as EndpointSettings;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     all.push(`${where}.url: found "${url}", wanted an address that begins with http:// or https://`);
-  if (model === '') all.push(`${where}.model: found nothing, wanted the name of a model on that server`);
+  if (model === '' && embeddingModel === '' && imageModel === '')
+    all.push(`${where}.model: found nothing, wanted the name of a model on that server`);
+  if (kind === 'ollama' && imageModel !== '') {
+    all.push(
+      `${where}.imageModel: found "${imageModel}", but Ollama has no image embeddings; wanted nothing, or kind openai and a server that has them (vLLM, Infinity, Jina)`,
+    );
+  }
   if (all.length > 0) throw new UsageError(all);
   return settings as EndpointSettings;
 }
@@ -171,16 +189,21 @@ interface Answer {
   readonly outputTokens: number;
 }
 
+/** Pictures in one request, where the server takes several. */
+const picturesPerRequest = 32;
+
 const png = ({ width, height, rgb }: Picture): Buffer => encodePng(width, height, rgb);
 
 /** Opens no connection: the first question does. */
 export function openEndpoint({ settings, cache, key }: EndpointOptions): Endpoint {
-  const { kind, url, model, embeddingModel, keyVariable, perMinute, timeout } = settings;
+  const { kind, url, model, embeddingModel, imageModel, imageFormat } = settings;
+  const { keyVariable, perMinute, timeout } = settings;
   const usage: EndpointUsage = { requests: 0, cached: 0, inputTokens: 0, outputTokens: 0, cost: 0 };
   const apiKey = key ?? process.env[keyVariable];
   // Evenly over the minute: a burst at its start would only be refused.
   const queue = new PQueue({ concurrency: 4, interval: 60_000 / perMinute, intervalCap: 1 });
-  const name = `${kind} ${model} at ${url}`;
+  const nameOf = (one: string): string => `${kind} ${one} at ${url}`;
+  const name = nameOf(model || embeddingModel || imageModel);
   const server = kind === 'openai' ? openAiServer(url, apiKey, timeout) : ollamaServer(url, apiKey, timeout);
 
   async function answer(
@@ -227,6 +250,10 @@ export function openEndpoint({ settings, cache, key }: EndpointOptions): Endpoin
     name,
     usage,
     async ask({ system, prompt, pictures = [] }, signal) {
+      if (model === '')
+        throw new RangeError(
+          `Endpoint ${name}: no model is set that answers questions; set one (lab endpoint --set model=NAME)`,
+        );
       const images = pictures.map(png);
       const { text } = await answer(
         { what: 'ask', model, system: system ?? '', prompt },
@@ -246,15 +273,54 @@ export function openEndpoint({ settings, cache, key }: EndpointOptions): Endpoin
               () => server.embed(embeddingModel, texts, signal),
               signal,
             );
-            if (vectors.length !== texts.length) {
-              throw new RangeError(
-                `Endpoint ${name}: found ${vectors.length} embeddings, wanted ${texts.length}`,
-              );
-            }
-            return vectors.map((vector) => Float64Array.from(vector));
+            return asMany(vectors, texts.length, nameOf(embeddingModel));
           },
         }),
+    ...(imageModel === '' || server.embedPictures === undefined
+      ? {}
+      : { imageEncoder: nameOf(imageModel), embedPictures }),
   };
+
+  /** Pictures that are the same are asked for once. One that fails stops the others. */
+  async function embedPictures(pictures: readonly Picture[], signal?: AbortSignal): Promise<Float64Array[]> {
+    const rows = new Map<string, number>();
+    const different: Buffer[] = [];
+    const rowOf = pictures.map((picture) => {
+      const file = png(picture);
+      const key = file.toString('base64');
+      const row = rows.get(key) ?? different.push(file) - 1;
+      rows.set(key, row);
+      return row;
+    });
+    const failed = new AbortController();
+    const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+    const size = imageFormat === 'vllm' ? 1 : picturesPerRequest;
+    const requests: Promise<Float64Array[]>[] = [];
+    for (let from = 0; from < different.length; from += size) {
+      const some = different.slice(from, from + size);
+      requests.push(
+        answer(
+          { what: 'embedPictures', model: imageModel, imageFormat },
+          some,
+          () => server.embedPictures!(imageModel, imageFormat, some, stop),
+          stop,
+        ).then(({ vectors = [] }) => asMany(vectors, some.length, nameOf(imageModel))),
+      );
+    }
+    try {
+      const vectors = (await Promise.all(requests)).flat();
+      return rowOf.map((row) => vectors[row]!);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  }
+}
+
+function asMany(vectors: readonly (readonly number[])[], wanted: number, name: string): Float64Array[] {
+  if (vectors.length !== wanted)
+    throw new RangeError(`Endpoint ${name}: found ${vectors.length} embeddings, wanted ${wanted}`);
+  return vectors.map((vector) => Float64Array.from(vector));
 }
 
 /** A damaged file is as good as none: it is asked for again. */
@@ -303,11 +369,46 @@ interface Server {
     signal: AbortSignal | undefined,
   ): Promise<Answer>;
   embed(model: string, texts: readonly string[], signal: AbortSignal | undefined): Promise<Answer>;
+  /** pictures: PNG files, one alone where the format takes no more. */
+  embedPictures?(
+    model: string,
+    format: EndpointSettings['imageFormat'],
+    pictures: readonly Buffer[],
+    signal: AbortSignal | undefined,
+  ): Promise<Answer>;
 }
 
 function wantText(text: unknown): string {
   if (typeof text === 'string' && text !== '') return text;
   throw new RangeError(`answered ${JSON.stringify(text) ?? 'nothing'}, wanted text`);
+}
+
+const dataUrl = (picture: Buffer): string => `data:image/png;base64,${picture.toString('base64')}`;
+
+/** OpenAI itself embeds no pictures, so every server that does has a form of its own. */
+function pictureRequest(
+  model: string,
+  format: EndpointSettings['imageFormat'],
+  pictures: readonly Buffer[],
+): Readonly<Record<string, unknown>> {
+  switch (format) {
+    case 'vllm': {
+      const content = pictures.map((picture) => ({
+        type: 'image_url',
+        image_url: { url: dataUrl(picture) },
+      }));
+      return { model, messages: [{ role: 'user', content }], encoding_format: 'float' };
+    }
+    case 'infinity':
+      return { model, modality: 'image', input: pictures.map(dataUrl), encoding_format: 'float' };
+    case 'jina':
+      return { model, input: pictures.map((picture) => ({ image: picture.toString('base64') })) };
+  }
+}
+
+interface Embeddings {
+  readonly data?: readonly { readonly embedding: readonly number[] }[];
+  readonly usage?: { readonly prompt_tokens?: number; readonly total_tokens?: number };
 }
 
 function openAiServer(url: string, key: string | undefined, timeout: number): Server {
@@ -327,7 +428,7 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
                 { type: 'text', text: prompt },
                 ...pictures.map((picture) => ({
                   type: 'image_url' as const,
-                  image_url: { url: `data:image/png;base64,${picture.toString('base64')}` },
+                  image_url: { url: dataUrl(picture) },
                 })),
               ],
             },
@@ -350,6 +451,19 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
         text: '',
         vectors: found.data.map(({ embedding }) => embedding),
         inputTokens: found.usage?.prompt_tokens ?? 0,
+        outputTokens: 0,
+      };
+    },
+    async embedPictures(model, format, pictures, signal) {
+      // The library's own call knows texts alone.
+      const found = await client.post<Embeddings>('/embeddings', {
+        body: pictureRequest(model, format, pictures),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return {
+        text: '',
+        vectors: (found.data ?? []).map(({ embedding }) => embedding),
+        inputTokens: found.usage?.prompt_tokens ?? found.usage?.total_tokens ?? 0,
         outputTokens: 0,
       };
     },

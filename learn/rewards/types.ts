@@ -71,6 +71,10 @@ export interface Judge {
   ): Promise<string>;
   /** One vector a text; absent where no model for it is set. */
   embed?(texts: readonly string[], signal?: AbortSignal): Promise<Float64Array[]>;
+  /** One vector a picture, as the model gives it; absent where no model for it is set. */
+  embedPictures?(pictures: readonly Picture[], signal?: AbortSignal): Promise<Float64Array[]>;
+  /** Model and server of `embedPictures`, for the model's card. */
+  readonly imageEncoder?: string;
 }
 
 export interface FitContext {

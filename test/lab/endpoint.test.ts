@@ -30,6 +30,19 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
+/** Texts as they are; of pictures, however they are sent, their pixels as text. */
+function wordsOrPictures({ model, input, messages, modality }: Seen['body']): string[] {
+  if (model !== 'sight') return input;
+  const pixels = (base64: string): string => {
+    const file = Buffer.from(base64.replace('data:image/png;base64,', ''), 'base64');
+    const at = file.indexOf('IDAT');
+    return String(inflateSync(file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4))));
+  };
+  if (messages !== undefined) return [pixels(messages[0].content[0].image_url.url)];
+  if (modality === 'image') return input.map(pixels);
+  return input.map(({ image }: { image: string }) => pixels(image));
+}
+
 before(async () => {
   server = createServer(async (request, response) => {
     const body = JSON.parse(await bodyOf(request));
@@ -51,7 +64,7 @@ before(async () => {
       response.setHeader('retry-after-ms', '1');
       return send(429, { error: { message: 'slow down' } });
     }
-    const known = ['eye', 'busy-once', 'words'].includes(body.model);
+    const known = ['eye', 'busy-once', 'words', 'sight'].includes(body.model);
     if (!known) return send(404, { error: path.startsWith('/v1') ? { message: 'no model' } : 'no model' });
     switch (path) {
       case '/v1/chat/completions': {
@@ -73,7 +86,7 @@ before(async () => {
       }
       case '/v1/embeddings':
         return send(200, {
-          data: body.input.map((text: string, index: number) => ({
+          data: wordsOrPictures(body).map((text, index) => ({
             object: 'embedding',
             index,
             embedding: [text.length, 1],
@@ -195,6 +208,43 @@ for (const kind of kinds) {
     await assert.rejects(asked, { name: 'AbortError' });
   });
 }
+
+for (const imageFormat of ['vllm', 'infinity', 'jina'] as const) {
+  test(`pictures become embeddings in the form of ${imageFormat}, in order, the same ones once`, async () => {
+    const endpoint = open('openai', { imageModel: 'sight', imageFormat });
+    // A PNG row begins with its filter; the text of the pixels is as long as the picture is wide: 1 + 3 a pixel.
+    const wide = { width: 3, height: 1, rgb: new Uint8Array(9).fill(65) };
+    const small = { width: 1, height: 1, rgb: new Uint8Array(3).fill(65) };
+    const vectors = await endpoint.embedPictures!([wide, small, wide]);
+    assert.deepEqual(vectors, [Float64Array.of(10, 1), Float64Array.of(4, 1), Float64Array.of(10, 1)]);
+    assert.equal(endpoint.imageEncoder, `openai sight at ${address}/v1`);
+    assert.equal(seen.length, imageFormat === 'vllm' ? 2 : 1);
+    assert.equal(seen[0]!.body.model, 'sight');
+    const { requests, inputTokens } = endpoint.usage;
+    assert.deepEqual([requests, inputTokens], [seen.length, 7 * seen.length]);
+    assert.deepEqual(await endpoint.embedPictures!([wide, small]), vectors.slice(0, 2));
+    assert.equal(endpoint.usage.requests, requests);
+    assert.equal(endpoint.usage.cached, requests);
+  });
+}
+
+test('without a model for pictures there are no embeddings of them; one that fails stops the rest', async () => {
+  assert.equal(open('openai').embedPictures, undefined);
+  const endpoint = open('openai', { imageModel: 'locked', perMinute: 600 });
+  const pictures = Array.from({ length: 9 }, (_, n) => ({ ...picture, rgb: new Uint8Array(6).fill(n) }));
+  await assert.rejects(endpoint.embedPictures!(pictures), /refused the key/);
+  const asked = seen.length;
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  assert.ok(asked < 9 && seen.length === asked, `${asked}, ${seen.length}`);
+  assert.throws(
+    () => open('ollama', { imageModel: 'sight' }),
+    /Ollama has no image embeddings; wanted nothing, or kind openai/,
+  );
+  await assert.rejects(
+    open('openai', { model: '', imageModel: 'sight' }).ask({ prompt: 'x' }),
+    /no model is set that answers questions/,
+  );
+});
 
 test('a refused request is repeated after the wait that the server asks for', async () => {
   assert.equal(await open('openai', { model: 'busy-once' }).ask({ prompt: 'x' }), '0 pictures: x');
