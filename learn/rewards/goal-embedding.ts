@@ -20,23 +20,29 @@
  *
  *   autoencoder   what is in the picture can be drawn again from the embedding
  *   contrastive   two frames of one episode close in time are alike, frames of it further away are not (InfoNCE, arXiv 1807.03748)
+ *   endpoint      it learns to give what the image encoder of the user's endpoint gives for the same pictures (distillation)
  *   none          the frame's numbers themselves, normalised: similarity of raw states, for comparison
  *
- * Or it comes, as it is, from a model fitted before (`pretrained`). A user's own encoder comes in by `fitOnEmbeddings`.
+ *   distillation  loss = mean |f(x) - (e - m) / s|^2 / size;  e: the endpoint's embedding of length 1, m: mean of e,
+ *                 s^2 = mean |e - m|^2 / size, so that 1 is what m alone leaves over. The encoder is m + s f(x): folded into
+ *                 f's last layer
+ *
+ * Or it comes, as it is, from a model fitted before (`pretrained`).
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { spearman } from '../diagnostics/agreement.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
-import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import { initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
-import { type FrameSet, frameSet } from './parts/frame-set.ts';
+import { type FrameSet, frameSet, holdOut } from './parts/frame-set.ts';
+import { enlarged } from './parts/picture.ts';
 import type { SenseId } from './senses.ts';
-import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
+import type { Demonstration, FitContext, Judge, LearnedReward, RewardModel } from './types.ts';
 import { fitNormaliser, type Normaliser, normalise } from './window.ts';
 
 const fields = {
@@ -49,8 +55,8 @@ const fields = {
   encoder: {
     type: 'choice',
     default: 'autoencoder',
-    options: ['autoencoder', 'contrastive', 'none'],
-    help: "How the lab's own small encoder is trained; none: the numbers as they are, normalised",
+    options: ['autoencoder', 'contrastive', 'endpoint', 'none'],
+    help: "How the lab's own small encoder is trained; endpoint: to give what the image encoder of your endpoint gives; none: the numbers as they are, normalised",
   },
   hiddenSize: {
     type: 'integer',
@@ -59,7 +65,28 @@ const fields = {
     max: 1024,
     help: 'Units in the hidden layer of the encoder',
   },
-  embeddingSize: { type: 'integer', default: 16, min: 2, max: 512, help: 'Numbers in an embedding' },
+  embeddingSize: {
+    type: 'integer',
+    default: 16,
+    min: 2,
+    max: 512,
+    help: 'Numbers in an embedding; those of an endpoint have their own size',
+  },
+  endpointFrames: {
+    type: 'integer',
+    default: 24,
+    min: 2,
+    max: 1000,
+    unit: 'frames',
+    help: 'Pictures of each episode that the endpoint is asked about, evenly over it',
+  },
+  holdout: {
+    type: 'number',
+    default: 0.2,
+    min: 0,
+    max: 0.5,
+    help: "Share of the episodes by which the likeness to the endpoint's encoder is measured, not learned (endpoint)",
+  },
   updates: { type: 'integer', default: 400, min: 1, max: 100_000, help: 'Gradient steps' },
   groups: {
     type: 'integer',
@@ -156,21 +183,33 @@ export const goalEmbedding: LearnedReward = {
     const settings = settingsOf(given);
     const rows = 2 * settings.groups * settings.groupSize;
     return {
-      networks: settings.encoder === 'none' ? [] : shapesOf(settings, frameDim),
+      // How long an endpoint's embeddings are is known once it has answered; a usual length stands in.
+      networks:
+        settings.encoder === 'none'
+          ? []
+          : settings.encoder === 'endpoint'
+            ? [encoderShape(settings, frameDim, 512)]
+            : shapesOf(settings, frameDim),
       updateRows: rows,
       actRows: rows,
     };
   },
-  fit: (demonstrations, given, context) => fit(demonstrations, settingsOf(given), context, undefined),
+  fit: (demonstrations, given, context) => fit(demonstrations, settingsOf(given), context),
   load: (bytes) => createModel(readModel(bytes)),
 };
 
 const settingsOf = (given: AnySettings): GoalSettings =>
   Object.freeze({ ...defaultsOf(fields), ...given }) as GoalSettings;
 
+const encoderShape = ({ hiddenSize }: GoalSettings, dim: number, size: number): MlpShape => ({
+  sizes: [dim, hiddenSize, size],
+  activation: 'tanh',
+});
+
 /** The encoder, and what draws its input again where it is an autoencoder. */
-function shapesOf({ encoder, hiddenSize, embeddingSize }: GoalSettings, dim: number): MlpShape[] {
-  const shape: MlpShape = { sizes: [dim, hiddenSize, embeddingSize], activation: 'tanh' };
+function shapesOf(settings: GoalSettings, dim: number): MlpShape[] {
+  const { encoder, hiddenSize, embeddingSize } = settings;
+  const shape = encoderShape(settings, dim, embeddingSize);
   if (encoder === 'contrastive') return [shape];
   return [shape, { sizes: [embeddingSize, hiddenSize, dim], activation: 'tanh' }];
 }
@@ -178,61 +217,168 @@ function shapesOf({ encoder, hiddenSize, embeddingSize }: GoalSettings, dim: num
 // ---------------------------------------------------------------------------------------------------------------------
 // A user's own encoder
 
-/** Embeds pictures; what an endpoint of the user does (the lab makes one of it). Anything may stand behind it. */
-export interface ImageEncoder {
-  /** Model and place, for model cards: "clip-vit-b32 at http://localhost:8000". */
-  readonly name: string;
-  /** Numbers in an embedding. */
-  readonly size: number;
-  /** pictures [count, dim]: rows of a `view:` sense, red, green, blue in [0, 1] -> [count, size]. */
-  encode(pictures: Float64Array, count: number, signal: AbortSignal): Promise<Float64Array>;
+/** Pixels a side of what is shown to an endpoint: what many image encoders read, and 14 times our own pictures. */
+const shownSide = 224;
+
+/** Some frames of an episode and the endpoint's embeddings of them, each of length 1. */
+interface Taught {
+  readonly demonstration: Demonstration;
+  /** Frame numbers. [n] */
+  readonly times: readonly number[];
+  /** [n, size] */
+  readonly targets: Float64Array;
 }
 
-/** Pictures asked for in one call of the encoder. */
-const picturesPerCall = 32;
-
-/** Embeddings of pictures [count, dim], each of length 1. [count, size] @throws RangeError on a wrong or broken answer. */
-export async function embed(
-  encoder: ImageEncoder,
-  pictures: Float64Array,
-  count: number,
-  signal: AbortSignal,
-): Promise<Float64Array> {
-  const dim = pictures.length / count;
-  const out = new Float64Array(count * encoder.size);
-  for (let from = 0; from < count; from += picturesPerCall) {
-    throwIfAborted(signal);
-    const rows = Math.min(picturesPerCall, count - from);
-    const found = await encoder.encode(pictures.slice(from * dim, (from + rows) * dim), rows, signal);
-    if (found.length !== rows * encoder.size || !found.every(Number.isFinite)) {
+/** @throws RangeError where there is no encoder, or naming the episode whose embeddings are of no use. */
+async function taught(
+  demonstrations: readonly Demonstration[],
+  { input, endpointFrames }: GoalSettings,
+  { judge, frameDim, signal }: FitContext,
+): Promise<{ readonly all: readonly Taught[]; readonly size: number; readonly name: string }> {
+  if (!input.startsWith('view:')) {
+    throw new RangeError(
+      `Goal embedding fit: encoder is endpoint and input is ${input}, but an endpoint embeds pictures; wanted a view`,
+    );
+  }
+  const { embedPictures, imageEncoder } = judge ?? ({} as Partial<Judge>);
+  if (embedPictures === undefined || imageEncoder === undefined) {
+    throw new RangeError(
+      `Goal embedding fit: encoder is endpoint, but ${judge === undefined ? 'none is set' : `${judge.name} has no imageModel`}; set one (lab endpoint --set kind=openai --set imageModel=NAME) or take encoder=autoencoder`,
+    );
+  }
+  const all: Taught[] = [];
+  let size = 0;
+  for (const demonstration of demonstrations) {
+    const { id, frames, length } = demonstration;
+    const count = Math.min(length + 1, endpointFrames);
+    const times = Array.from({ length: count }, (_, n) => Math.round((n * length) / Math.max(1, count - 1)));
+    const pictures = times.map((t) => enlarged(frames, t * frameDim, shownSide));
+    const vectors = await embedPictures(pictures, signal);
+    size ||= vectors[0]?.length ?? 0;
+    const wrong = vectors.findIndex(
+      (vector) =>
+        vector.length !== size || size === 0 || !vector.every(Number.isFinite) || !vector.some(Boolean),
+    );
+    if (vectors.length !== count || wrong >= 0) {
       throw new RangeError(
-        `Encoder ${encoder.name}: found ${found.length} numbers for ${rows} pictures, wanted ${rows * encoder.size} finite ones`,
+        `${imageEncoder} on episode ${id}: found ${
+          wrong < 0
+            ? `${vectors.length} embeddings`
+            : `an embedding of ${vectors[wrong]!.length} numbers for frame ${times[wrong]}`
+        }, wanted ${count} of ${size || 'some'} finite numbers that are not all 0`,
       );
     }
-    out.set(found, from * encoder.size);
+    const targets = new Float64Array(count * size);
+    for (const [n, vector] of vectors.entries()) {
+      targets.set(vector, n * size);
+      toUnit(targets, n * size, size);
+    }
+    all.push({ demonstration, times, targets });
   }
-  for (let row = 0; row < count; row++) toUnit(out, row * encoder.size, encoder.size);
-  return out;
+  return { all, size, name: imageEncoder };
 }
 
-/**
- * Fits on what a user's encoder makes of the pictures. The model's frames are such embeddings (`embed`), not pictures: it
- * scores stored episodes; as an online reward it is refused, because every step would wait for the encoder.
- */
-export async function fitOnEmbeddings(
+/** Trains the encoder to give the endpoint's embeddings; says how near it comes on episodes it was not trained on. */
+async function distil(
   demonstrations: readonly Demonstration[],
-  encoder: ImageEncoder,
-  given: AnySettings,
+  normaliser: Normaliser,
+  settings: GoalSettings,
+  random: Random,
   context: FitContext,
-): ReturnType<LearnedReward['fit']> {
-  const settings = settingsOf({ ...given, encoder: 'none' });
-  checkEpisodes(demonstrations, context.frameDim);
-  const embedded: Demonstration[] = [];
-  for (const demonstration of demonstrations) {
-    const frames = await embed(encoder, demonstration.frames, demonstration.length + 1, context.signal);
-    embedded.push({ ...demonstration, frames });
+): Promise<Omit<Encoder, 'normaliser'>> {
+  const { all, size, name } = await taught(demonstrations, settings, context);
+  const { groups, groupSize, updates, learningRate } = settings;
+  const training = new Set(holdOut(demonstrations, settings.holdout, random).training);
+  const learned = all.filter(({ demonstration }) => training.has(demonstration));
+  const heldOut = all.filter(({ demonstration }) => !training.has(demonstration));
+  const dim = context.frameDim;
+  const rowsOf = (some: readonly Taught[]): { x: Float64Array; e: Float64Array; count: number } => {
+    const count = some.reduce((sum, { times }) => sum + times.length, 0);
+    const [x, e] = [new Float64Array(count * dim), new Float64Array(count * size)]; // [count, dim], [count, size]
+    let row = 0;
+    for (const { demonstration, times, targets } of some) {
+      e.set(targets, row * size);
+      for (const t of times) normalise(normaliser, demonstration.frames, t * dim, x, row++ * dim);
+    }
+    return { x, e, count };
+  };
+  const { x: rows, e, count } = rowsOf(learned);
+  const m = new Float64Array(size);
+  for (const [i, value] of e.entries()) m[i % size] = m[i % size]! + value / count;
+  let square = 0;
+  for (const [i, value] of e.entries()) square += (value - m[i % size]!) ** 2 / e.length;
+  const s = Math.sqrt(square);
+  if (!(s > 1e-6)) {
+    throw new RangeError(
+      `${name}: found the same embedding for all ${count} pictures (first: episode ${demonstrations[0]!.id}), wanted an encoder that tells them apart`,
+    );
   }
-  return fit(embedded, settings, { ...context, frameDim: encoder.size }, encoder.name);
+  const shape = encoderShape(settings, dim, size);
+  const parameters = initialize(shape, random, { hiddenGain: 1, outputGain: 0.1 });
+  const B = groups * groupSize;
+  const drawn = new Int32Array(B);
+  const losses = await fitNetworks(
+    {
+      title: 'Goal embedding',
+      networks: [{ shape }],
+      parameters,
+      rows: B,
+      updates,
+      learningRate,
+      async gradient(nets) {
+        const [x, f, df] = [nets.inputs[0]!, nets.outputs[0]!, nets.outputGradients[0]!]; // [B, dim], [B, size] twice
+        for (let b = 0; b < B; b++) {
+          const row = random.integer(count);
+          drawn[b] = row;
+          for (let d = 0; d < dim; d++) x[b * dim + d] = rows[row * dim + d]!;
+        }
+        await nets.forward([0], B);
+        let loss = 0;
+        for (let b = 0; b < B; b++) {
+          for (let i = 0; i < size; i++) {
+            const error = f[b * size + i]! - (e[drawn[b]! * size + i]! - m[i]!) / s;
+            loss += error ** 2 / f.length;
+            df[b * size + i] = (2 * error) / f.length;
+          }
+        }
+        await nets.backward([0], B);
+        return { 'loss/distillation': loss };
+      },
+    },
+    context,
+  );
+  unscale(parameters, shape, m, s);
+
+  const measured = rowsOf(heldOut.length > 0 ? heldOut : learned);
+  const own = new Float64Array(measured.count * size);
+  new Network(shape, parameters).forward(measured.x, measured.count, own);
+  toUnit(m, 0, size);
+  let [cosine, ofMean] = [0, 0];
+  for (let row = 0; row < measured.count; row++) {
+    toUnit(own, row * size, size);
+    cosine += dot(own, row * size, measured.e, row * size, size) / measured.count;
+    ofMean += dot(m, 0, measured.e, row * size, size) / measured.count;
+  }
+  const prefix = heldOut.length > 0 ? 'holdout' : 'training';
+  return {
+    parameters,
+    size,
+    distilledFrom: name,
+    losses: {
+      ...losses,
+      [`${prefix}/encoderCosine`]: cosine,
+      [`${prefix}/meanCosine`]: ofMean,
+      'distillation/pictures': count,
+      'distillation/size': size,
+    },
+  };
+}
+
+/** The last layer of f becomes that of m + s f. */
+export function unscale(parameters: Float32Array, shape: MlpShape, m: Float64Array, s: number): void {
+  const { weights, biases, outputs } = layersOf(shape).at(-1)!;
+  for (let i = weights; i < biases; i++) parameters[i] = s * parameters[i]!;
+  for (let i = 0; i < outputs; i++) parameters[biases + i] = m[i]! + s * parameters[biases + i]!;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -417,12 +563,13 @@ class Embedder {
     settings,
     normaliser,
     parameters,
-  }: Pick<ModelSpec, 'settings' | 'normaliser' | 'parameters'>) {
+    size,
+  }: Pick<ModelSpec, 'settings' | 'normaliser' | 'parameters' | 'size'>) {
     this.#dim = normaliser.mean.length;
     this.#normaliser = normaliser;
     if (settings.encoder !== 'none')
-      this.#network = new Network(shapesOf(settings, this.#dim)[0]!, parameters);
-    this.size = this.#network?.outputs ?? this.#dim;
+      this.#network = new Network(encoderShape(settings, this.#dim, size), parameters);
+    this.size = size;
   }
 
   /** frames [rows, dim] from `offset` -> out [rows, size] */
@@ -530,8 +677,6 @@ async function fit(
   demonstrations: readonly Demonstration[],
   settings: GoalSettings,
   context: FitContext,
-  /** Whose embeddings the frames are, where they are. */
-  givenBy: string | undefined,
 ): ReturnType<LearnedReward['fit']> {
   const { frameDim, stages, signal } = context;
   checkEpisodes(demonstrations, frameDim);
@@ -548,9 +693,9 @@ async function fit(
       `Setting baseline: found failures, but all ${demonstrations.length} episodes succeeded (first: episode ${demonstrations[0]!.id}); wanted at least one that failed, or baseline first`,
     );
   }
-  const { normaliser, parameters, losses } = await encoderFor(demonstrations, settings, context, givenBy);
-  const embedder = new Embedder({ settings, normaliser, parameters });
-  const { size } = embedder;
+  const encoder = await encoderFor(demonstrations, settings, context);
+  const { normaliser, parameters, size, distilledFrom, losses } = encoder;
+  const embedder = new Embedder({ settings, normaliser, parameters, size });
   const paths = successes.map((demonstration) => embedder.episode(demonstration));
   const ends = paths.map((path) => path.slice(-Math.min(path.length, settings.goalFrames * size)));
   const goal = meanDirection(ends, size);
@@ -571,9 +716,10 @@ async function fit(
     settings,
     frameDim,
     stages,
-    givenBy,
+    distilledFrom,
     normaliser,
     parameters,
+    size,
     goal,
     baseline,
     reference,
@@ -600,6 +746,10 @@ async function fit(
 interface Encoder {
   readonly normaliser: Normaliser;
   readonly parameters: Float32Array;
+  /** Numbers in an embedding. */
+  readonly size: number;
+  readonly distilledFrom: string | undefined;
+  /** And how near it comes to what it was distilled from. */
   readonly losses: Readonly<Record<string, number>>;
 }
 
@@ -607,7 +757,6 @@ async function encoderFor(
   demonstrations: readonly Demonstration[],
   settings: GoalSettings,
   context: FitContext,
-  givenBy: string | undefined,
 ): Promise<Encoder> {
   const { frameDim, pretrained, seed } = context;
   if (pretrained !== undefined) {
@@ -623,13 +772,18 @@ async function encoderFor(
         `Goal embedding fit: the pretrained model reads frames of ${spec.frameDim} numbers, wanted ${frameDim}`,
       );
     }
-    return { normaliser: spec.normaliser, parameters: spec.parameters, losses: {} };
+    const { normaliser, parameters, size, distilledFrom } = spec;
+    return { normaliser, parameters, size, distilledFrom, losses: {} };
   }
-  const normaliser =
-    givenBy === undefined ? normaliserOf(demonstrations, settings, frameDim) : unchanged(frameDim);
-  if (settings.encoder === 'none') return { normaliser, parameters: new Float32Array(0), losses: {} };
-  const data = frameSet(demonstrations, normaliser);
-  return { normaliser, ...(await trainEncoder(data, settings, new Random(seed), context)) };
+  const normaliser = normaliserOf(demonstrations, settings, frameDim);
+  const own = { normaliser, distilledFrom: undefined };
+  if (settings.encoder === 'none')
+    return { ...own, parameters: new Float32Array(0), size: frameDim, losses: {} };
+  const random = new Random(seed);
+  if (settings.encoder === 'endpoint')
+    return { normaliser, ...(await distil(demonstrations, normaliser, settings, random, context)) };
+  const trained = await trainEncoder(frameSet(demonstrations, normaliser), settings, random, context);
+  return { ...own, ...trained, size: settings.embeddingSize };
 }
 
 function normaliserOf(
@@ -644,11 +798,6 @@ function normaliserOf(
   if (!input.startsWith('view:')) return { mean, scale };
   return { mean, scale: scale.map((value) => Math.max(smallestPixelScale, value)) };
 }
-
-const unchanged = (dim: number): Normaliser => ({
-  mean: new Float64Array(dim),
-  scale: new Float64Array(dim).fill(1),
-});
 
 function medianLength(paths: readonly Float64Array[]): Float64Array {
   const sorted = [...paths].sort((a, b) => a.length - b.length);
@@ -668,11 +817,13 @@ interface ModelSpec {
   readonly settings: GoalSettings;
   readonly frameDim: number;
   readonly stages: readonly string[];
-  /** Name of the user's encoder whose embeddings the frames are; undefined: the lab's own encoder. */
-  readonly givenBy: string | undefined;
+  /** Model and server of the user's encoder that ours learned from. */
+  readonly distilledFrom: string | undefined;
   readonly normaliser: Normaliser;
   /** Of the encoder; empty where there is none. */
   readonly parameters: Float32Array;
+  /** Numbers in an embedding. */
+  readonly size: number;
   /** [size] */
   readonly goal: Float64Array;
   readonly baseline: Float64Array;
@@ -681,7 +832,8 @@ interface ModelSpec {
 }
 
 function createModel(spec: ModelSpec): RewardModel {
-  const { settings, frameDim, stages, givenBy, normaliser, parameters, goal, baseline, reference } = spec;
+  const { settings, frameDim, stages, distilledFrom, normaliser, parameters, goal, baseline, reference } =
+    spec;
   const embedder = new Embedder(spec);
   return createRewardModel({
     method: 'goal-embedding',
@@ -689,7 +841,6 @@ function createModel(spec: ModelSpec): RewardModel {
     senses: [settings.input as SenseId],
     frameDim,
     stages,
-    ...(givenBy === undefined ? {} : { offlineBecause: `asks the encoder ${givenBy} for every picture` }),
     scorer: (capacity) =>
       settings.reference === 'final'
         ? finalScorer(spec, embedder, capacity)
@@ -700,7 +851,7 @@ function createModel(spec: ModelSpec): RewardModel {
           settings,
           frameDim,
           stages,
-          givenBy: givenBy ?? null,
+          distilledFrom: distilledFrom ?? null,
           mean: Array.from(normaliser.mean),
           scale: Array.from(normaliser.scale),
           goal: Array.from(goal),
@@ -761,7 +912,7 @@ function pathScorer({ reference }: ModelSpec, embedder: Embedder, capacity: numb
 
 function readModel(bytes: Uint8Array): ModelSpec {
   const { header, weights } = unpackModel(title, magic, bytes);
-  const { frameDim, stages, givenBy } = header;
+  const { frameDim, stages, distilledFrom } = header;
   const numbers = (key: string, length?: number): Float64Array => {
     const value = header[key];
     if (
@@ -781,18 +932,20 @@ function readModel(bytes: Uint8Array): ModelSpec {
     );
   }
   const settings = settingsOf(header['settings'] as AnySettings);
-  const wanted = settings.encoder === 'none' ? 0 : parameterCount(shapesOf(settings, frameDim)[0]!);
+  const goal = numbers('goal');
+  const size = goal.length;
+  const wanted = settings.encoder === 'none' ? 0 : parameterCount(encoderShape(settings, frameDim, size));
   if (weights.length !== wanted)
     throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
-  const size = settings.encoder === 'none' ? frameDim : settings.embeddingSize;
   return {
     settings,
     frameDim,
     stages: stages.map(String),
-    givenBy: typeof givenBy === 'string' ? givenBy : undefined,
+    distilledFrom: typeof distilledFrom === 'string' ? distilledFrom : undefined,
     normaliser: { mean: numbers('mean', frameDim), scale: numbers('scale', frameDim) },
     parameters: weights,
-    goal: numbers('goal', size),
+    size,
+    goal,
     baseline: numbers('baseline', size),
     reference: numbers('reference', settings.pathPoints * size),
   };

@@ -4,14 +4,14 @@ import { Random } from '../../../learn/parts/random.ts';
 import {
   alignFrame,
   contrastiveLoss,
-  embed,
-  fitOnEmbeddings,
   goalEmbedding,
   goalReward,
-  type ImageEncoder,
   resamplePath,
+  unscale,
 } from '../../../learn/rewards/goal-embedding.ts';
-import type { Demonstration, FitContext } from '../../../learn/rewards/types.ts';
+import { enlarged } from '../../../learn/rewards/parts/picture.ts';
+import { viewSide } from '../../../learn/rewards/senses.ts';
+import type { Demonstration, FitContext, Judge, Picture } from '../../../learn/rewards/types.ts';
 import { type Kernel, openKernel } from '../../../learn/tensor/kernel/open.ts';
 import type { AnySettings } from '../../../sim/fields.ts';
 import { plainLayout } from '../../support/layout.ts';
@@ -190,40 +190,137 @@ test('an encoder fitted before is used as it is; another alpha changes the rewar
   );
 });
 
-/** Stands in for an endpoint: the place of the brightest pixel on a half circle. */
-class HalfCircle implements ImageEncoder {
-  readonly name = 'half circle';
-  readonly size = 2;
-  readonly calls: number[] = [];
-  async encode(pictures: Float64Array, count: number): Promise<Float64Array> {
-    this.calls.push(count);
-    const out = new Float64Array(count * 2);
-    for (let n = 0; n < count; n++) {
-      const row = [...pictures.subarray(n * dim, (n + 1) * dim)];
-      const angle = (Math.PI * row.indexOf(Math.max(...row))) / (dim - 1);
-      // Not of length 1: that is for the caller.
-      out.set([3 * Math.cos(angle), 3 * Math.sin(angle)], n * 2);
+/** A white square of two pixels' width goes from left to right over black; a failure leaves it at the left. */
+function films(count: number, seed: number, success = true): Demonstration[] {
+  const random = new Random(seed);
+  const dim = viewSide * viewSide * 3;
+  return Array.from({ length: count }, (_, n) => {
+    const length = 10 + random.integer(6);
+    const frames = new Float64Array((length + 1) * dim);
+    const top = random.integer(3);
+    for (let t = 0; t <= length; t++) {
+      const left = success ? Math.round(((viewSide - 4) * t) / length) : 0;
+      for (let y = top; y < top + 8; y++)
+        for (let i = left * 3; i < (left + 4) * 3; i++) frames[t * dim + y * viewSide * 3 + i] = 1;
     }
-    return out;
-  }
+    return { id: `${success ? 'd' : 'f'}${n + 1}`, length, frames, stages: [], success };
+  });
 }
 
-test("a user's own encoder takes the place of the lab's, for stored episodes", async () => {
-  const encoder = new HalfCircle();
-  const given = episodes(2, 1);
-  const { model } = await fitOnEmbeddings(given, encoder, { ...quick, alpha: 0 }, context);
-  const { frames, length } = given[0]!;
-  const embedded = await embed(encoder, frames, length + 1, context.signal);
-  const { perStep } = model.score(embedded, length);
-  // From (1, 0) to (-1, 0): the cosine with the goal goes from -1 to 1, progress from 0 to 1, half-way 0.5 at a right angle.
-  assert.deepEqual([perStep[0], perStep[length]], [0, 1]);
-  assert.ok(encoder.calls.every((count) => count <= 32));
-  assert.throws(() => model.online(1), /offline only, it asks the encoder half circle for every picture/);
-  assert.throws(() => goalEmbedding.load(model.save()).online(1), /half circle/);
-  const short: ImageEncoder = { name: 'short', size: 3, encode: async () => new Float64Array(2) };
-  await assert.rejects(
-    embed(short, frames, length + 1, context.signal),
-    /Encoder short: found 2 numbers for \d+ pictures, wanted \d+ finite ones/,
+/** Stands in for an endpoint: where the white is from left to right, as an angle on a half circle; never of length 1. */
+class HalfCircle implements Judge {
+  readonly name = 'some model';
+  readonly imageEncoder = 'half circle';
+  asked = 0;
+  #change: (vectors: Float64Array[]) => Float64Array[];
+  constructor(change = (vectors: Float64Array[]) => vectors) {
+    this.#change = change;
+  }
+  ask = async (): Promise<string> => '';
+  embedPictures = async (pictures: readonly Picture[]): Promise<Float64Array[]> => {
+    this.asked += pictures.length;
+    return this.#change(
+      pictures.map(({ width, height, rgb }) => {
+        let [sum, weight] = [0, 0];
+        for (let i = 0; i < width * height; i++) {
+          sum += (i % width) * rgb[i * 3]!;
+          weight += rgb[i * 3]!;
+        }
+        const angle = (Math.PI * sum) / weight / width;
+        return Float64Array.of(3 * Math.cos(angle), 3 * Math.sin(angle), 3);
+      }),
+    );
+  };
+}
+
+const pictured = (judge?: Judge): FitContext => ({
+  ...context,
+  frameDim: viewSide * viewSide * 3,
+  ...(judge === undefined ? {} : { judge }),
+});
+const distilled: AnySettings = { encoder: 'endpoint', hiddenSize: 16, goalFrames: 1, endpointFrames: 6 };
+
+test('a small picture is shown in squares', () => {
+  const frames = new Float64Array(5 + viewSide * viewSide * 3);
+  // Pixel (1, 0) is all red, the last one half blue.
+  frames[5 + 3] = 1;
+  frames[frames.length - 1] = 0.5;
+  const { width, height, rgb } = enlarged(frames, 5, 2 * viewSide);
+  assert.deepEqual([width, height], [2 * viewSide, 2 * viewSide]);
+  const row = 2 * viewSide * 3;
+  for (const at of [6, 9, row + 6, row + 9]) assert.equal(rgb[at], 255);
+  for (const at of [rgb.length - 1, rgb.length - 4, rgb.length - 1 - row]) assert.equal(rgb[at], 128);
+  assert.equal(rgb.filter((value) => value > 0).length, 8);
+});
+
+test('mean and scale of the targets go into the last layer', () => {
+  // [1, 1, 2]: W1 1, b1 1; W2 [3, 5], b2 [7, 9].
+  const parameters = Float32Array.of(1, 1, 3, 5, 7, 9);
+  unscale(parameters, { sizes: [1, 1, 2], activation: 'tanh' }, Float64Array.of(100, 200), 2);
+  assert.deepEqual([...parameters], [1, 1, 6, 10, 114, 218]);
+});
+
+test("the lab's encoder learns to give an endpoint's embeddings, and asks nobody in use", async () => {
+  const judge = new HalfCircle();
+  const given = films(6, 1);
+  const { model, metrics } = await goalEmbedding.fit(given, distilled, pictured(judge));
+  assert.equal(judge.asked, 36);
+  assert.deepEqual([metrics['distillation/pictures'], metrics['distillation/size']], [30, 3]);
+  const [own, ofMean] = [metrics['holdout/encoderCosine']!, metrics['holdout/meanCosine']!];
+  assert.ok(own > 0.97 && own > ofMean + 0.1, `${own}, the mean alone ${ofMean}`);
+  const fresh = films(1, 9)[0]!;
+  const { perStep } = model.score(fresh.frames, fresh.length);
+  assert.ok(perStep[0]! < 0.1 && perStep[fresh.length]! > 0.9, String(perStep));
+  const lost = films(1, 8, false)[0]!;
+  assert.ok(model.score(lost.frames, lost.length).perStep[lost.length]! < 0.1);
+  assert.equal(judge.asked, 36);
+  const online = model.online(1);
+  online.reset(0, fresh.frames, 0);
+  assert.equal(Math.fround(online.values[0]!), perStep[0]);
+  const saved = model.save();
+  assert.match(Buffer.from(saved).toString('latin1'), /"distilledFrom":"half circle"/);
+  assert.deepEqual(goalEmbedding.load(saved).score(fresh.frames, fresh.length).perStep, perStep);
+  // An encoder distilled before is used as it is, and the endpoint left alone.
+  const again = await goalEmbedding.fit(given, distilled, { ...pictured(), pretrained: saved });
+  assert.deepEqual(again.model.score(fresh.frames, fresh.length).perStep, perStep);
+  // One episode alone is not held out.
+  const alone = await goalEmbedding.fit(given.slice(0, 1), { ...distilled, updates: 20 }, pictured(judge));
+  assert.ok(Number.isFinite(alone.metrics['training/encoderCosine']));
+});
+
+test('an endpoint that is not there or answers amiss is named, with the episode', async () => {
+  const given = films(2, 1);
+  const fails = (context: FitContext, words: RegExp, settings: AnySettings = distilled) =>
+    assert.rejects(goalEmbedding.fit(given, settings, context), words);
+  await fails(pictured(), /encoder is endpoint, but none is set; set one \(lab endpoint/);
+  await fails(
+    pictured({ name: 'some model', ask: async () => '' }),
+    /encoder is endpoint, but some model has no imageModel/,
+  );
+  await fails(pictured(new HalfCircle()), /input is observation, but an endpoint embeds pictures/, {
+    ...distilled,
+    input: 'observation',
+  });
+  await fails(
+    pictured(new HalfCircle((vectors) => vectors.slice(1))),
+    /half circle on episode d1: found 5 embeddings, wanted 6 of 3 finite numbers/,
+  );
+  let calls = 0;
+  await fails(
+    pictured(
+      new HalfCircle((vectors) =>
+        calls++ === 0 ? vectors : vectors.map((_, n) => new Float64Array(2).fill(n)),
+      ),
+    ),
+    /half circle on episode d2: found an embedding of 2 numbers for frame 0, wanted 6 of 3/,
+  );
+  await fails(
+    pictured(new HalfCircle((vectors) => vectors.map(() => Float64Array.of(Number.NaN, 1)))),
+    /half circle on episode d1: found an embedding of 2 numbers for frame 0, wanted 6 of 2 finite/,
+  );
+  await fails(
+    pictured(new HalfCircle((vectors) => vectors.map(() => Float64Array.of(1, 2)))),
+    /found the same embedding for all 12 pictures \(first: episode d1\)/,
   );
 });
 
