@@ -456,6 +456,7 @@ export const modelCardSchema = z.object({
   causal: z.boolean(),
   senses: z.array(z.string()),
   stages: z.array(z.string()),
+  learnedFrom: z.string().nullable(),
   bytes: z.int(),
   data: z.object({
     run: id,

@@ -48,6 +48,8 @@ export interface ModelCard {
   readonly causal: boolean;
   readonly senses: readonly string[];
   readonly stages: readonly string[];
+  /** A user's model (name and server) whose answers it was fitted by; null where none was asked. */
+  readonly learnedFrom: string | null;
   readonly bytes: number;
   readonly data: {
     /** The collect run. */
@@ -133,7 +135,7 @@ export function modelCard(store: Store, id: number): ModelCard {
   const method = learnedReward(row.method, `model ${id}`);
   const run = store.runs.get(row.runId);
   const bytes = store.models.bytes(id);
-  const { senses, stages } = method.load(bytes);
+  const { senses, stages, learnedFrom } = method.load(bytes);
   const from = run.config['demonstrations'] as number;
   const ids = (kind: 'demonstration' | 'failure'): number[] => store.episodes.ids({ runId: from, kind });
   const [demonstrations, failures] = [ids('demonstration'), ids('failure')];
@@ -151,6 +153,7 @@ export function modelCard(store: Store, id: number): ModelCard {
     causal: method.causal,
     senses,
     stages,
+    learnedFrom: learnedFrom ?? null,
     bytes: bytes.length,
     data: {
       run: from,

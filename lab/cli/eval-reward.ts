@@ -196,6 +196,7 @@ export function showModel(store: Store, word: string, json: boolean): void {
   );
   print(`  senses    ${card.senses.join(', ')}${card.causal ? '' : '; looks ahead, offline only'}`);
   print(`  stages    ${card.stages.join(', ')}`);
+  if (card.learnedFrom !== null) print(`  asked     ${card.learnedFrom}`);
   print(
     `  used by   ${card.usedBy.length === 0 ? 'no run' : card.usedBy.map((id) => `run ${id}`).join(', ')}`,
   );

@@ -841,6 +841,7 @@ function createModel(spec: ModelSpec): RewardModel {
     senses: [settings.input as SenseId],
     frameDim,
     stages,
+    learnedFrom: distilledFrom,
     scorer: (capacity) =>
       settings.reference === 'final'
         ? finalScorer(spec, embedder, capacity)

@@ -49,6 +49,7 @@ export interface ModelParts {
   readonly senses: readonly SenseId[];
   readonly frameDim: number;
   readonly stages: readonly string[];
+  readonly learnedFrom?: string | undefined;
   /** A scorer of at most `capacity` rows a call. */
   scorer(capacity: number): FrameScorer;
   save(): Uint8Array;
@@ -68,7 +69,7 @@ function rowsFor(scorer: FrameScorer, capacity: number): ScoreRows {
 }
 
 export function createRewardModel(parts: ModelParts): RewardModel {
-  const { method, title, senses, frameDim: dim, stages } = parts;
+  const { method, title, senses, frameDim: dim, stages, learnedFrom } = parts;
 
   const wantNumbers = (frames: Float64Array, rows: number, what: string): void => {
     if (frames.length !== rows * dim) {
@@ -145,5 +146,5 @@ export function createRewardModel(parts: ModelParts): RewardModel {
     };
   }
 
-  return { method, senses, frameDim: dim, stages, score, online, save: parts.save };
+  return { method, senses, frameDim: dim, stages, learnedFrom, score, online, save: parts.save };
 }

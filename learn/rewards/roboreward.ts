@@ -13,6 +13,9 @@
  *   progress    E[y] / 4 = 1/4 sum_k P(y > k), which is the paper's (score - 1) / 4 at the expected score
  *
  * Only the last frame of what has been seen so far is judged, so the score is causal.
+ *
+ * `labels: endpoint`: the user's vision model is shown first and last frame with the rubric, and its answer is the y that is
+ * learned. Without one the predicates stand in, as sure as they are or, with `labelNoise`, as unsure as a model would be.
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
@@ -25,7 +28,8 @@ import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
 import { holdOut, sigmoid } from './parts/frame-set.ts';
-import type { SenseId } from './senses.ts';
+import { enlarged } from './parts/picture.ts';
+import { type SenseId, viewSide } from './senses.ts';
 import type {
   Counterfactual,
   CounterfactualSource,
@@ -68,6 +72,31 @@ const fields = {
     min: 1,
     max: 100,
     help: 'Goals that each success is looked at with, drawn from other episodes',
+  },
+  labels: {
+    type: 'choice',
+    default: 'predicates',
+    options: ['predicates', 'endpoint'],
+    help: "Who scores the examples that are learned from: the simulator's predicates, or the vision model that is set as endpoint",
+  },
+  labelNoise: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    help: "Share of the predicates' scores that are moved up or down by one before they are learned: a stand-in for a model that errs",
+  },
+  view: {
+    type: 'choice',
+    default: 'front',
+    options: ['front', 'side', 'top', 'wrist'],
+    help: 'Camera whose pictures the endpoint is shown while fitting',
+  },
+  instruction: {
+    type: 'text',
+    default: '',
+    longest: 500,
+    help: 'What the robot was asked to do, in words for the endpoint; empty: the stages of the task',
   },
   contradictions: {
     type: 'choice',
@@ -150,7 +179,12 @@ export const roboreward: LearnedReward = {
   fields,
   causal: true,
   counterfactuals: true,
-  senses: (given) => sensesOf(settingsOf(given)),
+  senses(given) {
+    const settings = settingsOf(given);
+    const view: SenseId = `view:${settings.view}`;
+    // The model in use reads what comes first, its own senses.
+    return settings.labels === 'endpoint' ? [...sensesOf(settings), view] : sensesOf(settings);
+  },
   workload,
   fit,
   load,
@@ -223,22 +257,29 @@ type Kind = (typeof kinds)[number];
 
 interface Example {
   readonly kind: Kind;
-  /** 0..4 */
+  /** Episode it was made of. */
+  readonly id: string;
+  /** What is learned, 0..4 */
   readonly y: number;
-  /** As perceived. [dim] each */
+  /** What the predicates say, 0..4 */
+  readonly predicate: number;
+  /** As perceived while fitting: a picture for the endpoint comes last. [frameDim] each */
   readonly first: Float64Array;
   readonly last: Float64Array;
 }
 
 const exampleOf = (
   kind: Kind,
+  id: string,
   { frames, length, score }: Pick<Counterfactual, 'frames' | 'length' | 'score'>,
-  dim: number,
+  frameDim: number,
 ): Example => ({
   kind,
+  id,
   y: score - 1,
-  first: frames.slice(0, dim),
-  last: frames.slice(length * dim, (length + 1) * dim),
+  predicate: score - 1,
+  first: frames.slice(0, frameDim),
+  last: frames.slice(length * frameDim, (length + 1) * frameDim),
 });
 
 interface Examples {
@@ -254,7 +295,7 @@ function examplesOf(
   settings: RoboSettings,
   source: CounterfactualSource | undefined,
   random: Random,
-  dim: number,
+  frameDim: number,
 ): Examples {
   const { negatives, failures, clips, relabels } = settings;
   const contradicted: string[] = [];
@@ -265,18 +306,18 @@ function examplesOf(
     const whole = source?.clip(index, length) ?? { frames, length, score: 5 as const, reason: '' };
     if (success !== (whole.score === 5))
       contradicted.push(`${id} is called a ${success ? 'success' : 'failure'}, but ${whole.reason}`);
-    found.push(exampleOf('organic', { frames, length, score: whole.score }, dim));
+    found.push(exampleOf('organic', id, { frames, length, score: whole.score }, frameDim));
     if (!success || source === undefined) return found;
     if (negatives === 'clips' || negatives === 'both') {
       for (let n = 0; n < clips; n++) {
         const clip = source.clip(index, Math.floor((n * length) / clips));
-        found.push(exampleOf('clip', clip, dim));
+        found.push(exampleOf('clip', id, clip, frameDim));
       }
     }
     if (negatives === 'relabels' || negatives === 'both') {
       for (let n = 0; n < relabels; n++) {
         const relabel = source.relabel(index, random.bits());
-        if (relabel !== undefined) found.push(exampleOf('relabel', relabel, dim));
+        if (relabel !== undefined) found.push(exampleOf('relabel', id, relabel, frameDim));
       }
     }
     return found;
@@ -314,6 +355,71 @@ function wantSource(
   }
 }
 
+const prompt = (instruction: string, stages: readonly string[]): string =>
+  [
+    'Two pictures of a simulated robot at work: the first as an episode began, the second as it stands now.',
+    `What the robot was asked to do: ${instruction || `go through the stages ${stages.join(', ')}; where a place is marked, that is the goal`}.`,
+    'Score the second picture alone, by how much of this is done in it. The first is there to see what has changed. How long it took does not count.',
+    '1: nothing that matters has changed',
+    '2: a small change in the right direction, far from enough',
+    '3: a good part is done, but something that matters much is missing or wrong',
+    '4: the right place and the right purpose, one minor thing is missing',
+    '5: all that was asked for is done',
+    'You may explain first. The last line must be: ANSWER: n',
+  ].join('\n');
+
+/** Pixels a side of what is shown to an endpoint. */
+const shownSide = 14 * viewSide;
+
+/** The score 1..5 in the last `ANSWER: n` of a text; undefined where there is none. */
+export function answeredScore(text: string): number | undefined {
+  const found = [...text.matchAll(/ANSWER:\s*(\S+)/gi)].at(-1)?.[1]?.replace(/[.*]+$/, '');
+  return found !== undefined && /^[1-5]$/.test(found) ? Number(found) : undefined;
+}
+
+/** The examples with the scores that are learned. @throws RangeError naming the episode of an answer without a score. */
+async function labelled(
+  examples: readonly Example[],
+  { labels, labelNoise, view, instruction, updates }: RoboSettings,
+  { judge, layout, stages, signal, onProgress }: FitContext,
+  random: Random,
+): Promise<Example[]> {
+  if (labels === 'predicates') {
+    if (labelNoise === 0) return [...examples];
+    return examples.map((example) => {
+      if (random.uniform() >= labelNoise) return example;
+      const isUp = example.y === 0 || (example.y < questions && random.uniform() < 0.5);
+      return { ...example, y: example.y + (isUp ? 1 : -1) };
+    });
+  }
+  if (judge === undefined) {
+    throw new RangeError(
+      'RoboReward: labels is endpoint and none is set; set one (lab endpoint --set model=NAME) or take labels=predicates',
+    );
+  }
+  const { offset } = layout.parts.find(({ sense }) => sense === `view:${view}`)!;
+  const question = prompt(instruction, stages);
+  const found: Example[] = [];
+  // Episode by episode, so that a bad answer ends the asking.
+  for (const id of new Set(examples.map((example) => example.id))) {
+    const ofEpisode = examples.filter((example) => example.id === id);
+    const scores = await Promise.all(
+      ofEpisode.map(async ({ first, last }) => {
+        const pictures = [first, last].map((row) => enlarged(row, offset, shownSide));
+        const text = await judge.ask({ prompt: question, pictures }, signal);
+        const score = answeredScore(text);
+        if (score !== undefined) return score;
+        throw new RangeError(
+          `${judge.name} on episode ${id}: answered "${text.slice(-200)}", wanted a last line "ANSWER: n" with n from 1 to 5`,
+        );
+      }),
+    );
+    found.push(...ofEpisode.map((example, n) => ({ ...example, y: scores[n]! - 1 })));
+    onProgress({ done: 0, total: updates, metrics: { 'labels/asked': found.length } });
+  }
+  return found;
+}
+
 /** Share of each score 1..5. */
 export function balanceOf(examples: readonly { readonly y: number }[]): number[] {
   const shares = new Array<number>(classes).fill(0);
@@ -330,27 +436,33 @@ async function fit(
   context: FitContext,
 ): ReturnType<LearnedReward['fit']> {
   const settings = settingsOf(given);
-  const { frameDim: dim, stages, signal, counterfactuals } = context;
-  checkEpisodes(demonstrations, dim);
+  const { frameDim, layout, stages, signal, counterfactuals } = context;
+  checkEpisodes(demonstrations, frameDim);
   throwIfAborted(signal);
   wantSource(demonstrations, settings, counterfactuals);
 
   const random = new Random(context.seed);
-  const { of, contradicted } = examplesOf(demonstrations, settings, counterfactuals, random, dim);
+  const { of, contradicted } = examplesOf(demonstrations, settings, counterfactuals, random, frameDim);
   const split = holdOut(demonstrations, settings.holdout, random);
   const ofAll = (some: readonly Demonstration[]): Example[] => {
     const wanted = new Set(some);
     return demonstrations.flatMap((demonstration, e) => (wanted.has(demonstration) ? of[e]! : []));
   };
-  const examples = ofAll(split.training);
+  const examples = await labelled(ofAll(split.training), settings, context, random);
+  const own = sensesOf(settings);
+  const dim = layout.parts.reduce((sum, part) => sum + (own.includes(part.sense) ? part.dim : 0), 0);
   if (settings.negatives !== 'none') wantClasses(examples, settings);
   const normaliser = fitNormaliser(
-    examples.flatMap(({ first, last }) => (settings.anchor ? [first, last] : [last])),
+    examples.flatMap(({ first, last }) =>
+      (settings.anchor ? [first, last] : [last]).map((row) => row.subarray(0, dim)),
+    ),
     dim,
   );
   const parameters = initialize(shapeOf(settings, dim), random, { hiddenGain: 1, outputGain: 0.1 });
-  const losses = await learn(examples, { settings, dim, stages, normaliser }, parameters, random, context);
-  const model = createModel({ settings, dim, stages, normaliser }, parameters);
+  const labelledBy = settings.labels === 'endpoint' ? context.judge!.name : undefined;
+  const spec: ModelSpec = { settings, dim, stages, normaliser, labelledBy };
+  const losses = await learn(examples, spec, parameters, random, context);
+  const model = createModel(spec, parameters);
 
   const heldOut = ofAll(split.heldOut);
   const prefix = heldOut.length > 0 ? 'holdout' : 'training';
@@ -365,6 +477,8 @@ async function fit(
     metrics[`balance/after/${y + 1}`] = after[y]!;
   }
   metrics['labels/contradicted'] = contradicted.length;
+  metrics['labels/agreement'] =
+    examples.filter(({ y, predicate }) => y === predicate).length / examples.length;
   metrics['demonstrations/training'] = split.training.length;
   metrics['demonstrations/holdout'] = split.heldOut.length;
   return { model, metrics };
@@ -440,17 +554,17 @@ async function learn(
 }
 
 /**
- * Mean absolute error of the expected score in scores, of all and by kind; how many of each score were called what; the share
+ * Against the predicates: mean absolute error of the expected score in scores, of all and by kind; how many of each score were called what; the share
  * of those below 5 that are called 5.
  */
 function measure(model: RewardModel, examples: readonly Example[], dim: number): Record<string, number> {
   const found: Record<string, number> = {};
   const errors: Record<Kind, number[]> = { organic: [], clip: [], relabel: [] };
   const lower = { all: 0, called5: 0 };
-  for (const { kind, y, first, last } of examples) {
+  for (const { kind, predicate: y, first, last } of examples) {
     const frames = new Float64Array(2 * dim);
-    frames.set(first);
-    frames.set(last, dim);
+    frames.set(first.subarray(0, dim));
+    frames.set(last.subarray(0, dim), dim);
     const expected = 1 + questions * model.score(frames, 1).perStep[1]!;
     const called = Math.round(expected);
     errors[kind].push(Math.abs(expected - (y + 1)));
@@ -476,12 +590,14 @@ interface ModelSpec {
   readonly dim: number;
   readonly stages: readonly string[];
   readonly normaliser: Normaliser;
+  /** Vision model that scored the examples. */
+  readonly labelledBy: string | undefined;
 }
 
 const extras = Array.from({ length: classes }, (_, y) => `probability${y + 1}`);
 
 function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
-  const { settings, dim, stages, normaliser } = spec;
+  const { settings, dim, stages, normaliser, labelledBy } = spec;
   const width = inputsOf(settings, dim);
   return createRewardModel({
     method: 'roboreward',
@@ -489,6 +605,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
     senses: sensesOf(settings),
     frameDim: dim,
     stages,
+    learnedFrom: labelledBy,
     scorer(capacity) {
       const network = new Network(shapeOf(settings, dim), parameters);
       const x = new Float64Array(capacity * width);
@@ -524,6 +641,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
         stages,
         mean: Array.from(normaliser.mean),
         scale: Array.from(normaliser.scale),
+        labelledBy: labelledBy ?? null,
       };
       return packModel(magic, { header, weights: parameters });
     },
@@ -532,7 +650,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
 
 function load(bytes: Uint8Array): RewardModel {
   const { header, weights } = unpackModel(title, magic, bytes);
-  const { settings, frameDim: dim, stages, mean, scale } = header;
+  const { settings, frameDim: dim, stages, mean, scale, labelledBy } = header;
   const areNumbers = (value: unknown): value is number[] =>
     Array.isArray(value) && value.length === dim && value.every((item) => Number.isFinite(item));
   if (
@@ -552,5 +670,14 @@ function load(bytes: Uint8Array): RewardModel {
   if (weights.length !== wanted)
     throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
   const normaliser = { mean: Float64Array.from(mean), scale: Float64Array.from(scale) };
-  return createModel({ settings: known, dim, stages: stages.map(String), normaliser }, weights);
+  return createModel(
+    {
+      settings: known,
+      dim,
+      stages: stages.map(String),
+      normaliser,
+      labelledBy: typeof labelledBy === 'string' ? labelledBy : undefined,
+    },
+    weights,
+  );
 }

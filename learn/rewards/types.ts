@@ -129,6 +129,8 @@ export interface RewardModel {
   readonly senses: readonly SenseId[];
   readonly frameDim: number;
   readonly stages: readonly string[];
+  /** A user's model (name and server) that it was fitted by the answers of, for its card. */
+  readonly learnedFrom?: string | undefined;
   /** frames: [(length + 1), frameDim]. Equals the online scorer run over the same frames where the method is causal. */
   score(frames: Float64Array, length: number): EpisodeScore;
   online(count: number): OnlineScorer;

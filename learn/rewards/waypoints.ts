@@ -581,6 +581,7 @@ function createModel(spec: ModelSpec): RewardModel {
     senses: layout.parts.map(({ sense }) => sense),
     frameDim,
     stages,
+    ...(settings.from === 'endpoint' ? { learnedFrom: marked } : {}),
     scorer: () => createScorer(spec),
     save: () =>
       packModel(magic, {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openCounterfactuals } from '../../../lab/counterfactuals.ts';
 import { demonstrate, type Footage, play } from '../../../lab/footage.ts';
-import { balanceOf, corn, cornScores, roboreward } from '../../../learn/rewards/roboreward.ts';
-import { observationLayout } from '../../../learn/rewards/senses.ts';
-import type { CounterfactualSource, Demonstration, FitContext } from '../../../learn/rewards/types.ts';
+import { answeredScore, balanceOf, corn, cornScores, roboreward } from '../../../learn/rewards/roboreward.ts';
+import { openSenses } from '../../../learn/rewards/senses.ts';
+import type { CounterfactualSource, Demonstration, FitContext, Judge } from '../../../learn/rewards/types.ts';
 import type { Compute } from '../../../learn/tensor/compute.ts';
 import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { type AnySettings, defaultsOf } from '../../../sim/fields.ts';
@@ -75,19 +75,24 @@ before(async () => {
 });
 after(() => compute.dispose());
 
+const sensesOf = (settings: AnySettings) =>
+  roboreward.senses!({ ...defaultsOf(roboreward.fields), ...settings });
+
 const fit = (
   demonstrations: readonly Demonstration[],
   counterfactuals: CounterfactualSource | undefined,
   settings: AnySettings = {},
+  judge?: Judge,
 ) => {
-  const layout = observationLayout(model);
+  const { dim, parts } = openSenses(model, sensesOf(settings));
   const context: FitContext = {
     compute,
     seed: 3,
-    frameDim: layout.dim,
-    layout,
+    frameDim: dim,
+    layout: { dim, parts },
     stages: model.stages.map(({ id }) => id),
     ...(counterfactuals === undefined ? {} : { counterfactuals }),
+    ...(judge === undefined ? {} : { judge }),
     signal: new AbortController().signal,
     onProgress: () => undefined,
   };
@@ -97,7 +102,8 @@ const fit = (
     context,
   );
 };
-const asDemonstrations = (footage: readonly Footage[]) => footage.map((one) => demonstrate(model, one));
+const asDemonstrations = (footage: readonly Footage[], settings: AnySettings = {}) =>
+  footage.map((one) => demonstrate(model, one, sensesOf(settings)));
 
 test('switches say which examples there are, and the balance shows what they change', async () => {
   const footage = [...successes, ...failures];
@@ -185,4 +191,66 @@ test('what nobody can tell is refused, with the episode where there is one', asy
     clip: (index, length) => ({ ...source.clip(index, length), score: 5 }),
   };
   await assert.rejects(fit(demonstrations, same), /all \d+ examples have score 5, wanted at least two/);
+});
+
+test('the score of an answer is that of its last ANSWER', () => {
+  const cases: [string, number | undefined][] = [
+    ['ANSWER: 4', 4],
+    ['Not ANSWER: 1, since it moved.\nanswer: 2.', 2],
+    ['**ANSWER: 5**', 5],
+    ['ANSWER: 6', undefined],
+    ['ANSWER: 2.5', undefined],
+    ['4', undefined],
+  ];
+  for (const [text, score] of cases) assert.equal(answeredScore(text), score, text);
+});
+
+test('an endpoint scores the examples by two pictures; in use the model needs neither', async () => {
+  const settings = { labels: 'endpoint', clips: 3, relabels: 2, view: 'top', instruction: 'push the block' };
+  const footage = [...successes.slice(0, 3), ...failures.slice(0, 1)];
+  const source = openCounterfactuals(model, footage, sensesOf(settings));
+  const demonstrations = asDemonstrations(footage, settings);
+  const sizes = new Set<string>();
+  let asked = 0;
+  // It sees only whether anything has changed at all.
+  const judge: Judge = {
+    name: 'test eye',
+    ask: async ({ prompt, pictures }) => {
+      assert.match(prompt, /push the block/);
+      asked++;
+      const [before, now] = pictures!;
+      for (const { width, height } of [before!, now!]) sizes.add(`${width} x ${height}`);
+      const isSame = Buffer.from(before!.rgb).equals(Buffer.from(now!.rgb));
+      return `Looking.\nANSWER: ${isSame ? 1 : 4}`;
+    },
+  };
+  const { model: fitted, metrics } = await fit(demonstrations, source, { ...settings, holdout: 0 }, judge);
+  assert.deepEqual([...sizes], ['224 x 224']);
+  // 3 successes with 3 clips and 2 relabels each, and a failure.
+  assert.equal(asked, 3 * 6 + 1);
+  assert.ok(metrics['labels/agreement']! > 0 && metrics['labels/agreement']! < 1);
+  assert.equal(metrics['balance/after/5'], 0);
+  assert.ok(metrics['balance/after/1']! >= 3 / 19 && metrics['balance/after/4']! > 0.5);
+  assert.deepEqual([...fitted.senses], ['observation']);
+  assert.equal(fitted.learnedFrom, 'test eye');
+  const again = roboreward.load(fitted.save());
+  const { frames, length } = asDemonstrations(footage)[0]!;
+  assert.deepEqual(again.score(frames, length), fitted.score(frames, length));
+  assert.equal(again.learnedFrom, 'test eye');
+
+  await assert.rejects(fit(demonstrations, source, settings), /labels is endpoint and none is set; set one/);
+  await assert.rejects(
+    fit(demonstrations, source, settings, { ...judge, ask: async () => 'I cannot tell.' }),
+    /test eye on episode expert \d+: answered "I cannot tell.", wanted a last line "ANSWER: n"/,
+  );
+});
+
+test('predicates can be made as unsure as a model: that share of the labels is off by one', async () => {
+  const source = openCounterfactuals(model, successes);
+  const agreement = async (labelNoise: number) =>
+    (await fit(asDemonstrations(successes), source, { updates: 1, labelNoise })).metrics['labels/agreement']!;
+  assert.equal(await agreement(0), 1);
+  assert.equal(await agreement(1), 0);
+  const some = await agreement(0.3);
+  assert.ok(some > 0.5 && some < 0.85, String(some));
 });
