@@ -1,114 +1,23 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { inflateSync } from 'node:zlib';
 import { cacheOf, checkEndpoint, endpointOf, openEndpoint, saveEndpoint } from '../../lab/endpoint.ts';
+import { type ModelServer, modelServer, pixelsOf } from '../support/model-server.ts';
 
-/**
- * A server that speaks both protocols. It answers with the number of pictures and the first bytes of the question, and
- * misbehaves where the model's name says so.
- */
-interface Seen {
-  readonly path: string;
-  readonly key: string | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: what a client sends may be anything
-  readonly body: any;
-  readonly at: number;
-}
-const seen: Seen[] = [];
-let server: Server;
+let server: ModelServer;
+let seen: ModelServer['seen'];
 let address = '';
 let folder = '';
 
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString('utf8');
-}
-
-/** Texts as they are; of pictures, however they are sent, their pixels as text. */
-function wordsOrPictures({ model, input, messages, modality }: Seen['body']): string[] {
-  if (model !== 'sight') return input;
-  const pixels = (base64: string): string => {
-    const file = Buffer.from(base64.replace('data:image/png;base64,', ''), 'base64');
-    const at = file.indexOf('IDAT');
-    return String(inflateSync(file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4))));
-  };
-  if (messages !== undefined) return [pixels(messages[0].content[0].image_url.url)];
-  if (modality === 'image') return input.map(pixels);
-  return input.map(({ image }: { image: string }) => pixels(image));
-}
-
 before(async () => {
-  server = createServer(async (request, response) => {
-    const body = JSON.parse(await bodyOf(request));
-    const path = request.url!;
-    seen.push({ path, key: request.headers.authorization, body, at: performance.now() });
-    const send = (status: number, value: unknown): void => {
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(value));
-    };
-    if (body.model === 'locked') return send(401, { error: { message: 'who are you' } });
-    if (body.model === 'slow') return;
-    if (body.model === 'mute') {
-      return path.startsWith('/v1')
-        ? send(200, { choices: [{ message: { content: null } }] })
-        : send(200, { message: { content: '' } });
-    }
-    const again = seen.filter((request) => request.body.model === 'busy-once').length;
-    if (body.model === 'busy-once' && again === 1) {
-      response.setHeader('retry-after-ms', '1');
-      return send(429, { error: { message: 'slow down' } });
-    }
-    const known = ['eye', 'busy-once', 'words', 'sight'].includes(body.model);
-    if (!known) return send(404, { error: path.startsWith('/v1') ? { message: 'no model' } : 'no model' });
-    switch (path) {
-      case '/v1/chat/completions': {
-        const content = body.messages.at(-1).content as { type: string; text?: string }[];
-        const pictures = content.filter(({ type }) => type === 'image_url').length;
-        return send(200, {
-          choices: [{ message: { role: 'assistant', content: `${pictures} pictures: ${content[0]!.text}` } }],
-          usage: { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 },
-        });
-      }
-      case '/api/chat': {
-        const { content, images } = body.messages.at(-1);
-        return send(200, {
-          message: { role: 'assistant', content: `${images.length} pictures: ${content}` },
-          done: true,
-          prompt_eval_count: 100,
-          eval_count: 20,
-        });
-      }
-      case '/v1/embeddings':
-        return send(200, {
-          data: wordsOrPictures(body).map((text, index) => ({
-            object: 'embedding',
-            index,
-            embedding: [text.length, 1],
-          })),
-          usage: { prompt_tokens: 7, total_tokens: 7 },
-        });
-      case '/api/embed':
-        return send(200, {
-          embeddings: body.input.map((text: string) => [text.length, 1]),
-          prompt_eval_count: 7,
-        });
-      default:
-        return send(404, { error: 'no such page' });
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await modelServer();
+  ({ seen, address } = server);
   folder = mkdtempSync(join(tmpdir(), 'endpoint-'));
 });
 after(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
@@ -159,10 +68,7 @@ for (const kind of kinds) {
       kind === 'openai'
         ? messages[1].content[1].image_url.url.replace('data:image/png;base64,', '')
         : messages[1].images[0];
-    const file = Buffer.from(sent, 'base64');
-    const at = file.indexOf('IDAT');
-    const pixels = inflateSync(file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4)));
-    assert.deepEqual([...pixels], [0, ...picture.rgb]);
+    assert.deepEqual([...pixelsOf(sent)], [0, ...picture.rgb]);
     // Another picture is another question.
     await endpoint.ask({ ...question, pictures: [{ ...picture, rgb: new Uint8Array(6) }] });
     assert.equal(endpoint.usage.requests, 2);
