@@ -46,6 +46,9 @@ const gatherJob: i32 = 3;
 const adamJob: i32 = 4;
 const blendJob: i32 = 5;
 const peakJob: i32 = 6;
+/** Of whole networks instead of segments. */
+const gatherNetworkJob: i32 = 7;
+const adamNetworkJob: i32 = 8;
 
 let generation: i32 = 0;
 
@@ -55,8 +58,6 @@ const jobSelfAt: usize = 1284;
 const jobRowsAt: usize = 1288;
 const jobBlocksAt: usize = 1292;
 const jobOtherAt: usize = 1296;
-/** Networks, or panels of them, that a row of units is about. */
-const jobCountAt: usize = 1300;
 /** f32: what the gradient is multiplied with; learning rate / (1 - beta1^t); 1 / (1 - beta2^t); epsilon. */
 const jobScaleAt: usize = 1304;
 const jobRateAt: usize = 1308;
@@ -806,6 +807,10 @@ function gather(self: usize, segment: usize): f64 {
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
 }
 
+@inline function gatherInto(self: usize, k: i32): void {
+  store<f64>(address(self, 10) + (<usize>k << 3), gather(self, segmentOf(self, k)));
+}
+
 /**
  * m += (1 - beta1) (g - m), v += (1 - beta2) (g^2 - v), p -= rate m / (sqrt(v second) + epsilon)   (Kingma & Ba 2015)
  */
@@ -871,27 +876,36 @@ export function runUnit(unit: i32, thread: i32): void {
   const rows = load<i32>(jobRowsAt);
   const blocks = load<i32>(jobBlocksAt);
   const scratch = <usize>load<i32>(doorsAt + (<usize>thread << 6), 8);
-  const count = load<i32>(jobCountAt);
   if (kind == forwardJob) {
-    const block = unit / count;
-    forwardBlock(chosenOf(self, unit - block * count), block, rowsOfBlock(rows, block), scratch);
+    const k = unit / blocks;
+    const block = unit - k * blocks;
+    forwardBlock(chosenOf(self, k), block, rowsOfBlock(rows, block), scratch);
   } else if (kind == backwardJob) {
-    const block = unit / count;
-    backwardBlock(chosenOf(self, unit - block * count), block, rowsOfBlock(rows, block), scratch);
+    const k = unit / blocks;
+    const block = unit - k * blocks;
+    backwardBlock(chosenOf(self, k), block, rowsOfBlock(rows, block), scratch);
   } else if (kind == gradientJob) {
-    // Here `count` is the panels of all chosen networks.
-    const shard = unit / count;
-    unit -= shard * count;
+    const shards = shardsOf(blocks);
     let k = 0;
     let net = chosenOf(self, 0);
-    while (unit >= field(net, 9)) {
-      unit -= field(net, 9);
+    while (unit >= shards * field(net, 9)) {
+      unit -= shards * field(net, 9);
       net = chosenOf(self, ++k);
     }
-    gradientPanel(self, net, unit, shard, blocks, rows);
-  } else if (kind == gatherJob) {
-    store<f64>(address(self, 10) + (<usize>unit << 3), gather(self, segmentOf(self, unit)));
-  } else if (kind == adamJob) adam(self, segmentOf(self, unit));
+    const shard = unit / field(net, 9);
+    gradientPanel(self, net, unit - shard * field(net, 9), shard, blocks, rows);
+  } else if (kind == gatherJob) gatherInto(self, unit);
+  else if (kind == adamJob) adam(self, segmentOf(self, unit));
+  else if (kind == gatherNetworkJob || kind == adamNetworkJob) {
+    const net = networkOf(self, unit);
+    for (let k = 0; k < field(self, 1); k++) {
+      // Loose numbers, which the caller writes, go with the first network.
+      const owner = address(segmentOf(self, k), 2);
+      if (owner != net && (owner != 0 || unit != 0)) continue;
+      if (kind == gatherNetworkJob) gatherInto(self, k);
+      else adam(self, segmentOf(self, k));
+    }
+  }
   else if (kind == blendJob) blend(self, <usize>load<i32>(jobOtherAt), segmentOf(self, unit));
   else if (kind == peakJob) peak(rows, scratch);
 }
@@ -899,19 +913,34 @@ export function runUnit(unit: i32, thread: i32): void {
 const unitMask: i64 = 0x3fff;
 const endOne: i64 = 1 << 14;
 
+/** Some 10 microseconds without a unit being taken: longer than a small unit takes. */
+const courtesy: i32 = 10000;
+
 /**
  * Takes units of the current job until none is left: the caller (and every second thread) from the front, the others from
- * the end. Units go along the rows, so of two threads each works on its own half in one job after the other, which then
- * lies in its own cache. A unit in hand keeps its job from being replaced.
+ * the end. Units go along the networks and in each along the rows, so of two threads each has its own network (or half of
+ * the rows) in one job after the other, whose weights, rows and gradients then stay in its own cache: to fetch them
+ * from the other core costs more than to compute with them. A unit in hand keeps its job from being replaced.
  */
 function takeUnits(thread: i32): void {
+  const fromEnd = (thread & 1) != 0;
+  const threads = <i64>load<i32>(threadsAt);
   let ticket = atomic.load<i64>(ticketAt);
   for (;;) {
     const front = ticket & unitMask;
     const back = (ticket >> 14) & unitMask;
     const units = (ticket >> 28) & unitMask;
     if (front + back >= units) return;
-    const fromEnd = (thread & 1) != 0;
+    const share = fromEnd ? (units * (threads >> 1)) / threads : units - (units * (threads >> 1)) / threads;
+    if ((fromEnd ? back : front) >= share) {
+      // What is left is somebody else's: taken only when nobody comes for it.
+      let now = ticket;
+      for (let i = 0; i < courtesy && now == ticket; i++) now = atomic.load<i64>(ticketAt);
+      if (now != ticket) {
+        ticket = now;
+        continue;
+      }
+    }
     const found = atomic.cmpxchg<i64>(ticketAt, ticket, ticket + (fromEnd ? endOne : 1));
     if (found != ticket) {
       ticket = found;
@@ -997,7 +1026,6 @@ export function forward(self: usize, count: i32, rows: i32): void {
   const blocks = (rows + blockRows - 1) / blockRows;
   store<i32>(jobRowsAt, rows);
   store<i32>(jobBlocksAt, blocks);
-  store<i32>(jobCountAt, count);
   dispatch(count * blocks, workOf(self, count, rows) >= largeWork);
 }
 
@@ -1013,11 +1041,9 @@ export function backward(self: usize, count: i32, rows: i32, parameters: i32): v
   const isLarge = workOf(self, count, rows) >= largeWork;
   store<i32>(jobRowsAt, rows);
   store<i32>(jobBlocksAt, blocks);
-  store<i32>(jobCountAt, count);
   dispatch(count * blocks, isLarge);
   if (!parameters) return;
   begin(gradientJob, self);
-  store<i32>(jobCountAt, panels);
   const shards = shardsOf(blocks);
   dispatch(shards * panels, isLarge);
   for (let k = 0; k < count; k++) {
@@ -1026,15 +1052,23 @@ export function backward(self: usize, count: i32, rows: i32, parameters: i32): v
   }
 }
 
-@inline function overParameters(self: usize): void {
-  // Numbers cost more to fetch from another core's cache than to compute with: worth while from some 30,000 on.
-  dispatch(field(self, 1), 3 * <f64>(field(self, 6) >> 2) >= largeWork);
+/** Fewer parameters than this stay on the caller's thread. */
+const someParameters: i32 = 2000;
+/** From here on they are cut finer than by network. */
+const manyParameters: i32 = 33334;
+
+/** The segments one by one; where they are few, of several networks, all of each network, on the thread that has it in its cache. */
+@inline function overParameters(self: usize, kind: i32, networkKind: i32): void {
+  const count = field(self, 6) >> 2;
+  const byNetwork = count < manyParameters && field(self, 8) > 1;
+  begin(byNetwork ? networkKind : kind, self);
+  if (byNetwork) dispatch(field(self, 8), count >= someParameters);
+  else dispatch(field(self, 1), count >= manyParameters);
 }
 
 /** Adds up the shards; the square of the gradient's length. */
 export function gatherAll(self: usize): f64 {
-  begin(gatherJob, self);
-  overParameters(self);
+  overParameters(self, gatherJob, gatherNetworkJob);
   for (let n = 0; n < field(self, 8); n++) store<i32>(networkOf(self, n), 1, usedField);
   let sum: f64 = 0;
   for (let k = 0; k < field(self, 1); k++) sum += load<f64>(address(self, 10) + (<usize>k << 3));
@@ -1043,12 +1077,11 @@ export function gatherAll(self: usize): f64 {
 
 /** After `gatherAll`; the gradient stays until `forget`. */
 export function adamAll(self: usize, scale: f32, rate: f32, second: f32, epsilon: f32): void {
-  begin(adamJob, self);
   store<f32>(jobScaleAt, scale);
   store<f32>(jobRateAt, rate);
   store<f32>(jobSecondAt, second);
   store<f32>(jobEpsilonAt, epsilon);
-  overParameters(self);
+  overParameters(self, adamJob, adamNetworkJob);
 }
 
 /** The gradient is nothing again. */
@@ -1060,7 +1093,7 @@ export function blendAll(self: usize, other: usize, share: f32): void {
   begin(blendJob, self);
   store<i32>(jobOtherAt, <i32>other);
   store<f32>(jobScaleAt, share);
-  overParameters(self);
+  dispatch(field(self, 1), (field(self, 6) >> 2) >= manyParameters);
   for (let n = 0; n < field(self, 8); n++) store<i32>(networkOf(self, n), 1, oldField);
 }
 

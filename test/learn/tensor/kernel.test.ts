@@ -38,6 +38,17 @@ function trio(kernel: Kernel, rows: number): Networks {
   return kernel.networks({ networks, rows, loose: 3, parameters });
 }
 
+/** Small enough that Adam goes network by network. */
+function smallTrio(kernel: Kernel, rows: number): Networks {
+  const networks = [
+    network([4, 64, 64, 2]),
+    network([4, 64, 64, 1], { inputOf: 0 }),
+    network([9, 20, 5], { inputGradient: true }, 'relu'),
+  ];
+  const parameters = randomParameters(networks, 3, new Random(5));
+  return kernel.networks({ networks, rows, loose: 3, parameters });
+}
+
 /** A few updates of different sizes; everything that comes out of them. */
 function train(nets: Networks, before: (update: number) => void = () => undefined): readonly unknown[] {
   const results: unknown[] = [];
@@ -62,9 +73,12 @@ function train(nets: Networks, before: (update: number) => void = () => undefine
 
 test('1, 2, 3 and 5 threads, and a budget that changes, give the same bits', async () => {
   const one = await withKernel({ threads: 1 }, (kernel) => train(trio(kernel, 700)));
+  const small = await withKernel({ threads: 1 }, (kernel) => train(smallTrio(kernel, 256)));
   for (const threads of [2, 3, 5]) {
     const several = await withKernel({ threads }, (kernel) => train(trio(kernel, 700)));
     assert.deepEqual(several, one, `${threads} threads`);
+    const again = await withKernel({ threads }, (kernel) => train(smallTrio(kernel, 256)));
+    assert.deepEqual(again, small, `small networks, ${threads} threads`);
   }
   const budget = new Int32Array(new SharedArrayBuffer(4));
   const changing = await withKernel({ threads: 3, budget }, (kernel) =>
@@ -89,6 +103,9 @@ test('with a budget of one no other thread works', async () => {
     assert.ok(calls >= 2);
     await pass(nets, 1);
     assert.equal(door(), calls, 'small calls stay on the caller’s thread');
+    const small = smallTrio(kernel, 1);
+    small.step({ learningRate: 0.01 });
+    assert.equal(door(), calls + 2, 'Adam over several networks goes to the threads that have them');
   });
 });
 
