@@ -925,6 +925,7 @@ const courtesy: i32 = 10000;
 function takeUnits(thread: i32): void {
   const fromEnd = (thread & 1) != 0;
   const threads = <i64>load<i32>(threadsAt);
+  let isAlone = false;
   let ticket = atomic.load<i64>(ticketAt);
   for (;;) {
     const front = ticket & unitMask;
@@ -932,7 +933,7 @@ function takeUnits(thread: i32): void {
     const units = (ticket >> 28) & unitMask;
     if (front + back >= units) return;
     const share = fromEnd ? (units * (threads >> 1)) / threads : units - (units * (threads >> 1)) / threads;
-    if ((fromEnd ? back : front) >= share) {
+    if (!isAlone && (fromEnd ? back : front) >= share) {
       // What is left is somebody else's: taken only when nobody comes for it.
       let now = ticket;
       for (let i = 0; i < courtesy && now == ticket; i++) now = atomic.load<i64>(ticketAt);
@@ -940,6 +941,7 @@ function takeUnits(thread: i32): void {
         ticket = now;
         continue;
       }
+      isAlone = true;
     }
     const found = atomic.cmpxchg<i64>(ticketAt, ticket, ticket + (fromEnd ? endOne : 1));
     if (found != ticket) {
