@@ -10,7 +10,7 @@ import type { RewardStack } from '../learn/rewards/stack.ts';
 import { historyLength } from '../sim/batch.ts';
 import { hashRows, hashState64 } from '../sim/engine/hash.ts';
 import type { TaskModel } from '../sim/env.ts';
-import type { Column, Ending, EpisodeKind, NewEpisode } from '../store/types.ts';
+import type { Column, ColumnData, Ending, EpisodeKind, NewEpisode } from '../store/types.ts';
 
 /** Every so many steps the whole float64 state row is kept. */
 export const keyframeEvery = 25;
@@ -74,6 +74,21 @@ class World {
       this.learned,
     ];
   }
+}
+
+/** Copies of the columns in one buffer, which changes threads as it is: many small arrays would each be copied once more. */
+function inOneBuffer(columns: readonly Column[]): Column[] {
+  const room = ({ data }: Column): number => 8 * Math.ceil(data.byteLength / 8);
+  const buffer = new ArrayBuffer(columns.reduce((sum, column) => sum + room(column), 0));
+  let at = 0;
+  return columns.map((column) => {
+    const { name, width, data } = column;
+    const View = data.constructor as new (buffer: ArrayBuffer, at: number, length: number) => ColumnData;
+    const copy = new View(buffer, at, data.length);
+    copy.set(data);
+    at += room(column);
+    return { name, width, data: copy };
+  });
 }
 
 export interface RecorderOptions {
@@ -203,21 +218,23 @@ export class Recorder {
     const frames = T + 1;
     const keyframes = Math.floor(T / keyframeEvery) + 1;
     const columns: Column[] = [
-      { name: 'action', width: model.actionSpace.dim, data: w.action.slice(0, T * model.actionSpace.dim) },
-      { name: 'keyframe', width: model.stateDim, data: w.keyframe.slice(0, keyframes * model.stateDim) },
-      { name: 'stateHash', width: 2, data: w.hash.slice(0, 2 * frames) },
-      { name: 'trueProgress', width: 1, data: w.progress.slice(0, frames) },
-      { name: 'trueStage', width: 1, data: w.stage.slice(0, frames) },
-      { name: 'trueSuccess', width: 1, data: w.success.slice(0, frames) },
+      { name: 'action', width: model.actionSpace.dim, data: w.action.subarray(0, T * model.actionSpace.dim) },
+      { name: 'keyframe', width: model.stateDim, data: w.keyframe.subarray(0, keyframes * model.stateDim) },
+      { name: 'stateHash', width: 2, data: w.hash.subarray(0, 2 * frames) },
+      { name: 'trueProgress', width: 1, data: w.progress.subarray(0, frames) },
+      { name: 'trueStage', width: 1, data: w.stage.subarray(0, frames) },
+      { name: 'trueSuccess', width: 1, data: w.success.subarray(0, frames) },
     ];
     const returns: Record<string, number> = {};
     let returnTotal = 0;
     let shaped = 0;
     terms.forEach(({ id: term, isPlain }, k) => {
-      const raw = w.raw.slice(k * model.horizon, k * model.horizon + T);
-      const weight = w.weight.slice(k * model.horizon, k * model.horizon + T);
+      const raw = w.raw.subarray(k * model.horizon, k * model.horizon + T);
+      const weight = w.weight.subarray(k * model.horizon, k * model.horizon + T);
       const from = isPlain ? 0 : shaped++ * model.horizon;
-      const product = isPlain ? raw.map((value, t) => value * weight[t]!) : w.product.slice(from, from + T);
+      const product = isPlain
+        ? raw.map((value, t) => value * weight[t]!)
+        : w.product.subarray(from, from + T);
       columns.push(
         { name: `reward/${term}/raw`, width: 1, data: raw },
         { name: `reward/${term}/weight`, width: 1, data: weight },
@@ -226,14 +243,14 @@ export class Recorder {
       returns[term] = raw.reduce((sum, value) => sum + value, 0);
     });
     if (terms.length > 0) {
-      const total = w.total.slice(0, T);
+      const total = w.total.subarray(0, T);
       columns.push({ name: 'reward/total', width: 1, data: total });
       returnTotal = total.reduce((sum, value) => sum + value, 0);
     }
-    if (hasValue) columns.push({ name: 'value', width: 1, data: w.value.slice(0, T) });
+    if (hasValue) columns.push({ name: 'value', width: 1, data: w.value.subarray(0, T) });
     learned.forEach((method, row) => {
       const start = row * (model.horizon + 1);
-      columns.push({ name: `learned/${method}`, width: 1, data: w.learned.slice(start, start + frames) });
+      columns.push({ name: `learned/${method}`, width: 1, data: w.learned.subarray(start, start + frames) });
     });
     if (ending === 'diverged') {
       columns.push({ name: 'history', width: model.stateDim, data: this.#history(w, world, states) });
@@ -251,7 +268,7 @@ export class Recorder {
       returns: Object.fromEntries(Object.entries(returns).map(([k, v]) => [k, Number.isFinite(v) ? v : 0])),
       rewardHash,
       checksum: hashRows(w.hash, 2 * frames),
-      columns,
+      columns: inOneBuffer(columns),
     };
   }
 

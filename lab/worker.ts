@@ -3,7 +3,7 @@
  * database; what it finds out goes to the lab by message, at most a few unacknowledged at a time.
  */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, type Transferable, workerData } from 'node:worker_threads';
 import type { Algorithm, LearnerSetup, Policy } from '../learn/algorithms/types.ts';
 import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
 import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
@@ -75,8 +75,9 @@ class Link {
     return this.#abort.signal;
   }
 
-  send(message: WorkerMessage): void {
-    parentPort!.postMessage(message);
+  /** @param handedOver buffers that are not needed here any more and need no copy. */
+  send(message: WorkerMessage, handedOver: readonly Transferable[] = []): void {
+    parentPort!.postMessage(message, handedOver);
   }
 
   progress(done: number, total: number, unit: string): void {
@@ -118,7 +119,10 @@ class Link {
   flush(): void {
     if (this.#episodes.length === 0) return;
     this.#inFlight++;
-    this.send({ type: 'episodes', episodes: this.#episodes });
+    const buffers = this.#episodes.flatMap(({ columns }) =>
+      columns.map(({ data }) => data.buffer as ArrayBuffer),
+    );
+    this.send({ type: 'episodes', episodes: this.#episodes }, [...new Set(buffers)]);
     this.#episodes = [];
   }
 

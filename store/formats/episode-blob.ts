@@ -68,8 +68,12 @@ export function encodeColumns(columns: readonly Column[]): Buffer {
     shuffle(column.data, infos[index]!, data, at);
     at += column.data.byteLength;
   }
-  // One output chunk that surely fits spares zlib from joining many.
-  const packed = zlib.zstdCompressSync(data, { params: compression, chunkSize: bytes + (bytes >> 7) + 512 });
+  // One output chunk that surely fits spares zlib from joining many; a size told beforehand spares it tables for larger ones.
+  const packed = zlib.zstdCompressSync(data, {
+    params: compression,
+    chunkSize: bytes + (bytes >> 7) + 512,
+    pledgedSrcSize: bytes,
+  });
 
   const header = Buffer.from(JSON.stringify(infos));
   const out = Buffer.allocUnsafe(headBytes + header.length + packed.length);
