@@ -191,6 +191,40 @@ function exploding(record: 'always' | 'diverged' | 'never') {
   return { env, model, episodes, problems };
 }
 
+test('an episode can be handed to another thread: one buffer, and the recorder goes on without it', () => {
+  const model = tasks.cartpole.create(defaultsOf(tasks.cartpole.fields));
+  const play = (onEpisode: (episode: FinishedEpisode) => void): void => {
+    const stack = createStack([{ kind: 'native', reward: rewards.dense, weight: 1 }], {
+      model,
+      gamma: 0.99,
+      count: 2,
+    });
+    const env = new RewardedEnv({
+      model,
+      count: 2,
+      stack,
+      kind: 'training',
+      rewardHash: null,
+      seedOf: (index) => index,
+      recordEpisode: () => 'always',
+      trainedSteps: () => 0,
+      onEpisode,
+    });
+    env.start();
+    for (let t = 0; t < 60; t++) env.step(Float64Array.of(0, 1), Float64Array.of(t, -t));
+  };
+  const kept: FinishedEpisode[] = [];
+  play((episode) => kept.push(episode));
+  const handedOver: FinishedEpisode[] = [];
+  play((episode) => {
+    const buffers = new Set(episode.columns.map(({ data }) => data.buffer as ArrayBuffer));
+    assert.equal(buffers.size, 1);
+    handedOver.push(structuredClone(episode, { transfer: [...buffers] }));
+  });
+  assert.ok(kept.length > 4);
+  assert.deepEqual(handedOver, kept);
+});
+
 test('an episode that diverges is recorded with its last 100 states, also where others are not', () => {
   const recorded = (['always', 'diverged', 'never'] as const).map((record) => {
     const { env, model, episodes, problems } = exploding(record);
