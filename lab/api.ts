@@ -146,6 +146,8 @@ export const catalogSchema = z.object({
       summary: z.string(),
       source: z.string().optional(),
       causal: z.boolean(),
+      /** A counter-baseline: shown beside every learned reward that is judged, not to be trained on. */
+      baseline: z.literal(true).optional(),
       fields,
     }),
   ),

@@ -109,6 +109,7 @@ export function catalog(): Catalog {
       summary: reward.summary,
       ...(reward.kind === 'learned' ? { source: reward.source } : {}),
       causal: reward.kind === 'native' || reward.causal,
+      ...(reward.kind === 'learned' && reward.baseline === true ? { baseline: true as const } : {}),
       fields: wire(reward.fields),
     })),
     algorithms: Object.values(algorithms).map(({ id, title, summary, source, fields }) => ({

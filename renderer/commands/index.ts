@@ -164,6 +164,7 @@ export const commands: readonly Command[] = [
   },
   { id: 'go-curves', title: 'Curves', group: 'Go to', shortcuts: ['v'], run: () => focusPanel('curves') },
   { id: 'go-lineage', title: 'Lineage', group: 'Go to', shortcuts: [], run: () => focusPanel('lineage') },
+  { id: 'judge', title: 'Judge rewards', group: 'Go to', shortcuts: ['j'], run: () => focusPanel('judge') },
   {
     id: 'timeline-table',
     title: 'Timeline as a table, or as curves',

@@ -29,6 +29,7 @@ const strokes = {
   arrowRight: 'M3 8h10M9 4l4 4-4 4',
   arrowUp: 'M8 13V3M4 7l4-4 4 4',
   arrowDown: 'M8 3v10M4 9l4 4 4-4',
+  enlarge: 'M9.5 2.5h4v4M13.5 2.5L9 7M6.5 13.5h-4v-4M2.5 13.5L7 9',
   chevron: 'M6 3.5L10.5 8 6 12.5',
   warning: 'M8 2L14.5 13.5h-13zM8 6.5v3M8 11.5h.01',
 } as const;

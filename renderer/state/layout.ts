@@ -40,6 +40,8 @@ export interface ViewState {
   /** Weight of the past in the curves' exponential mean; 0 = raw. */
   readonly smoothing: number;
   readonly shortcutsOpen: boolean;
+  /** One panel fills the window for a while. */
+  readonly wide: boolean;
   /** The preset the cameras were last sent to; `count` makes the same preset a new wish. */
   readonly camera: { readonly preset: CameraPreset; readonly count: number };
 }
@@ -58,6 +60,7 @@ export const useView = create<ViewState>()(() => ({
   metrics: saved.metrics ?? null,
   smoothing: saved.smoothing ?? 0,
   shortcutsOpen: false,
+  wide: false,
   camera: { preset: 'perspective', count: 0 },
 }));
 
@@ -78,10 +81,21 @@ let dock: DockviewApi | null = null;
 
 export function setDock(api: DockviewApi | null): void {
   dock = api;
+  api?.onDidMaximizedGroupChange(() => useView.setState({ wide: api.hasMaximizedGroup() }));
 }
 
 export function focusPanel(id: string): void {
-  dock?.getPanel(id)?.api.setActive();
+  const panel = dock?.getPanel(id);
+  // Behind a panel that fills the window it would not be seen.
+  if (dock?.hasMaximizedGroup() && !panel?.api.isMaximized()) dock.exitMaximizedGroup();
+  panel?.api.setActive();
+}
+
+/** Lets a panel fill the window, or puts it back into its place. */
+export function toggleWide(id: string): void {
+  const panel = dock?.getPanel(id);
+  if (dock?.hasMaximizedGroup()) dock.exitMaximizedGroup();
+  else panel?.api.maximize();
 }
 
 export function savedLayout(): unknown {

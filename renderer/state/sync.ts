@@ -8,6 +8,7 @@ import type { LabEvent, Run } from '../../lab/api.ts';
 import { lab, whenOpen } from '../lab.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { type Edge, familyOf } from './family.ts';
+import { reloadStored, takeJudgeEvents } from './judge.ts';
 import { focusPanel } from './layout.ts';
 import { readLink } from './link.ts';
 import { clock, followNewest, followRun, openEpisode, usePlayers } from './players.ts';
@@ -47,6 +48,7 @@ function take(events: readonly LabEvent[]): void {
   )
     void learnFamily();
   if (events.some((event) => event.type === 'episode')) followNewest();
+  takeJudgeEvents(events);
 }
 
 let learning = false;
@@ -84,6 +86,7 @@ async function loadAll(): Promise<void> {
   const first = !useRuns.getState().loaded;
   useRuns.setState({ info, catalog, runs: new Map(runs.map((run) => [run.id, run])), loaded: true });
   void learnFamily();
+  void reloadStored();
   if (first) await openSomething();
   reloadEpisodes();
 }

@@ -75,7 +75,7 @@ async function barriers(page: Page): Promise<string[]> {
 const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
 
 test('a newcomer starts a run from the form, watches it, replays, scrubs and compares', {
-  timeout: 180_000,
+  timeout: 240_000,
 }, async (t) => {
   await buildRenderer();
   mkdirSync(pictures, { recursive: true });
@@ -284,6 +284,90 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
       await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
     }
   });
+
+  await step(
+    'rewards are judged, with the answer, the tables and the command; a stop keeps nothing',
+    async () => {
+      await page.keyboard.press('Control+k');
+      await page.getByPlaceholder('Type a command or the name of a run').fill('Judge rewards');
+      await page.keyboard.press('Enter');
+      await page.getByTestId('judge-task').click();
+      await page.getByRole('option', { name: 'Reach', exact: true }).click();
+      await page.getByTestId('judge-episodes').fill('0');
+      await page.getByText('0 is outside 1 to 1000').waitFor();
+      assert.equal(await page.getByTestId('judge-start').isDisabled(), true);
+      await page.getByTestId('judge-episodes').fill('3');
+      // The reward model that the run above was paid by, and a cheap method beside it.
+      await page.getByTestId('judge-models').fill('sarm #');
+      await page.getByRole('option', { name: /^sarm #1 / }).click();
+      await page.getByTestId('judge-models').fill('waypoints');
+      await page.getByRole('option', { name: 'waypoints' }).click();
+      await page.keyboard.press('Escape');
+      await page.getByTestId('judge-start').click();
+      await page.getByTestId('judge-stop').click();
+      await page.getByTestId('judge-stopped').waitFor();
+      assert.equal(await page.getByTestId('judge-result').count(), 0);
+      await page.getByTestId('judge-start').click();
+      await page.getByText(/^Part \d of \d: /).waitFor();
+      await page.getByTestId('judge-result').waitFor();
+      assert.match(await textOf(page.getByTestId('judge-verdicts')), /waypoints/);
+      const tables = page.locator('[data-testid^="judge-table-"]');
+      assert.equal(await tables.count(), 6);
+      const ranks = page.getByTestId('judge-table-truth');
+      assert.deepEqual(
+        (await ranks.locator('tbody th').allTextContents()).map((text) => text.trim()),
+        [
+          'sarm #1 card',
+          'waypoints',
+          'constant counter-baseline',
+          'time-ramp counter-baseline',
+          'shuffled-frames counter-baseline',
+        ],
+      );
+      assert.ok((await ranks.locator('.judge-best').count()) >= 4, 'a best value in each of four columns');
+      assert.match(
+        await textOf(ranks),
+        /not measurable \[1\].*\[1\] not measurable: the scores do not change/s,
+      );
+      assert.match(
+        await textOf(ranks),
+        /Protocol: .*eval-reward --task reach --models 1,waypoints --episodes 3 .*--seed 0/s,
+      );
+      await ranks.getByTestId('judge-card-1').click();
+      await page.getByTestId('model-card').getByText('Last evaluation').waitFor();
+      assert.match(await textOf(page.getByTestId('model-card')), /6 demonstrations/);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      for (const scheme of ['dark', 'light']) {
+        // Dark, as the system (which is dark), light.
+        for (let i = 0; scheme === 'light' && i < 2; i++) {
+          await page.getByTestId('theme').click();
+          await page.waitForTimeout(100);
+        }
+        await page.waitForFunction(
+          (one) => document.documentElement.dataset['mantineColorScheme'] === one,
+          scheme,
+        );
+        await page.waitForTimeout(300);
+        assert.deepEqual(await barriers(page), [], `${scheme}, judged rewards`);
+        await picture(`judge-${scheme}`);
+      }
+      // Tables scroll inside; neither the page nor the panel does sideways.
+      assert.equal(
+        await page.evaluate(() => {
+          const panel = document.querySelector('[data-testid=judge] > section')!;
+          return document.documentElement.scrollWidth <= innerWidth && panel.scrollWidth <= panel.clientWidth;
+        }),
+        true,
+      );
+      await page.getByTestId('judge-wide').click();
+      await picture('judge-wide');
+      // Another panel comes out from behind the one that fills the window.
+      await page.keyboard.press('e');
+      await page.locator('.dv-tab', { hasText: 'Stage' }).click();
+      await page.getByTestId('stage-b').waitFor();
+    },
+  );
 
   await step('a reload comes back to the same episodes at the same moment', async () => {
     await page.waitForFunction(() => /a=\d+&b=\d+/.test(location.hash));
