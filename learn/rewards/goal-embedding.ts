@@ -39,6 +39,7 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
+import { common } from './parts/fields.ts';
 import { type FrameSet, frameSet, holdOut } from './parts/frame-set.ts';
 import { enlarged } from './parts/picture.ts';
 import type { SenseId } from './senses.ts';
@@ -81,13 +82,11 @@ const fields = {
     help: 'Pictures of each episode that the endpoint is asked about, evenly over it',
   },
   holdout: {
-    type: 'number',
+    ...common.holdout,
     default: 0.2,
-    min: 0,
-    max: 0.5,
     help: "Share of the episodes by which the likeness to the endpoint's encoder is measured, not learned (endpoint)",
   },
-  updates: { type: 'integer', default: 400, min: 1, max: 100_000, help: 'Gradient steps' },
+  updates: { ...common.updates, default: 400 },
   groups: {
     type: 'integer',
     default: 4,
@@ -119,13 +118,7 @@ const fields = {
     max: 10,
     help: 'Of the contrastive softmax: small asks for sharp differences',
   },
-  learningRate: {
-    type: 'number',
-    default: 1e-3,
-    min: 1e-6,
-    max: 0.1,
-    help: 'Adam step size at the start; falls to 0 along a half cosine',
-  },
+  learningRate: { ...common.learningRate, default: 1e-3 },
   alpha: {
     type: 'number',
     default: 0.5,

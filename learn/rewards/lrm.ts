@@ -28,6 +28,7 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
+import { common } from './parts/fields.ts';
 import {
   arrivalOf,
   clamp01,
@@ -115,42 +116,22 @@ const fields = {
     max: 512,
     help: 'Units in each of the two hidden layers of every head',
   },
-  updates: { type: 'integer', default: 1500, min: 1, max: 100_000, help: 'Gradient steps' },
+  updates: common.updates,
   minibatch: {
-    type: 'integer',
+    ...common.minibatch,
     default: 128,
-    min: 8,
-    max: 8192,
     unit: 'samples',
     help: 'Pairs or frames of every head in one gradient step',
   },
-  learningRate: {
-    type: 'number',
-    default: 2e-3,
-    min: 1e-6,
-    max: 0.1,
-    help: 'Adam step size at the start; falls to 0 along a half cosine',
-  },
-  weightDecay: {
-    type: 'number',
-    default: 5e-3,
-    min: 0,
-    max: 1,
-    help: 'Decoupled weight decay (AdamW), relative to the learning rate',
-  },
+  learningRate: common.learningRate,
+  weightDecay: common.weightDecay,
   inputNoise: {
-    type: 'number',
+    ...common.inputNoise,
     default: 0.2,
-    min: 0,
-    max: 1,
-    unit: 'standard deviations',
     help: 'Noise on the inputs while fitting: smooths the answers around the demonstrations',
   },
   holdout: {
-    type: 'number',
-    default: 0.1,
-    min: 0,
-    max: 0.5,
+    ...common.holdout,
     help: 'Share of successes and of failures kept out of fitting for the reported measures',
   },
 } as const satisfies Fields;

@@ -30,6 +30,7 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes, checkSpans } from './labels.ts';
 import { createRewardModel, type FrameScorer, type ScoreRows } from './model.ts';
+import { common } from './parts/fields.ts';
 import type { FrameLayout, SenseId } from './senses.ts';
 import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
 import { fitNormaliser, type Normaliser, normalise } from './window.ts';
@@ -129,44 +130,12 @@ const fields = {
     options: ['mse', 'huber'],
     help: 'Squared error, or linear from 0.1 on',
   },
-  updates: { type: 'integer', default: 2000, min: 1, max: 100_000, help: 'Gradient steps' },
-  minibatch: {
-    type: 'integer',
-    default: 128,
-    min: 8,
-    max: 8192,
-    unit: 'pairs',
-    help: 'Pairs in one gradient step',
-  },
-  learningRate: {
-    type: 'number',
-    default: 3e-3,
-    min: 1e-6,
-    max: 0.1,
-    help: 'Adam step size at the start; falls to 0 along a half cosine',
-  },
-  weightDecay: {
-    type: 'number',
-    default: 5e-3,
-    min: 0,
-    max: 1,
-    help: 'Decoupled weight decay (AdamW), relative to the learning rate',
-  },
-  inputNoise: {
-    type: 'number',
-    default: 0.05,
-    min: 0,
-    max: 1,
-    unit: 'standard deviations',
-    help: 'Noise on the inputs while fitting: smooths the potential around the demonstrations',
-  },
-  holdout: {
-    type: 'number',
-    default: 0.1,
-    min: 0,
-    max: 0.5,
-    help: 'Share of demonstrations kept out of fitting for the reported measures',
-  },
+  updates: { ...common.updates, default: 2000 },
+  minibatch: { ...common.minibatch, default: 128, unit: 'pairs', help: 'Pairs in one gradient step' },
+  learningRate: { ...common.learningRate, default: 3e-3 },
+  weightDecay: common.weightDecay,
+  inputNoise: common.inputNoise,
+  holdout: common.holdout,
   // Inference
   stride: {
     type: 'integer',

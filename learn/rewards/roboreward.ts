@@ -27,6 +27,7 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
+import { common } from './parts/fields.ts';
 import { holdOut, sigmoid } from './parts/frame-set.ts';
 import { enlarged } from './parts/picture.ts';
 import { type SenseId, viewSide } from './senses.ts';
@@ -121,42 +122,16 @@ const fields = {
     max: 512,
     help: 'Units in each of the two hidden layers',
   },
-  updates: { type: 'integer', default: 4000, min: 1, max: 100_000, help: 'Gradient steps' },
-  minibatch: {
-    type: 'integer',
-    default: 128,
-    min: 8,
-    max: 4096,
-    unit: 'examples',
-    help: 'Examples in one gradient step',
-  },
-  learningRate: {
-    type: 'number',
-    default: 2e-3,
-    min: 1e-6,
-    max: 0.1,
-    help: 'Adam step size at the start; falls to 0 along a half cosine',
-  },
-  weightDecay: {
-    type: 'number',
-    default: 5e-3,
-    min: 0,
-    max: 1,
-    help: 'Decoupled weight decay (AdamW), relative to the learning rate',
-  },
+  updates: { ...common.updates, default: 4000 },
+  minibatch: { ...common.minibatch, default: 128, unit: 'examples', help: 'Examples in one gradient step' },
+  learningRate: common.learningRate,
+  weightDecay: common.weightDecay,
   inputNoise: {
-    type: 'number',
-    default: 0.05,
-    min: 0,
-    max: 1,
-    unit: 'standard deviations',
+    ...common.inputNoise,
     help: 'Noise on the inputs while fitting: smooths the score around the examples',
   },
   holdout: {
-    type: 'number',
-    default: 0.1,
-    min: 0,
-    max: 0.5,
+    ...common.holdout,
     help: 'Share of successes and of failures kept out of fitting, with all that is made of them, for the reported measures',
   },
 } as const satisfies Fields;

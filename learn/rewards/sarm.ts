@@ -31,6 +31,7 @@ import {
   frameLabels,
   stageShares,
 } from './labels.ts';
+import { common } from './parts/fields.ts';
 import { type Minibatch, TrainingSet } from './sarm-data.ts';
 import {
   type Answering,
@@ -140,22 +141,12 @@ const fields = {
     max: 512,
     help: 'Units in each of the two hidden layers of either network; the width of either transformer',
   },
-  updates: { type: 'integer', default: 1500, min: 1, max: 100_000, help: 'Gradient steps' },
+  updates: common.updates,
   minibatch: {
-    type: 'integer',
-    default: 256,
-    min: 8,
-    max: 8192,
-    unit: 'frames',
+    ...common.minibatch,
     help: 'Frames in one gradient step; a transformer learns from all frames of a window',
   },
-  learningRate: {
-    type: 'number',
-    default: 2e-3,
-    min: 1e-6,
-    max: 0.1,
-    help: 'Adam step size at the start; falls to 0 along a half cosine',
-  },
+  learningRate: common.learningRate,
   warmup: {
     type: 'number',
     default: 0.01,
@@ -163,21 +154,8 @@ const fields = {
     max: 0.5,
     help: 'Share of the updates over which the step size rises',
   },
-  weightDecay: {
-    type: 'number',
-    default: 5e-3,
-    min: 0,
-    max: 1,
-    help: 'Decoupled weight decay (AdamW), relative to the learning rate',
-  },
-  inputNoise: {
-    type: 'number',
-    default: 0.05,
-    min: 0,
-    max: 1,
-    unit: 'standard deviations',
-    help: 'Noise on the inputs while fitting: smooths the potential around the demonstrations',
-  },
+  weightDecay: common.weightDecay,
+  inputNoise: common.inputNoise,
   rewindProbability: {
     type: 'number',
     default: 0.8,
@@ -236,13 +214,7 @@ const fields = {
     max: 1,
     help: 'Least stage probability the confidence filter accepts',
   },
-  holdout: {
-    type: 'number',
-    default: 0.1,
-    min: 0,
-    max: 0.5,
-    help: 'Share of demonstrations kept out of fitting for the reported measures',
-  },
+  holdout: common.holdout,
 } as const satisfies Fields;
 
 type SarmSettings = Settings<typeof fields>;

@@ -26,6 +26,7 @@ import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
+import { common } from './parts/fields.ts';
 import {
   arrivalOf,
   clamp01,
@@ -110,42 +111,20 @@ export const timeContrastiveFields = {
     max: 1,
     help: 'Contrastive: share of positives that come from another success',
   },
-  updates: { type: 'integer', default: 1500, min: 1, max: 100_000, help: 'Gradient steps' },
+  updates: common.updates,
   minibatch: {
-    type: 'integer',
+    ...common.minibatch,
     default: 128,
-    min: 8,
-    max: 4096,
-    unit: 'frames',
     help: 'Frames in one gradient step; contrastive: half of them anchors, half positives, and half as many failed frames',
   },
-  learningRate: {
-    type: 'number',
-    default: 2e-3,
-    min: 1e-6,
-    max: 0.1,
-    help: 'Adam step size at the start; falls to 0 along a half cosine',
-  },
-  weightDecay: {
-    type: 'number',
-    default: 5e-3,
-    min: 0,
-    max: 1,
-    help: 'Decoupled weight decay (AdamW), relative to the learning rate',
-  },
+  learningRate: common.learningRate,
+  weightDecay: common.weightDecay,
   inputNoise: {
-    type: 'number',
-    default: 0.05,
-    min: 0,
-    max: 1,
-    unit: 'standard deviations',
+    ...common.inputNoise,
     help: 'Noise on the inputs while fitting: smooths the score around the demonstrations',
   },
   holdout: {
-    type: 'number',
-    default: 0.1,
-    min: 0,
-    max: 0.5,
+    ...common.holdout,
     help: 'Share of successes and of failures kept out of fitting for the reported measures',
   },
 } as const satisfies Fields;
