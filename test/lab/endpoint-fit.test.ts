@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { test } from 'node:test';
 import type { ModelCard } from '../../lab/model-card.ts';
 import { openStore } from '../../store/index.ts';
 import { lab } from '../support/lab.ts';
 import { modelServer } from '../support/model-server.ts';
 import { temporaryFolder } from '../support/project.ts';
-
-// `lab` holds standard output while it runs; what the test before it had to report goes out first.
-beforeEach(() => setTimeout(20));
 
 for (const kind of ['openai', 'ollama'] as const) {
   test(`a reward model is fitted by the answers of the endpoint of the project: ${kind}`, async (t) => {
