@@ -12,6 +12,7 @@
 
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { openCounterfactuals } from '../lab/counterfactuals.ts';
 import { demonstrate, play } from '../lab/footage.ts';
 import { taskNamed } from '../lab/registry.ts';
 import { episodeSeed } from '../lab/seeds.ts';
@@ -120,6 +121,9 @@ async function measured(method: LearnedReward, variant: string, settings: AnySet
     layout: { dim, parts },
     stages,
     signal: new AbortController().signal,
+    ...(method.counterfactuals === true
+      ? { counterfactuals: openCounterfactuals(model, footage, senses) }
+      : {}),
     onProgress: () => undefined,
   });
   const fitSeconds = (performance.now() - begun) / 1000;
