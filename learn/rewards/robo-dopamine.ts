@@ -25,7 +25,7 @@ import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreem
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
-import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
+import { initialize, type Layer, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
 import { packModel, unpackModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes, checkSpans } from './labels.ts';
@@ -800,8 +800,59 @@ const tracks = ['hop', 'incremental', 'forward', 'backward', 'gate', 'success'] 
 const clip = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);
 
 /**
- * Memory of a world: frames so far, embedding of the start frame [E], then a ring of the last `stride` frames, each its
- * progress and embedding [1 + E].
+ * The head's first layer is linear in its four embeddings, so each part is worked out once: start and goal once an episode,
+ * a frame once as what stands after and once as what stands before. With H hidden units and W = [Ws Wg Wb Wa]:
+ *
+ *   hidden of a question = tanh(b + Ws start + Wg goal + Wb before + Wa after)
+ */
+class Head {
+  /** H */
+  readonly hidden: number;
+  readonly #E: number;
+  /** Of the first layer, [4 E, H] and [H]; of the second, [H] and one number. */
+  readonly #weights: Float64Array;
+  readonly #biases: Float64Array;
+  readonly #last: Float64Array;
+  readonly #lastBias: number;
+
+  constructor(shape: MlpShape, parameters: Float32Array) {
+    const [first, second] = layersOf(shape) as [Layer, Layer];
+    this.hidden = first.outputs;
+    this.#E = first.inputs / 4;
+    this.#weights = Float64Array.from(parameters.subarray(first.weights, first.biases));
+    this.#biases = Float64Array.from(parameters.subarray(first.biases, first.biases + first.outputs));
+    this.#last = Float64Array.from(parameters.subarray(second.weights, second.biases));
+    this.#lastBias = parameters[second.biases]!;
+  }
+
+  bias(out: Float64Array, to: number): void {
+    for (let h = 0; h < this.hidden; h++) out[to + h] = this.#biases[h]!;
+  }
+
+  /** Adds the part of one embedding; place: 0 start, 1 goal, 2 before, 3 after. */
+  add(place: 0 | 1 | 2 | 3, embedding: Float64Array, from: number, out: Float64Array, to: number): void {
+    const { hidden } = this;
+    const weights = this.#weights;
+    let w = place * this.#E * hidden;
+    for (let k = 0; k < this.#E; k++) {
+      const value = embedding[from + k]!;
+      for (let h = 0; h < hidden; h++) out[to + h] = out[to + h]! + value * weights[w++]!;
+    }
+  }
+
+  /** The hop before its tanh, from the three summands of the hidden layer. */
+  answer(a: Float64Array, at: number, b: Float64Array, bt: number, c: Float64Array, ct: number): number {
+    let sum = this.#lastBias;
+    for (let h = 0; h < this.hidden; h++)
+      sum += this.#last[h]! * Math.tanh(a[at + h]! + b[bt + h]! + c[ct + h]!);
+    return sum;
+  }
+}
+
+/**
+ * Memory of a world, H numbers each but where said: frames so far (1); the head's parts of start and goal; the parts of the
+ * start and of the goal as what stands before; then a ring of the last `stride` frames, each its progress (1) and its part
+ * as what stands before.
  */
 class HopScorer implements FrameScorer {
   readonly memory: number;
@@ -809,22 +860,22 @@ class HopScorer implements FrameScorer {
   readonly #settings: RoboDopamineSettings;
   readonly #inputs: Inputs;
   readonly #encoder: Network;
-  readonly #head: Network;
+  readonly #head: Head;
   /** [E] */
   readonly #goal: Float64Array;
   /** Which frame stands before: 0 the frame before, 1 the start, 2 the goal. */
   readonly #questions: readonly (0 | 1 | 2)[];
-  // [capacity, inputs], [capacity, E], [capacity * questions, 4 E], [capacity * questions]
+  // [capacity, inputs], [capacity, E], [H]; nothing stands before where progress itself is asked for: [H] zeros
   readonly #rows: Float64Array;
   readonly #seen: Float64Array;
-  readonly #asked: Float64Array;
+  readonly #after: Float64Array;
+  readonly #nothing: Float64Array;
+  /** Of one world. [questions] */
   readonly #answers: Float64Array;
-  /** 1 where the frame shows nothing. [capacity] */
-  readonly #isBlank: Uint8Array;
 
   constructor(
     spec: ModelSpec,
-    networks: { encoder: Network; head: Network },
+    networks: { encoder: Network; head: Head },
     goal: Float64Array,
     capacity: number,
   ) {
@@ -838,23 +889,28 @@ class HopScorer implements FrameScorer {
     const wanted = [incremental, forward, backward] as const;
     this.#questions =
       target === 'absolute' ? [0] : ([0, 1, 2] as const).filter((which) => consistency || wanted[which]);
-    this.memory = 1 + E + stride * (1 + E);
+    const H = this.#head.hidden;
+    this.memory = 1 + 3 * H + stride * (1 + H);
     this.#rows = new Float64Array(capacity * this.#inputs.dim);
     this.#seen = new Float64Array(capacity * E);
-    this.#asked = new Float64Array(capacity * this.#questions.length * 4 * E);
-    this.#answers = new Float64Array(capacity * this.#questions.length);
-    this.#isBlank = new Uint8Array(capacity);
+    this.#after = new Float64Array(H);
+    this.#nothing = new Float64Array(H);
+    this.#answers = new Float64Array(this.#questions.length);
   }
 
   begin(frames: Float64Array, offset: number, memory: Float64Array, at: number): void {
-    const { embedding: E, stride } = this.#settings;
+    const { stride } = this.#settings;
+    const H = this.#head.hidden;
     this.#inputs.write(frames, offset, this.#rows, 0);
-    this.#encoder.forward(this.#rows, 1, memory, 0, at + 1);
-    memory[at] = 0;
-    for (let slot = at + 1 + E, n = 0; n < stride; n++, slot += 1 + E) {
-      memory[slot] = 0;
-      memory.copyWithin(slot + 1, at + 1, at + 1 + E);
-    }
+    this.#encoder.forward(this.#rows, 1, this.#seen);
+    const [anchors, start, goal, ring] = [at + 1, at + 1 + H, at + 1 + 2 * H, at + 1 + 3 * H];
+    memory.fill(0, at, at + this.memory);
+    this.#head.bias(memory, anchors);
+    this.#head.add(0, this.#seen, 0, memory, anchors);
+    this.#head.add(1, this.#goal, 0, memory, anchors);
+    this.#head.add(2, this.#seen, 0, memory, start);
+    this.#head.add(2, this.#goal, 0, memory, goal);
+    for (let n = 0; n < stride; n++) memory.copyWithin(ring + n * (1 + H) + 1, start, start + H);
   }
 
   run(
@@ -867,50 +923,46 @@ class HopScorer implements FrameScorer {
     isFirst: boolean,
   ): void {
     const { embedding: E, stride } = this.#settings;
-    const questions = this.#questions.length;
-    for (let r = 0; r < rows; r++)
-      this.#inputs.write(frames, offset + r * this.#inputs.frameDim, this.#rows, r * this.#inputs.dim);
+    const H = this.#head.hidden;
+    const { frameDim, dim } = this.#inputs;
+    for (let r = 0; r < rows; r++) this.#inputs.write(frames, offset + r * frameDim, this.#rows, r * dim);
     this.#encoder.forward(this.#rows, rows, this.#seen);
     for (let r = 0; r < rows; r++) {
-      const start = memoryOffset + r * this.memory + 1;
-      const slot = start + E + (memory[start - 1]! % stride) * (1 + E);
-      this.#isBlank[r] = this.#inputs.isBlank(frames, offset + r * this.#inputs.frameDim) ? 1 : 0;
-      for (let n = 0; n < questions; n++) this.#ask(r, n, memory, start, slot + 1);
-    }
-    this.#head.forward(this.#asked, rows * questions, this.#answers);
-    for (let r = 0; r < rows; r++) {
-      const start = memoryOffset + r * this.memory + 1;
-      const slot = start + E + (memory[start - 1]! % stride) * (1 + E);
-      const newest = start + E + ((memory[start - 1]! + stride - 1) % stride) * (1 + E);
-      if (this.#isBlank[r] === 1 && !isFirst) {
+      const at = memoryOffset + r * this.memory;
+      const ring = at + 1 + 3 * H;
+      const slot = ring + (memory[at]! % stride) * (1 + H);
+      const newest = ring + ((memory[at]! + stride - 1) % stride) * (1 + H);
+      if (!isFirst && this.#inputs.isBlank(frames, offset + r * frameDim)) {
         // Nothing is seen, so nothing has changed.
         this.#write(r, out, 0, memory[newest]!, memory[newest]!, memory[newest]!, 0, memory[newest]!);
-        memory.copyWithin(slot, newest, newest + 1 + E);
+        memory.copyWithin(slot, newest, newest + 1 + H);
       } else {
+        this.#ask(r, memory, at, slot + 1);
         memory[slot] = this.#answer(r, memory[slot]!, out, isFirst);
-        for (let k = 0; k < E; k++) memory[slot + 1 + k] = this.#seen[r * E + k]!;
+        memory.fill(0, slot + 1, slot + 1 + H);
+        this.#head.add(2, this.#seen, r * E, memory, slot + 1);
       }
-      memory[start - 1]!++;
+      memory[at]!++;
     }
   }
 
-  /** One input row of the head: start, goal, before, after. */
-  #ask(row: number, n: number, memory: Float64Array, start: number, before: number): void {
+  /** Every question about the newest frame of one world; `before`: where the part of the frame before lies. */
+  #ask(row: number, memory: Float64Array, at: number, before: number): void {
     const { embedding: E, target } = this.#settings;
-    const which = this.#questions[n]!;
-    const to = (row * this.#questions.length + n) * 4 * E;
-    for (let k = 0; k < E; k++) {
-      this.#asked[to + k] = memory[start + k]!;
-      this.#asked[to + E + k] = this.#goal[k]!;
-      this.#asked[to + 2 * E + k] =
-        target === 'absolute'
-          ? 0
-          : which === 0
-            ? memory[before + k]!
-            : which === 1
-              ? memory[start + k]!
-              : this.#goal[k]!;
-      this.#asked[to + 3 * E + k] = this.#seen[row * E + k]!;
+    const H = this.#head.hidden;
+    this.#after.fill(0);
+    this.#head.add(3, this.#seen, row * E, this.#after, 0);
+    for (const [n, which] of this.#questions.entries()) {
+      const isAlone = target === 'absolute';
+      const from = which === 0 ? before : at + 1 + which * H;
+      this.#answers[n] = this.#head.answer(
+        memory,
+        at + 1,
+        isAlone ? this.#nothing : memory,
+        isAlone ? 0 : from,
+        this.#after,
+        0,
+      );
     }
   }
 
@@ -919,7 +971,7 @@ class HopScorer implements FrameScorer {
     const { target, consistency, alpha, epsilon, incremental, forward, backward } = this.#settings;
     let [hop, byHop, byStart, byGoal] = [0, before, 0, 0];
     for (const [n, which] of this.#questions.entries()) {
-      const answer = Math.tanh(this.#answers[row * this.#questions.length + n]!);
+      const answer = Math.tanh(this.#answers[n]!);
       if (target === 'absolute') byHop = clip((answer + 1) / 2);
       else if (which === 0) {
         hop = answer;
@@ -978,7 +1030,7 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
   const split = parameterCount(shapes.encoder);
   const networks = () => ({
     encoder: new Network(shapes.encoder, parameters.subarray(0, split)),
-    head: new Network(shapes.head, parameters.subarray(split)),
+    head: new Head(shapes.head, parameters.subarray(split)),
   });
   const inputs = new Inputs(parts, normaliser);
   const row = new Float64Array(inputs.dim);
