@@ -40,6 +40,19 @@ export interface FrameScorer {
     out: ScoreRows,
     isFirst: boolean,
   ): void;
+  /**
+   * The next `count` frames of one world, with the numbers that `run` gives one frame at a time; isFirst: of the first of them.
+   * Where it is offered, what needs no memory is worked out for many frames of an episode at once.
+   */
+  runEpisode?(
+    frames: Float64Array,
+    offset: number,
+    count: number,
+    memory: Float64Array,
+    memoryOffset: number,
+    out: ScoreRows,
+    isFirst: boolean,
+  ): void;
 }
 
 export interface ModelParts {
@@ -57,7 +70,7 @@ export interface ModelParts {
   readonly offlineBecause?: string;
 }
 
-/** Frames of an episode scored together where nothing is remembered. */
+/** Frames of an episode scored together where what is remembered allows it. */
 const chunk = 256;
 
 function rowsFor(scorer: FrameScorer, capacity: number): ScoreRows {
@@ -68,8 +81,31 @@ function rowsFor(scorer: FrameScorer, capacity: number): ScoreRows {
   };
 }
 
+/** A scorer of whole episodes, what it writes to and what it remembers. */
+interface EpisodeScorer {
+  readonly scorer: FrameScorer;
+  readonly capacity: number;
+  readonly rows: ScoreRows;
+  readonly memory: Float64Array;
+}
+
 export function createRewardModel(parts: ModelParts): RewardModel {
   const { method, title, senses, frameDim: dim, stages, learnedFrom } = parts;
+  /** For whole episodes, one after the other: kept, since packing the weights takes as long as scoring some dozen frames. */
+  let offline: EpisodeScorer | undefined;
+
+  function openOffline(): EpisodeScorer {
+    let scorer = parts.scorer(1);
+    const isOpen = scorer.memory === 0 || scorer.memoryIsFixed === true || scorer.runEpisode !== undefined;
+    const capacity = isOpen ? chunk : 1;
+    if (isOpen) scorer = parts.scorer(capacity);
+    return {
+      scorer,
+      capacity,
+      rows: rowsFor(scorer, capacity),
+      memory: new Float64Array(capacity * scorer.memory),
+    };
+  }
 
   const wantNumbers = (frames: Float64Array, rows: number, what: string): void => {
     if (frames.length !== rows * dim) {
@@ -82,20 +118,21 @@ export function createRewardModel(parts: ModelParts): RewardModel {
   function score(frames: Float64Array, length: number): EpisodeScore {
     const count = length + 1;
     wantNumbers(frames, count, 'frames');
-    const probe = parts.scorer(1);
-    const isOpen = probe.memory === 0 || probe.memoryIsFixed === true;
-    const capacity = isOpen ? Math.min(chunk, count) : 1;
-    const scorer = capacity === 1 ? probe : parts.scorer(capacity);
-    const rows = rowsFor(scorer, capacity);
-    const memory = new Float64Array(capacity * scorer.memory);
+    offline ??= openOffline();
+    const { scorer, capacity, rows, memory } = offline;
     const perStep = new Float32Array(count);
     const std = new Float32Array(scorer.hasStd === true ? count : 0);
     const extras = Object.fromEntries(scorer.extras.map((name) => [name, new Float32Array(count)]));
     scorer.begin(frames, 0, memory, 0);
-    for (let row = 1; row < capacity; row++) memory.copyWithin(row * scorer.memory, 0, scorer.memory);
+    // Rows of one episode share its memory, which does not change.
+    if (scorer.runEpisode === undefined) {
+      for (let row = 1; row < Math.min(capacity, count); row++)
+        memory.copyWithin(row * scorer.memory, 0, scorer.memory);
+    }
     for (let from = 0; from < count; from += capacity) {
       const n = Math.min(capacity, count - from);
-      scorer.run(frames, from * dim, n, memory, 0, rows, from === 0);
+      if (scorer.runEpisode === undefined) scorer.run(frames, from * dim, n, memory, 0, rows, from === 0);
+      else scorer.runEpisode(frames, from * dim, n, memory, 0, rows, from === 0);
       perStep.set(rows.progress.subarray(0, n), from);
       if (scorer.hasStd === true) std.set(rows.std.subarray(0, n), from);
       for (const name of scorer.extras) extras[name]!.set(rows.extras[name]!.subarray(0, n), from);

@@ -22,7 +22,7 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
-import { Network } from '../parts/network.ts';
+import { Network, tanh } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
 import { initialize, type Layer, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
@@ -829,22 +829,36 @@ class Head {
     for (let h = 0; h < this.hidden; h++) out[to + h] = this.#biases[h]!;
   }
 
-  /** Adds the part of one embedding; place: 0 start, 1 goal, 2 before, 3 after. */
-  add(place: 0 | 1 | 2 | 3, embedding: Float64Array, from: number, out: Float64Array, to: number): void {
+  /** Adds the part of an episode's start (place 0) or goal (1). */
+  add(place: 0 | 1, embedding: Float64Array, out: Float64Array, to: number): void {
     const { hidden } = this;
     const weights = this.#weights;
     let w = place * this.#E * hidden;
     for (let k = 0; k < this.#E; k++) {
-      const value = embedding[from + k]!;
+      const value = embedding[k]!;
       for (let h = 0; h < hidden; h++) out[to + h] = out[to + h]! + value * weights[w++]!;
     }
   }
 
-  /** The hop before its tanh, from the three summands of the hidden layer. */
-  answer(a: Float64Array, at: number, b: Float64Array, bt: number, c: Float64Array, ct: number): number {
+  /** Embedding -> its parts as what stands before and as what stands after, [2 H]: one layer without bias. */
+  parts(): Network {
+    const [E, H] = [this.#E, this.hidden];
+    const parameters = new Float32Array((E + 1) * 2 * H);
+    for (let k = 0; k < E; k++) {
+      for (let h = 0; h < 2 * H; h++) {
+        const place = h < H ? 2 : 3;
+        parameters[k * 2 * H + h] = this.#weights[(place * E + k) * H + (h % H)]!;
+      }
+    }
+    return new Network({ sizes: [E, 2 * H], activation: 'tanh' }, parameters);
+  }
+
+  /** The hop before its tanh, from the two summands of the hidden layer. */
+  answer(a: Float64Array, at: number, b: Float64Array, bt: number): number {
+    const last = this.#last;
+    const H = this.hidden;
     let sum = this.#lastBias;
-    for (let h = 0; h < this.hidden; h++)
-      sum += this.#last[h]! * Math.tanh(a[at + h]! + b[bt + h]! + c[ct + h]!);
+    for (let h = 0; h < H; h++) sum += last[h]! * tanh(a[at + h]! + b[bt + h]!);
     return sum;
   }
 }
@@ -861,14 +875,17 @@ class HopScorer implements FrameScorer {
   readonly #inputs: Inputs;
   readonly #encoder: Network;
   readonly #head: Head;
+  readonly #parts: Network;
   /** [E] */
   readonly #goal: Float64Array;
   /** Which frame stands before: 0 the frame before, 1 the start, 2 the goal. */
   readonly #questions: readonly (0 | 1 | 2)[];
-  // [capacity, inputs], [capacity, E], [H]; nothing stands before where progress itself is asked for: [H] zeros
+  // [capacity, inputs], [capacity, E], [capacity, 2 H]: parts as what stands before, as what stands after
   readonly #rows: Float64Array;
   readonly #seen: Float64Array;
-  readonly #after: Float64Array;
+  readonly #placed: Float64Array;
+  // The part of all that does not stand before, [H]; nothing stands before where progress itself is asked for: [H] zeros
+  readonly #beside: Float64Array;
   readonly #nothing: Float64Array;
   /** Of one world. [questions] */
   readonly #answers: Float64Array;
@@ -885,6 +902,7 @@ class HopScorer implements FrameScorer {
     this.#inputs = new Inputs(spec.parts, spec.normaliser);
     this.#encoder = networks.encoder;
     this.#head = networks.head;
+    this.#parts = networks.head.parts();
     this.#goal = goal;
     const wanted = [incremental, forward, backward] as const;
     this.#questions =
@@ -893,7 +911,8 @@ class HopScorer implements FrameScorer {
     this.memory = 1 + 3 * H + stride * (1 + H);
     this.#rows = new Float64Array(capacity * this.#inputs.dim);
     this.#seen = new Float64Array(capacity * E);
-    this.#after = new Float64Array(H);
+    this.#placed = new Float64Array(capacity * 2 * H);
+    this.#beside = new Float64Array(H);
     this.#nothing = new Float64Array(H);
     this.#answers = new Float64Array(this.#questions.length);
   }
@@ -901,15 +920,15 @@ class HopScorer implements FrameScorer {
   begin(frames: Float64Array, offset: number, memory: Float64Array, at: number): void {
     const { stride } = this.#settings;
     const H = this.#head.hidden;
-    this.#inputs.write(frames, offset, this.#rows, 0);
-    this.#encoder.forward(this.#rows, 1, this.#seen);
-    const [anchors, start, goal, ring] = [at + 1, at + 1 + H, at + 1 + 2 * H, at + 1 + 3 * H];
+    this.#parts.forward(this.#goal, 1, this.#placed);
     memory.fill(0, at, at + this.memory);
+    const [anchors, start, goal, ring] = [at + 1, at + 1 + H, at + 1 + 2 * H, at + 1 + 3 * H];
+    memory.set(this.#placed.subarray(0, H), goal);
+    this.#look(frames, offset, 1);
+    memory.set(this.#placed.subarray(0, H), start);
     this.#head.bias(memory, anchors);
-    this.#head.add(0, this.#seen, 0, memory, anchors);
-    this.#head.add(1, this.#goal, 0, memory, anchors);
-    this.#head.add(2, this.#seen, 0, memory, start);
-    this.#head.add(2, this.#goal, 0, memory, goal);
+    this.#head.add(0, this.#seen, memory, anchors);
+    this.#head.add(1, this.#goal, memory, anchors);
     for (let n = 0; n < stride; n++) memory.copyWithin(ring + n * (1 + H) + 1, start, start + H);
   }
 
@@ -922,47 +941,74 @@ class HopScorer implements FrameScorer {
     out: ScoreRows,
     isFirst: boolean,
   ): void {
-    const { embedding: E, stride } = this.#settings;
-    const H = this.#head.hidden;
+    this.#look(frames, offset, rows);
+    const { frameDim } = this.#inputs;
+    for (let r = 0; r < rows; r++)
+      this.#next(r, frames, offset + r * frameDim, memory, memoryOffset + r * this.memory, out, isFirst);
+  }
+
+  runEpisode(
+    frames: Float64Array,
+    offset: number,
+    count: number,
+    memory: Float64Array,
+    memoryOffset: number,
+    out: ScoreRows,
+    isFirst: boolean,
+  ): void {
+    this.#look(frames, offset, count);
+    const { frameDim } = this.#inputs;
+    for (let t = 0; t < count; t++)
+      this.#next(t, frames, offset + t * frameDim, memory, memoryOffset, out, isFirst && t === 0);
+  }
+
+  /** Embeddings and parts of frames [rows, frameDim]. */
+  #look(frames: Float64Array, offset: number, rows: number): void {
     const { frameDim, dim } = this.#inputs;
     for (let r = 0; r < rows; r++) this.#inputs.write(frames, offset + r * frameDim, this.#rows, r * dim);
     this.#encoder.forward(this.#rows, rows, this.#seen);
-    for (let r = 0; r < rows; r++) {
-      const at = memoryOffset + r * this.memory;
-      const ring = at + 1 + 3 * H;
-      const slot = ring + (memory[at]! % stride) * (1 + H);
-      const newest = ring + ((memory[at]! + stride - 1) % stride) * (1 + H);
-      if (!isFirst && this.#inputs.isBlank(frames, offset + r * frameDim)) {
-        // Nothing is seen, so nothing has changed.
-        this.#write(r, out, 0, memory[newest]!, memory[newest]!, memory[newest]!, 0, memory[newest]!);
-        memory.copyWithin(slot, newest, newest + 1 + H);
-      } else {
-        this.#ask(r, memory, at, slot + 1);
-        memory[slot] = this.#answer(r, memory[slot]!, out, isFirst);
-        memory.fill(0, slot + 1, slot + 1 + H);
-        this.#head.add(2, this.#seen, r * E, memory, slot + 1);
-      }
-      memory[at]!++;
+    this.#parts.forward(this.#seen, rows, this.#placed);
+  }
+
+  /** The newest frame of one world, which was looked at as `row`. */
+  #next(
+    row: number,
+    frames: Float64Array,
+    offset: number,
+    memory: Float64Array,
+    at: number,
+    out: ScoreRows,
+    isFirst: boolean,
+  ): void {
+    const { stride } = this.#settings;
+    const H = this.#head.hidden;
+    const ring = at + 1 + 3 * H;
+    const slot = ring + (memory[at]! % stride) * (1 + H);
+    const newest = ring + ((memory[at]! + stride - 1) % stride) * (1 + H);
+    if (!isFirst && this.#inputs.isBlank(frames, offset)) {
+      // Nothing is seen, so nothing has changed.
+      this.#write(row, out, 0, memory[newest]!, memory[newest]!, memory[newest]!, 0, memory[newest]!);
+      memory.copyWithin(slot, newest, newest + 1 + H);
+    } else {
+      this.#ask(row, memory, at, slot + 1);
+      memory[slot] = this.#answer(row, memory[slot]!, out, isFirst);
+      for (let h = 0; h < H; h++) memory[slot + 1 + h] = this.#placed[row * 2 * H + h]!;
     }
+    memory[at]!++;
   }
 
   /** Every question about the newest frame of one world; `before`: where the part of the frame before lies. */
   #ask(row: number, memory: Float64Array, at: number, before: number): void {
-    const { embedding: E, target } = this.#settings;
     const H = this.#head.hidden;
-    this.#after.fill(0);
-    this.#head.add(3, this.#seen, row * E, this.#after, 0);
-    for (const [n, which] of this.#questions.entries()) {
-      const isAlone = target === 'absolute';
+    const isAlone = this.#settings.target === 'absolute';
+    const after = (row * 2 + 1) * H;
+    for (let h = 0; h < H; h++) this.#beside[h] = memory[at + 1 + h]! + this.#placed[after + h]!;
+    for (let n = 0; n < this.#questions.length; n++) {
+      const which = this.#questions[n]!;
       const from = which === 0 ? before : at + 1 + which * H;
-      this.#answers[n] = this.#head.answer(
-        memory,
-        at + 1,
-        isAlone ? this.#nothing : memory,
-        isAlone ? 0 : from,
-        this.#after,
-        0,
-      );
+      this.#answers[n] = isAlone
+        ? this.#head.answer(this.#beside, 0, this.#nothing, 0)
+        : this.#head.answer(this.#beside, 0, memory, from);
     }
   }
 
@@ -970,7 +1016,8 @@ class HopScorer implements FrameScorer {
   #answer(row: number, before: number, out: ScoreRows, isFirst: boolean): number {
     const { target, consistency, alpha, epsilon, incremental, forward, backward } = this.#settings;
     let [hop, byHop, byStart, byGoal] = [0, before, 0, 0];
-    for (const [n, which] of this.#questions.entries()) {
+    for (let n = 0; n < this.#questions.length; n++) {
+      const which = this.#questions[n]!;
       const answer = Math.tanh(this.#answers[n]!);
       if (target === 'absolute') byHop = clip((answer + 1) / 2);
       else if (which === 0) {

@@ -120,6 +120,9 @@ for (const [id, reward] of Object.entries(rewards) as [string, RewardMethod][]) 
     for (const track of [...Object.values(extras), ...(std === undefined ? [] : [std])])
       assert.equal(track.length, length + 1);
     assert.deepEqual(reward.load(fitted.save()).score(frames, length), scored);
+    // No episode leaves a trace in the next.
+    fitted.score(demonstrations[1]!.frames, demonstrations[1]!.length);
+    assert.deepEqual(fitted.score(frames, length), scored);
     if (!reward.causal) {
       assert.ok(reward.offlineBecause !== undefined && reward.offlineBecause.length > 0);
       assert.throws(() => fitted.online(1), new RegExp(reward.offlineBecause));

@@ -232,6 +232,24 @@ test('the tracks fuse to the score, as the switches say', async () => {
   }
 });
 
+test('a long episode is scored in parts as it is online, and no episode leaves a trace in the next', async () => {
+  const { model } = await roboDopamine.fit(demonstrations(12, 1), quick, context);
+  // 600 steps: more than twice the 256 frames that are looked at together.
+  const random = new Random(2);
+  const length = 600;
+  const frames = Float64Array.from({ length: (length + 1) * dim }, () => random.uniform());
+  const { perStep } = model.score(frames, length);
+  const online = model.online(1);
+  online.reset(0, frames, 0);
+  for (let t = 1; t <= length; t++) {
+    online.step(frames.subarray(t * dim, (t + 1) * dim));
+    assert.equal(perStep[t], Math.fround(online.values[0]!), `frame ${t}`);
+  }
+  const other = demonstrations(1, 3)[0]!;
+  model.score(other.frames, other.length);
+  assert.deepEqual(model.score(frames, length).perStep, perStep);
+});
+
 test('equal seeds give equal models, other seeds others', async () => {
   const some = demonstrations(4, 1);
   const bytes = async (seed: number) =>
