@@ -12,12 +12,11 @@
 
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { openCounterfactuals } from '../lab/counterfactuals.ts';
-import { demonstrate, play } from '../lab/footage.ts';
+import { prepareFit } from '../lab/fit.ts';
+import { play } from '../lab/footage.ts';
 import { taskNamed } from '../lab/registry.ts';
 import { episodeSeed } from '../lab/seeds.ts';
 import { rewards } from '../learn/rewards/index.ts';
-import { openSenses } from '../learn/rewards/senses.ts';
 import type { Demonstration, LearnedReward, RewardMethod, RewardModel } from '../learn/rewards/types.ts';
 import { openKernel } from '../learn/tensor/kernel/open.ts';
 import { type AnySettings, defaultsOf } from '../sim/fields.ts';
@@ -64,7 +63,6 @@ const footage = play({
   seeds: Array.from({ length: count }, (_, i) => episodeSeed('demonstration', 0, i)),
 });
 const kernel = await openKernel({ threads: Number(flags.threads) });
-const stages = model.stages.map(({ id }) => id);
 
 const known = (Object.entries(rewards) as [string, RewardMethod][]).flatMap(([id, method]) =>
   method.kind === 'learned' ? [[id, method] as const] : [],
@@ -109,29 +107,18 @@ if (flags.json) {
 }
 
 async function measured(method: LearnedReward, variant: string, settings: AnySettings): Promise<Row> {
-  const senses = method.senses?.(settings) ?? ['observation'];
-  const { dim, parts } = openSenses(model, senses);
-  const demonstrations: Demonstration[] = footage.map((episode) => demonstrate(model, episode, senses));
+  const setup = { compute: kernel, seed: 0, signal: new AbortController().signal };
+  const prepared = prepareFit(method, settings, model, footage, setup);
+  const [demonstrations, , { frameDim }] = prepared;
   const begun = performance.now();
   const processor = process.cpuUsage();
-  const { model: fitted } = await method.fit(demonstrations, settings, {
-    compute: kernel,
-    seed: 0,
-    frameDim: dim,
-    layout: { dim, parts },
-    stages,
-    signal: new AbortController().signal,
-    ...(method.counterfactuals === true
-      ? { counterfactuals: openCounterfactuals(model, footage, senses) }
-      : {}),
-    onProgress: () => undefined,
-  });
+  const { model: fitted } = await method.fit(...prepared);
   const fitSeconds = (performance.now() - begun) / 1000;
   const { user, system } = process.cpuUsage(processor);
   const row: Row = {
     method: method.id,
     variant,
-    frameDim: dim,
+    frameDim,
     fitSeconds,
     fitProcessorSeconds: (user + system) / 1e6,
     offlineStepsPerSecond: offline(fitted, demonstrations),

@@ -19,9 +19,9 @@ import type { Compute } from '../learn/tensor/compute.ts';
 import type { TaskModel } from '../sim/env.ts';
 import { type AnySettings, defaultsOf } from '../sim/fields.ts';
 import { sparseEntry, successOf, trainStudy } from './claims/train.ts';
-import { openCounterfactuals } from './counterfactuals.ts';
 import { messageOf, UsageError } from './errors.ts';
-import { demonstrate, type Footage, play, trajectory } from './footage.ts';
+import { fitOn } from './fit.ts';
+import { type Footage, play, trajectory } from './footage.ts';
 import {
   demonstrationNoise,
   type GroupId,
@@ -317,7 +317,11 @@ async function modelOf(
       checkFits(loaded, model);
       return { ...head, senses: loaded.senses, model: loaded };
     }
-    const { model: found, metrics } = await fitNow(method, model, material, seed, compute, signal);
+    const { model: found, metrics } = await fitOn(method, {}, model, material, {
+      compute,
+      seed: episodeSeed('fit', seed, 0),
+      signal,
+    });
     return {
       ...head,
       senses: found.senses,
@@ -330,35 +334,6 @@ async function modelOf(
     if (signal.aborted) throw error;
     return { ...head, failed: messageOf(error), model: null };
   }
-}
-
-async function fitNow(
-  method: LearnedReward,
-  model: TaskModel,
-  material: readonly Footage[],
-  seed: number,
-  compute: Compute,
-  signal: AbortSignal,
-) {
-  const settings = defaultsOf(method.fields);
-  const senses = method.senses?.(settings) ?? ['observation'];
-  const { dim, parts } = openSenses(model, senses);
-  return method.fit(
-    material.map((one) => demonstrate(model, one, senses)),
-    settings,
-    {
-      compute,
-      seed: episodeSeed('fit', seed, 0),
-      frameDim: dim,
-      layout: { dim, parts },
-      stages: model.stages.map(({ id }) => id),
-      ...(method.counterfactuals === true
-        ? { counterfactuals: openCounterfactuals(model, material, senses) }
-        : {}),
-      signal,
-      onProgress: () => undefined,
-    },
-  );
 }
 
 /** A stored model may be of other settings of the task. @throws RangeError */

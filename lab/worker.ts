@@ -18,6 +18,7 @@ import { openCounterfactuals } from './counterfactuals.ts';
 import { openEndpoint } from './endpoint.ts';
 import { messageOf } from './errors.ts';
 import type { Experiment } from './experiment.ts';
+import { fitContext } from './fit.ts';
 import type {
   CollectJob,
   CollectResult,
@@ -215,7 +216,6 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   const model = taskModel(job.task, job.taskSettings);
   const method = learnedReward(job.method, 'fit');
   const senses = method.senses?.(job.settings) ?? ['observation'];
-  const layout = openSenses(model, senses);
   const counterfactuals =
     job.states === null
       ? undefined
@@ -224,10 +224,12 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
           job.states.map((states, index) => ({ id: job.demonstrations[index]!.id, states })),
           senses,
         );
-  const sizes = { frameDim: layout.dim, stages: model.stages.map((stage) => stage.id) };
   const compute = await openComputeFor({
     choice: job.device,
-    workload: method.workload(job.settings, sizes),
+    workload: method.workload(job.settings, {
+      frameDim: openSenses(model, senses).dim,
+      stages: model.stages.map(({ id }) => id),
+    }),
     threads: job.threads,
     budget: job.budget,
   });
@@ -236,19 +238,19 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   const judge = job.endpoint === null ? undefined : openEndpoint(job.endpoint);
   try {
     const fitted = await method.fit(job.demonstrations, job.settings, {
-      ...sizes,
+      ...fitContext(model, senses, {
+        compute,
+        seed: job.seed,
+        signal: link.signal,
+        onProgress: ({ done, total, metrics }) => {
+          link.progress(done, total, 'updates');
+          if (now() - lastMetrics < progressEvery && done < total) return;
+          lastMetrics = now();
+          link.send({ type: 'metrics', step: done, values: metrics });
+        },
+      }),
       ...(judge === undefined ? {} : { judge }),
       ...(counterfactuals === undefined ? {} : { counterfactuals }),
-      layout: { dim: layout.dim, parts: layout.parts },
-      compute,
-      seed: job.seed,
-      signal: link.signal,
-      onProgress: ({ done, total, metrics }) => {
-        link.progress(done, total, 'updates');
-        if (now() - lastMetrics < progressEvery && done < total) return;
-        lastMetrics = now();
-        link.send({ type: 'metrics', step: done, values: metrics });
-      },
     });
     if (judge !== undefined && judge.usage.requests + judge.usage.cached > 0) {
       const { requests, cached, inputTokens, outputTokens, cost } = judge.usage;

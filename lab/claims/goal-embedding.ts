@@ -2,11 +2,12 @@
 
 import { spearman } from '../../learn/diagnostics/agreement.ts';
 import { goalEmbedding } from '../../learn/rewards/goal-embedding.ts';
-import { openSenses, type SenseId } from '../../learn/rewards/senses.ts';
+import type { SenseId } from '../../learn/rewards/senses.ts';
 import type { Demonstration, FitContext, RewardModel } from '../../learn/rewards/types.ts';
 import { viewsOf } from '../../sim/camera.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
+import { fitContext } from '../fit.ts';
 import { demonstrate, sensed } from '../footage.ts';
 import { episodeSeed } from '../seeds.ts';
 import { claimEpisodes, type EpisodeCounts } from './material.ts';
@@ -29,19 +30,10 @@ function studiesOf(setup: ClaimSetup, wanted: EpisodeCounts): (sense: SenseId) =
   const judged = [...successes, ...failures];
   const truth = judged.flatMap((one) => [...one.truth.progress]);
   return (sense) => {
-    const { dim, parts } = openSenses(model, [sense]);
     const rows = judged.map((one) => sensed(model, one, [sense]));
     return {
       demonstrations: training.map((one) => demonstrate(model, one, [sense])),
-      context: {
-        compute,
-        seed: episodeSeed('fit', seed, 0),
-        frameDim: dim,
-        layout: { dim, parts },
-        stages: model.stages.map(({ id }) => id),
-        signal,
-        onProgress: () => undefined,
-      },
+      context: fitContext(model, [sense], { compute, seed: episodeSeed('fit', seed, 0), signal }),
       measure(fitted) {
         const scores = judged.flatMap((one, n) => [
           ...fitted.score(rows[n]!, one.length).extras['similarity']!,

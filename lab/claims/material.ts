@@ -1,9 +1,9 @@
 /** What claims about reward models are made of: episodes to fit on and held-out ones, and models fitted on them. */
 
-import { openSenses } from '../../learn/rewards/senses.ts';
 import type { LearnedReward, RewardModel } from '../../learn/rewards/types.ts';
-import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
-import { demonstrate, type Footage, type Player, play, sensed } from '../footage.ts';
+import type { AnySettings } from '../../sim/fields.ts';
+import { fitOn } from '../fit.ts';
+import { type Footage, type Player, play, sensed } from '../footage.ts';
 import { HeldNoise } from '../rollout.ts';
 import { episodeSeed } from '../seeds.ts';
 import { mean } from '../statistics.ts';
@@ -89,23 +89,8 @@ export async function fittedOn(
   training: readonly Footage[],
   { model, seed, compute, signal }: ClaimSetup,
 ): Promise<RewardModel> {
-  const settings = { ...defaultsOf(method.fields), ...given };
-  const senses = method.senses?.(settings) ?? ['observation'];
-  const { dim, parts } = openSenses(model, senses);
-  const { model: fitted } = await method.fit(
-    training.map((episode) => demonstrate(model, episode, senses)),
-    settings,
-    {
-      compute,
-      seed: episodeSeed('fit', seed, 0),
-      frameDim: dim,
-      layout: { dim, parts },
-      stages: model.stages.map(({ id }) => id),
-      signal,
-      onProgress: () => undefined,
-    },
-  );
-  return fitted;
+  const setup = { compute, seed: episodeSeed('fit', seed, 0), signal };
+  return (await fitOn(method, given, model, training, setup)).model;
 }
 
 /** The same as a function from an episode to its scores. */

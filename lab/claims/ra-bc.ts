@@ -5,13 +5,14 @@
  */
 
 import type { Trajectory } from '../../learn/algorithms/types.ts';
+import { sarm } from '../../learn/rewards/sarm.ts';
 import { createRandom } from '../../sim/engine/random.ts';
 import type { TaskModel } from '../../sim/env.ts';
+import { fitOn } from '../fit.ts';
 import { type Footage, footageOf, type Player, play, sensed, trajectory } from '../footage.ts';
 import { HeldNoise } from '../rollout.ts';
 import { episodeSeed } from '../seeds.ts';
 import { toUnit } from '../unit-actions.ts';
-import { fitStudy } from './fit.ts';
 import { sparseEntry, successOf, trainStudy } from './train.ts';
 import type { Claim, ClaimSetup } from './types.ts';
 
@@ -126,18 +127,16 @@ export async function raBc(
   }
   // 2. the reward model, from annotated demonstrations of its own; the arms do not get them
   onProgress('fitting sarm');
-  const reward = await fitStudy({
+  const { model: reward } = await fitOn(
+    sarm,
+    sizes.updates === undefined ? {} : { updates: sizes.updates },
     model,
-    method: 'sarm',
-    ...(sizes.updates === undefined ? {} : { settings: { updates: sizes.updates } }),
-    footage: [
+    [
       ...play({ model, player: { kind: 'expert', noise: 0.4 }, seeds: seedsOf('training', sizes.annotated) }),
       ...play({ model, player: { kind: 'wandering' }, seeds: seedsOf('failure', sizes.failures) }),
     ],
-    seed,
-    compute,
-    signal,
-  });
+    { compute, seed, signal },
+  );
   // 3. four times the same learner
   const trajectories: Trajectory[] = mixed.map(({ footage }) => ({
     ...trajectory(model, footage),

@@ -8,6 +8,7 @@ import type { Demonstration, EpisodeScore, RewardModel } from '../../learn/rewar
 import type { TaskModel } from '../../sim/env.ts';
 import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
+import { fitContext } from '../fit.ts';
 import { demonstrate, type Footage, play, sensed, trajectory } from '../footage.ts';
 import { episodeSeed } from '../seeds.ts';
 import { mean } from '../statistics.ts';
@@ -75,16 +76,10 @@ async function fitted(
   more: { readonly pretrained?: Uint8Array; readonly stages?: readonly string[] } = {},
 ): Promise<RewardModel> {
   const whole = { ...defaultsOf(roboDopamine.fields), ...settings };
-  const { dim, parts } = openSenses(model, roboDopamine.senses!(whole));
+  const setup = { compute, seed: episodeSeed('fit', seed, 0), signal };
   const { model: reward } = await roboDopamine.fit(demonstrations, whole, {
-    compute,
-    seed: episodeSeed('fit', seed, 0),
-    frameDim: dim,
-    layout: { dim, parts },
-    stages: more.stages ?? model.stages.map(({ id }) => id),
-    signal,
-    onProgress: () => undefined,
-    ...(more.pretrained === undefined ? {} : { pretrained: more.pretrained }),
+    ...fitContext(model, roboDopamine.senses!(whole), setup),
+    ...more,
   });
   return reward;
 }

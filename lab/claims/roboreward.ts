@@ -1,13 +1,13 @@
 /** RoboReward (arXiv:2601.00675): negatives made of successes let a reward model tell real failures, which it never saw. */
 
-import { questions } from '../../learn/rewards/roboreward.ts';
+import { questions, roboreward } from '../../learn/rewards/roboreward.ts';
 import type { AnySettings } from '../../sim/fields.ts';
 import { openCounterfactuals } from '../counterfactuals.ts';
 import { type Footage, type Player, play, sensed } from '../footage.ts';
 import { episodeSeed } from '../seeds.ts';
 import { mean } from '../statistics.ts';
 import { toUnit } from '../unit-actions.ts';
-import { fitStudy } from './fit.ts';
+import { fittedOn } from './material.ts';
 import type { Claim, ClaimSetup } from './types.ts';
 
 const arms = {
@@ -89,7 +89,7 @@ export async function discrimination(
   setup: ClaimSetup,
   { demonstrations, heldOut, settings = {} }: RoboSizes,
 ): Promise<Record<Arm, Discrimination>> {
-  const { model, taskId, seed, compute, signal, onProgress } = setup;
+  const { model, taskId, seed, onProgress } = setup;
   const successesOf = (purpose: 'demonstration' | 'evaluation', count: number): Footage[] =>
     play({
       model,
@@ -108,15 +108,7 @@ export async function discrimination(
   const scores = failures.map(({ length }, i) => truth.clip(i, length).score);
   const of = async (negatives: Arm): Promise<Discrimination> => {
     onProgress(negatives);
-    const fitted = await fitStudy({
-      model,
-      method: 'roboreward',
-      settings: { ...settings, negatives },
-      footage: training,
-      seed: episodeSeed('fit', seed, 0),
-      compute,
-      signal,
-    });
+    const fitted = await fittedOn(roboreward, { ...settings, negatives }, training, setup);
     const expected = (episode: Footage): number =>
       1 + questions * fitted.score(sensed(model, episode, fitted.senses), episode.length).perStep.at(-1)!;
     const found = failures.map(expected);

@@ -6,15 +6,15 @@
 
 import { isotonic } from '../../learn/diagnostics/isotonic.ts';
 import { sarm } from '../../learn/rewards/sarm.ts';
-import { observationLayout } from '../../learn/rewards/senses.ts';
 import type { RewardModel } from '../../learn/rewards/types.ts';
 import { createRandom } from '../../sim/engine/random.ts';
 import type { TaskModel } from '../../sim/env.ts';
-import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
+import type { AnySettings } from '../../sim/fields.ts';
 import { demonstrate, type Footage, type Player, play, sensed } from '../footage.ts';
 import { episodeSeed } from '../seeds.ts';
 import { mean } from '../statistics.ts';
 import { toUnit } from '../unit-actions.ts';
+import { fittedOn } from './material.ts';
 import type { Claim, ClaimSetup } from './types.ts';
 
 /** Sizes of a repetition; tests make them smaller. */
@@ -84,27 +84,11 @@ function successes(
   return found;
 }
 
-async function fitted(
-  { model, seed, compute, signal }: ClaimSetup,
+const fitted = (
+  setup: ClaimSetup,
   training: readonly Footage[],
   settings: AnySettings,
-): Promise<RewardModel> {
-  const layout = observationLayout(model);
-  const fit = await sarm.fit(
-    training.map((episode) => demonstrate(model, episode)),
-    { ...defaultsOf(sarm.fields), holdout: 0, ...settings },
-    {
-      compute,
-      seed: episodeSeed('fit', seed, 0),
-      frameDim: layout.dim,
-      layout,
-      stages: model.stages.map(({ id }) => id),
-      signal,
-      onProgress: () => undefined,
-    },
-  );
-  return fit.model;
-}
+): Promise<RewardModel> => fittedOn(sarm, { holdout: 0, ...settings }, training, setup);
 
 const scoreOf = (model: TaskModel, reward: RewardModel, episode: Footage): Float32Array =>
   reward.score(sensed(model, episode, reward.senses), episode.length).perStep;

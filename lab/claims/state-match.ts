@@ -1,11 +1,14 @@
 /** State match (StateFactory, arXiv:2603.09400): nearer to true progress than a learned model where goals are others than in training. */
 
 import { pearson } from '../../learn/diagnostics/agreement.ts';
+import { sarm } from '../../learn/rewards/sarm.ts';
+import { stateMatch } from '../../learn/rewards/state-match.ts';
+import type { LearnedReward } from '../../learn/rewards/types.ts';
 import type { TaskModel } from '../../sim/env.ts';
 import type { AnySettings } from '../../sim/fields.ts';
+import { fitOn } from '../fit.ts';
 import { type Footage, type Player, play, sensed } from '../footage.ts';
 import { episodeSeed } from '../seeds.ts';
-import { fitStudy } from './fit.ts';
 import type { Claim, ClaimSetup } from './types.ts';
 
 export interface MatchSizes {
@@ -98,17 +101,17 @@ export async function distances(
       episodes.flatMap((episode) => [...score(episode)]),
       episodes.flatMap(({ truth }) => [...truth.progress]),
     );
-  const fitted = async (method: string, given: AnySettings) => {
-    const fit = await fitStudy({ model, method, settings: given, footage: training, seed, compute, signal });
+  const fitted = async (method: LearnedReward, given: AnySettings) => {
+    const { model: fit } = await fitOn(method, given, model, training, { compute, seed, signal });
     return (episode: Footage) => fit.score(sensed(model, episode, fit.senses), episode.length).perStep;
   };
   const single = (senses: string) => ({ head: 'single', senses, ...settings });
   onProgress('match');
-  const match = await fitted('state-match', {});
+  const match = await fitted(stateMatch, {});
   onProgress('learned-goal');
-  const learnedGoal = await fitted('sarm', single('goal'));
+  const learnedGoal = await fitted(sarm, single('goal'));
   onProgress('learned-observation');
-  const learnedObservation = await fitted('sarm', single('observation'));
+  const learnedObservation = await fitted(sarm, single('observation'));
   const dim = model.goals!.dim;
   const flat = (episode: Footage): Float64Array => {
     const frames = sensed(model, episode, ['goal']);

@@ -1,13 +1,13 @@
 /** Waypoints (KAGI, arXiv:2407.10341): with points to follow, fewer demonstrations are needed. */
 
-import { openSenses, slotsOf } from '../../learn/rewards/senses.ts';
+import { slotsOf } from '../../learn/rewards/senses.ts';
 import { createStack } from '../../learn/rewards/stack.ts';
 import { timeContrastive } from '../../learn/rewards/time-contrastive.ts';
 import type { LearnedReward } from '../../learn/rewards/types.ts';
 import { waypoints } from '../../learn/rewards/waypoints.ts';
 import type { TaskModel } from '../../sim/env.ts';
-import { type AnySettings, defaultsOf } from '../../sim/fields.ts';
-import { demonstrate, type Footage, play } from '../footage.ts';
+import { fitOn } from '../fit.ts';
+import { type Footage, play } from '../footage.ts';
 import { taskNamed } from '../registry.ts';
 import { episodeSeed } from '../seeds.ts';
 import { sparseEntry, successOf, trainStudy } from './train.ts';
@@ -25,26 +25,10 @@ const shapingWeight = 10;
 
 async function fitted(
   method: LearnedReward,
-  settings: AnySettings,
   footage: readonly Footage[],
   { model, seed, compute, signal }: ClaimSetup,
 ) {
-  const whole = { ...defaultsOf(method.fields), ...settings };
-  const senses = method.senses?.(whole) ?? ['observation'];
-  const { dim, parts } = openSenses(model, senses);
-  const { model: reward } = await method.fit(
-    footage.map((one) => demonstrate(model, one, senses)),
-    whole,
-    {
-      compute,
-      seed,
-      frameDim: dim,
-      layout: { dim, parts },
-      stages: model.stages.map(({ id }) => id),
-      signal,
-      onProgress: () => undefined,
-    },
-  );
+  const { model: reward } = await fitOn(method, {}, model, footage, { compute, seed, signal });
   return {
     kind: 'learned',
     method: method.id,
@@ -84,7 +68,7 @@ export async function fewerDemonstrations(
   };
   const shaped = async (part: keyof typeof arms, method: LearnedReward, demonstrations: number) => {
     onProgress(part);
-    return success([sparseEntry, await fitted(method, {}, expert.slice(0, demonstrations), setup)]);
+    return success([sparseEntry, await fitted(method, expert.slice(0, demonstrations), setup)]);
   };
   const result = {
     'waypoints-1': await shaped('waypoints-1', waypoints, 1),

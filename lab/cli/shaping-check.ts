@@ -3,9 +3,9 @@
 import { availableParallelism } from 'node:os';
 import { openSenses } from '../../learn/rewards/senses.ts';
 import { ruleOf, type StackEntry } from '../../learn/rewards/stack.ts';
-import { fitStudy } from '../claims/fit.ts';
 import { openComputeFor } from '../compute.ts';
 import type { Experiment } from '../experiment.ts';
+import { fitOn } from '../fit.ts';
 import { play } from '../footage.ts';
 import { rewardNamed, taskNamed } from '../registry.ts';
 import { episodeSeed } from '../seeds.ts';
@@ -73,13 +73,9 @@ async function entriesOf(experiment: Experiment, common: Common): Promise<StackE
       budget: new Int32Array(new SharedArrayBuffer(4)).fill(threads),
     });
     try {
-      const fitted = await fitStudy({
-        model,
-        method: line.reward,
-        settings: line.settings,
-        footage,
-        seed: episodeSeed('fit', common.seed, 0),
+      const { model: fitted } = await fitOn(method, line.settings, model, footage, {
         compute,
+        seed: episodeSeed('fit', common.seed, 0),
         signal: new AbortController().signal,
       });
       entries.push({ kind: 'learned', method: line.reward, model: fitted, use: line.use, ...rest });
