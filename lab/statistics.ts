@@ -3,7 +3,10 @@
  * seeded generator.
  */
 
+import { mean, quantile } from '../learn/diagnostics/measure.ts';
 import { createRandom } from '../sim/engine/random.ts';
+
+export { mean, quantile };
 
 /**
  * Wilson score interval of a binomial proportion (Wilson 1927), 95 % by default. Returns [0, 1] for no trials.
@@ -36,13 +39,6 @@ export interface Interval {
   readonly high: number;
 }
 
-/** NaN of nothing. */
-export function mean(values: readonly number[]): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum / values.length;
-}
-
 /** Of a sample, with n - 1; NaN of fewer than two values. */
 export function standardDeviation(values: readonly number[]): number {
   const centre = mean(values);
@@ -61,14 +57,6 @@ export function interquartileMean(values: readonly number[]): number {
   let sum = 0;
   for (let i = cut; i < sorted.length - cut; i++) sum += sorted[i]!;
   return sum / (sorted.length - 2 * cut);
-}
-
-/** Between the two nearest ranks by linear interpolation; `share` in [0, 1], `sorted` ascending. */
-export function quantile(sorted: Readonly<Float64Array>, share: number): number {
-  const at = share * (sorted.length - 1);
-  const below = Math.floor(at);
-  const low = sorted[below]!;
-  return low + (at - below) * (sorted[Math.min(below + 1, sorted.length - 1)]! - low);
 }
 
 export interface Resampling {

@@ -59,23 +59,26 @@ export function measure<T>(
   return { value, interval: percentiles(found), count };
 }
 
-/** Between the nearest ranks by linear interpolation, 2.5 % and 97.5 %; null of fewer than two numbers. */
+/** Between the two nearest ranks by linear interpolation; `share` in [0, 1], `sorted` ascending. */
+export function quantile(sorted: Readonly<Float64Array>, share: number): number {
+  const at = share * (sorted.length - 1);
+  const below = Math.floor(at);
+  const low = sorted[below]!;
+  return low + (at - below) * (sorted[Math.min(below + 1, sorted.length - 1)]! - low);
+}
+
+/** 2.5 % and 97.5 %; null of fewer than two numbers. */
 export function percentiles(values: readonly number[]): { low: number; high: number } | null {
   if (values.length < 2) return null;
   const sorted = Float64Array.from(values).sort();
-  const at = (share: number): number => {
-    const place = share * (sorted.length - 1);
-    const below = Math.floor(place);
-    const low = sorted[below]!;
-    return low + (place - below) * (sorted[Math.min(below + 1, sorted.length - 1)]! - low);
-  };
-  return { low: at(0.025), high: at(0.975) };
+  return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 }
 
 /** Mean of one number an episode. */
 export const meanMeasure = (values: readonly number[], options?: MeasureOptions): Measure =>
   measure(values, mean, options);
 
+/** NaN of nothing. */
 export function mean(values: readonly number[]): number {
   let sum = 0;
   for (const value of values) sum += value;

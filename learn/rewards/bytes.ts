@@ -3,6 +3,7 @@
  * header JSON, padding to 4, float32 weights. Little-endian.
  */
 
+import type { AnySettings } from '../../sim/fields.ts';
 import { fingerprint } from './fingerprint.ts';
 
 const magicLength = 8;
@@ -53,4 +54,60 @@ export function unpackModel(title: string, magic: string, bytes: Uint8Array): Mo
   const weights = new Float32Array((bytes.length - start) / 4);
   for (let i = 0; i < weights.length; i++) weights[i] = view.getFloat32(start + 4 * i, true);
   return { header, weights };
+}
+
+/** What was saved, with what every method keeps in its header; each part is checked where it is asked for. */
+export interface SavedModel extends ModelBytes {
+  readonly settings: AnySettings;
+  readonly frameDim: number;
+  readonly stages: readonly string[];
+  /** A list of finite numbers; any length where none is wanted. */
+  numbers(key: string, length?: number): Float64Array;
+  wantWeights(count: number): void;
+}
+
+/** As `unpackModel`. @throws RangeError, also later, naming what was found and what was wanted. */
+export function openModel(title: string, magic: string, bytes: Uint8Array): SavedModel {
+  const { header, weights } = unpackModel(title, magic, bytes);
+  const missing = (): RangeError =>
+    new RangeError(
+      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
+    );
+  return {
+    header,
+    weights,
+    get settings() {
+      const { settings } = header;
+      if (settings === null || typeof settings !== 'object') throw missing();
+      return settings as AnySettings;
+    },
+    get frameDim() {
+      // SARM models of before there were senses call it by its old name.
+      const dim = header['frameDim'] ?? header['observationDim'];
+      if (typeof dim !== 'number') throw missing();
+      return dim;
+    },
+    get stages() {
+      const { stages } = header;
+      if (!Array.isArray(stages)) throw missing();
+      return stages.map(String);
+    },
+    numbers(key, length) {
+      const value = header[key];
+      if (
+        !Array.isArray(value) ||
+        (length !== undefined && value.length !== length) ||
+        !value.every((item) => Number.isFinite(item))
+      ) {
+        throw new RangeError(
+          `${title}: found no usable "${key}" in the header, wanted ${length ?? 'some'} finite numbers`,
+        );
+      }
+      return Float64Array.from(value as number[]);
+    },
+    wantWeights(count) {
+      if (weights.length !== count)
+        throw new RangeError(`${title}: found ${weights.length} weights, wanted ${count}`);
+    },
+  };
 }

@@ -5,7 +5,7 @@
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { throwIfAborted } from './fitting.ts';
 import { createRewardModel } from './model.ts';
 import type { LearnedReward, RewardModel } from './types.ts';
@@ -34,12 +34,8 @@ export const constant: LearnedReward = {
     return { model: createModel(value, frameDim, stages), metrics: {} };
   },
   load(bytes) {
-    const { header } = unpackModel(title, magic, bytes);
-    const { value, frameDim, stages } = header as {
-      readonly value: number;
-      readonly frameDim: number;
-      readonly stages: readonly string[];
-    };
+    const { header, frameDim, stages } = openModel(title, magic, bytes);
+    const value = Number(header['value']);
     if (!(value >= 0 && value <= 1)) throw new RangeError(`${title}: found value ${value}, wanted 0 to 1`);
     return createModel(value, frameDim, stages);
   },

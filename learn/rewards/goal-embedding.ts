@@ -35,7 +35,7 @@ import { spearman } from '../diagnostics/agreement.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import { initialize, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
@@ -905,42 +905,23 @@ function pathScorer({ reference }: ModelSpec, embedder: Embedder, capacity: numb
 }
 
 function readModel(bytes: Uint8Array): ModelSpec {
-  const { header, weights } = unpackModel(title, magic, bytes);
-  const { frameDim, stages, distilledFrom } = header;
-  const numbers = (key: string, length?: number): Float64Array => {
-    const value = header[key];
-    if (
-      !Array.isArray(value) ||
-      (length !== undefined && value.length !== length) ||
-      !value.every((item) => Number.isFinite(item))
-    ) {
-      throw new RangeError(
-        `${title}: found no usable "${key}" in the header, wanted ${length ?? 'some'} finite numbers`,
-      );
-    }
-    return Float64Array.from(value as number[]);
-  };
-  if (typeof frameDim !== 'number' || !Array.isArray(stages)) {
-    throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
-    );
-  }
-  const settings = settingsOf(header['settings'] as AnySettings);
-  const goal = numbers('goal');
+  const saved = openModel(title, magic, bytes);
+  const { weights, frameDim, stages } = saved;
+  const { distilledFrom } = saved.header;
+  const settings = settingsOf(saved.settings);
+  const goal = saved.numbers('goal');
   const size = goal.length;
-  const wanted = settings.encoder === 'none' ? 0 : parameterCount(encoderShape(settings, frameDim, size));
-  if (weights.length !== wanted)
-    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
+  saved.wantWeights(settings.encoder === 'none' ? 0 : parameterCount(encoderShape(settings, frameDim, size)));
   return {
     settings,
     frameDim,
-    stages: stages.map(String),
+    stages,
     distilledFrom: typeof distilledFrom === 'string' ? distilledFrom : undefined,
-    normaliser: { mean: numbers('mean', frameDim), scale: numbers('scale', frameDim) },
+    normaliser: { mean: saved.numbers('mean', frameDim), scale: saved.numbers('scale', frameDim) },
     parameters: weights,
     size,
     goal,
-    baseline: numbers('baseline', size),
-    reference: numbers('reference', settings.pathPoints * size),
+    baseline: saved.numbers('baseline', size),
+    reference: saved.numbers('reference', settings.pathPoints * size),
   };
 }

@@ -20,11 +20,12 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError } from '../diagnostics/agreement.ts';
+import { mean } from '../diagnostics/measure.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
@@ -39,6 +40,7 @@ import {
   restRadiusField,
   sigmoid,
 } from './parts/frame-set.ts';
+import { softmaxInPlace, softplus, squaredLoss } from './parts/losses.ts';
 import { monotonicity, pairwiseAccuracy, rocAuc } from './parts/open-loop.ts';
 import type { SenseId } from './senses.ts';
 import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
@@ -397,9 +399,7 @@ export function logisticLoss(
   const B = targets.length;
   let loss = 0;
   for (let b = 0; b < B; b++) {
-    // log (1 + e^z) without overflow.
-    const softplus = Math.max(0, z[b]!) + Math.log1p(Math.exp(-Math.abs(z[b]!)));
-    loss += (softplus - targets[b]! * z[b]!) / B;
+    loss += (softplus(z[b]!) - targets[b]! * z[b]!) / B;
     dZ[b] = (sigmoid(z[b]!) - targets[b]!) / B;
   }
   return loss;
@@ -435,7 +435,7 @@ export function binLoss(
   let loss = 0;
   for (let b = 0; b < B; b++) {
     for (let i = 0; i < bins; i++) p[i] = z[b * bins + i]!;
-    softmaxInPlace(p);
+    softmaxInPlace(p, 0, bins);
     const at = targets[b]! * (bins - 1);
     for (let i = 0; i < bins; i++) {
       const q = Math.max(0, 1 - Math.abs(at - i));
@@ -444,30 +444,6 @@ export function binLoss(
     }
   }
   return loss;
-}
-
-/** mean of (sigmoid z - y)^2; gradient 2 (p - y) p (1 - p) / B. Arrays are [B]. */
-function squaredLoss(z: ArrayLike<number>, targets: ArrayLike<number>, dZ: Float32Array): number {
-  const B = targets.length;
-  let loss = 0;
-  for (let b = 0; b < B; b++) {
-    const p = sigmoid(z[b]!);
-    const error = p - targets[b]!;
-    loss += error ** 2 / B;
-    dZ[b] = (2 * error * p * (1 - p)) / B;
-  }
-  return loss;
-}
-
-function softmaxInPlace(values: Float64Array): void {
-  let top = Number.NEGATIVE_INFINITY;
-  for (const value of values) top = Math.max(top, value);
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) {
-    values[i] = Math.exp(values[i]! - top);
-    sum += values[i]!;
-  }
-  for (let i = 0; i < values.length; i++) values[i] = values[i]! / sum;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -526,9 +502,6 @@ function openLoop(
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => Number.isFinite(value)));
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The model (plain numbers)
@@ -607,13 +580,9 @@ class Heads {
       const p = sigmoid(z);
       return answers === 'soft' ? p : Math.round(p * (bins - 1)) / (bins - 1);
     }
-    softmaxInPlace(this.#z);
-    let best = 0;
+    const best = softmaxInPlace(this.#z, 0, bins);
     let expected = 0;
-    for (let i = 0; i < bins; i++) {
-      expected += (i / (bins - 1)) * this.#z[i]!;
-      if (this.#z[i]! > this.#z[best]!) best = i;
-    }
+    for (let i = 0; i < bins; i++) expected += (i / (bins - 1)) * this.#z[i]!;
     return answers === 'soft' || Number.isNaN(expected) ? expected : best / (bins - 1);
   }
 
@@ -708,35 +677,16 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header, weights } = unpackModel(title, magic, bytes);
-  const { settings, frameDim: dim, stages } = header;
-  if (
-    typeof dim !== 'number' ||
-    !Array.isArray(stages) ||
-    settings === null ||
-    typeof settings !== 'object'
-  ) {
-    throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
-    );
-  }
-  const numbers = (key: string): Float64Array => {
-    const value = header[key];
-    if (!Array.isArray(value) || value.length !== dim || !value.every((item) => Number.isFinite(item)))
-      throw new RangeError(`${title}: found no usable "${key}" in the header, wanted ${dim} finite numbers`);
-    return Float64Array.from(value as number[]);
-  };
+  const saved = openModel(title, magic, bytes);
+  const { weights, frameDim: dim, stages } = saved;
   const spec: ModelSpec = {
-    settings: settingsOf(settings as AnySettings),
+    settings: settingsOf(saved.settings),
     dim,
-    stages: stages.map(String),
-    normaliser: { mean: numbers('mean'), scale: numbers('scale') },
+    stages,
+    normaliser: { mean: saved.numbers('mean', dim), scale: saved.numbers('scale', dim) },
   };
-  const wanted = headsOf(spec.settings).reduce(
-    (sum, head) => sum + parameterCount(shapeOf(head, spec.settings, dim)),
-    0,
+  saved.wantWeights(
+    headsOf(spec.settings).reduce((sum, head) => sum + parameterCount(shapeOf(head, spec.settings, dim)), 0),
   );
-  if (weights.length !== wanted)
-    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
   return createModel(spec, weights);
 }

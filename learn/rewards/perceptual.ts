@@ -18,7 +18,7 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { Random } from '../parts/random.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
@@ -662,28 +662,25 @@ function createModel(spec: ModelSpec): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header } = unpackModel(title, magic, bytes);
-  const { frameDim, names, stages, seed, mean, scale, steps } = header as {
+  const saved = openModel(title, magic, bytes);
+  const { frameDim, stages } = saved;
+  const { names, seed, steps } = saved.header as {
     readonly [key: string]: unknown;
     readonly names?: readonly string[];
-    readonly stages?: readonly string[];
-    readonly mean?: readonly number[];
-    readonly scale?: readonly number[];
     readonly steps?: readonly { index: number[]; mean: number[]; spread: number[] }[];
   };
-  const isWhole = typeof frameDim === 'number' && typeof seed === 'number';
-  if (!isWhole || ![names, stages, mean, scale, steps].every(Array.isArray)) {
+  if (typeof seed !== 'number' || ![names, steps].every(Array.isArray)) {
     throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, names, stages, seed, mean, scale, steps`,
+      `${title}: found header keys ${Object.keys(saved.header).join(', ')}, wanted settings, frameDim, names, stages, seed, mean, scale, steps`,
     );
   }
   return createModel({
-    settings: settingsOf(header['settings'] as AnySettings),
+    settings: settingsOf(saved.settings),
     frameDim,
     names: names!,
-    stages: stages!,
+    stages,
     seed,
-    normaliser: { mean: Float64Array.from(mean!), scale: Float64Array.from(scale!) },
+    normaliser: { mean: saved.numbers('mean'), scale: saved.numbers('scale') },
     steps: steps!.map((step) => ({
       index: Int32Array.from(step.index),
       mean: Float64Array.from(step.mean),

@@ -22,15 +22,17 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
+import { mean } from '../diagnostics/measure.ts';
 import { Network, tanh } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
 import { initialize, type Layer, layersOf, type MlpShape, parameterCount } from '../tensor/mlp.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes, checkSpans } from './labels.ts';
 import { createRewardModel, type FrameScorer, type ScoreRows } from './model.ts';
 import { common } from './parts/fields.ts';
+import { clamp01 } from './parts/frame-set.ts';
 import type { FrameLayout, SenseId } from './senses.ts';
 import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
 import { fitNormaliser, type Normaliser, normalise } from './window.ts';
@@ -709,7 +711,6 @@ function measure(
     const there = model.score(thereAndBack(frames, model.frameDim), 2 * length).perStep;
     drops.push(there[length]! - there[2 * length]!);
   }
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     ...(scores.length > 0 ? { mae: meanAbsoluteError(scores, truths) } : {}),
     ...(ranks.length > 0 ? { spearman: mean(ranks) } : {}),
@@ -797,7 +798,6 @@ class Inputs {
 }
 
 const tracks = ['hop', 'incremental', 'forward', 'backward', 'gate', 'success'] as const;
-const clip = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);
 
 /**
  * The head's first layer is linear in its four embeddings, so each part is worked out once: start and goal once an episode,
@@ -1019,12 +1019,12 @@ class HopScorer implements FrameScorer {
     for (let n = 0; n < this.#questions.length; n++) {
       const which = this.#questions[n]!;
       const answer = Math.tanh(this.#answers[n]!);
-      if (target === 'absolute') byHop = clip((answer + 1) / 2);
+      if (target === 'absolute') byHop = clamp01((answer + 1) / 2);
       else if (which === 0) {
         hop = answer;
-        byHop = target === 'hop' ? hopFrom(before, answer) : clip(before + answer);
-      } else if (which === 1) byStart = clip(answer);
-      else byGoal = clip(1 + answer);
+        byHop = target === 'hop' ? hopFrom(before, answer) : clamp01(before + answer);
+      } else if (which === 1) byStart = clamp01(answer);
+      else byGoal = clamp01(1 + answer);
     }
     let gate = 1;
     let progress = byHop;
@@ -1151,44 +1151,30 @@ interface Unpacked extends ModelSpec {
 }
 
 function unpack(bytes: Uint8Array): Unpacked {
-  const { header, weights } = unpackModel(title, magic, bytes);
-  const { settings, stages, parts } = header;
+  const saved = openModel(title, magic, bytes);
+  const { header, weights, stages } = saved;
+  const { parts } = header;
   const isPart = (part: unknown): part is ModelSpec['parts'][number] =>
     typeof part === 'object' &&
     part !== null &&
     'sense' in part &&
     'dim' in part &&
     Number.isInteger(part.dim);
-  if (
-    settings === null ||
-    typeof settings !== 'object' ||
-    !Array.isArray(stages) ||
-    !Array.isArray(parts) ||
-    parts.length === 0 ||
-    !parts.every(isPart)
-  ) {
+  if (!Array.isArray(parts) || parts.length === 0 || !parts.every(isPart)) {
     throw new RangeError(
       `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, stages, parts`,
     );
   }
   const dim = parts.reduce((sum, part) => sum + part.dim, 0);
-  const numbers = (key: string): Float64Array => {
-    const value = header[key];
-    if (!Array.isArray(value) || value.length !== dim || !value.every((item) => Number.isFinite(item)))
-      throw new RangeError(`${title}: found no usable "${key}" in the header, wanted ${dim} finite numbers`);
-    return Float64Array.from(value as number[]);
-  };
   const spec: ModelSpec = {
-    settings: withDefaults(settings as AnySettings),
-    stages: stages.map(String),
+    settings: withDefaults(saved.settings),
+    stages,
     parts,
-    normaliser: { mean: numbers('mean'), scale: numbers('scale') },
-    goal: numbers('goal'),
+    normaliser: { mean: saved.numbers('mean', dim), scale: saved.numbers('scale', dim) },
+    goal: saved.numbers('goal', dim),
   };
   const { encoder, head } = shapesOf(spec.settings, dim, parts.length);
-  const wanted = parameterCount(encoder) + parameterCount(head);
-  if (weights.length !== wanted)
-    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
+  saved.wantWeights(parameterCount(encoder) + parameterCount(head));
   return { ...spec, parameters: weights };
 }
 

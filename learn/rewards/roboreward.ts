@@ -19,16 +19,18 @@
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
+import { mean } from '../diagnostics/measure.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
 import { common } from './parts/fields.ts';
 import { holdOut, sigmoid } from './parts/frame-set.ts';
+import { softplus } from './parts/losses.ts';
 import { enlarged } from './parts/picture.ts';
 import { type SenseId, viewSide } from './senses.ts';
 import type {
@@ -202,8 +204,7 @@ export function corn(z: ArrayLike<number>, y: ArrayLike<number>, dZ: Float32Arra
         continue;
       }
       const isAbove = y[b]! > k ? 1 : 0;
-      const softplus = Math.max(0, z[i]!) + Math.log1p(Math.exp(-Math.abs(z[i]!)));
-      loss += (softplus - isAbove * z[i]!) / asked;
+      loss += (softplus(z[i]!) - isAbove * z[i]!) / asked;
       dZ[i] = (sigmoid(z[i]!) - isAbove) / asked;
     }
   }
@@ -549,8 +550,6 @@ function measure(model: RewardModel, examples: readonly Example[], dim: number):
     lower.all++;
     if (called === classes) lower.called5++;
   }
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
   found['mae/all'] = mean(kinds.flatMap((kind) => errors[kind]));
   for (const kind of kinds) if (errors[kind].length > 0) found[`mae/${kind}`] = mean(errors[kind]);
   if (lower.all > 0) found['falseSuccess'] = lower.called5 / lower.all;
@@ -624,33 +623,17 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header, weights } = unpackModel(title, magic, bytes);
-  const { settings, frameDim: dim, stages, mean, scale, labelledBy } = header;
-  const areNumbers = (value: unknown): value is number[] =>
-    Array.isArray(value) && value.length === dim && value.every((item) => Number.isFinite(item));
-  if (
-    typeof dim !== 'number' ||
-    !Array.isArray(stages) ||
-    settings === null ||
-    typeof settings !== 'object' ||
-    !areNumbers(mean) ||
-    !areNumbers(scale)
-  ) {
-    throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages and a mean and scale of frameDim numbers`,
-    );
-  }
-  const known = settingsOf(settings as AnySettings);
-  const wanted = parameterCount(shapeOf(known, dim));
-  if (weights.length !== wanted)
-    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
-  const normaliser = { mean: Float64Array.from(mean), scale: Float64Array.from(scale) };
+  const saved = openModel(title, magic, bytes);
+  const { weights, frameDim: dim, stages } = saved;
+  const { labelledBy } = saved.header;
+  const settings = settingsOf(saved.settings);
+  saved.wantWeights(parameterCount(shapeOf(settings, dim)));
   return createModel(
     {
-      settings: known,
+      settings,
       dim,
-      stages: stages.map(String),
-      normaliser,
+      stages,
+      normaliser: { mean: saved.numbers('mean', dim), scale: saved.numbers('scale', dim) },
       labelledBy: typeof labelledBy === 'string' ? labelledBy : undefined,
     },
     weights,

@@ -21,7 +21,7 @@ import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../
 import { meanAbsoluteError, spearman, thereAndBack } from '../diagnostics/agreement.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import {
   checkDemonstrations,
@@ -32,6 +32,8 @@ import {
   stageShares,
 } from './labels.ts';
 import { common } from './parts/fields.ts';
+import { clamp01, sigmoid } from './parts/frame-set.ts';
+import { softmaxInPlace } from './parts/losses.ts';
 import { type Minibatch, TrainingSet } from './sarm-data.ts';
 import {
   type Answering,
@@ -500,7 +502,7 @@ async function optimise(
         if (share === 0 || known[label] === 0) continue;
         // Each scheme has its own pass of the samples, and its own output.
         const at = (s * B * A + answer) * S + s;
-        const tau = 1 / (1 + Math.exp(-z[at]!));
+        const tau = sigmoid(z[at]!);
         const target = Math.min(1, Math.max(0, (progress[label]! - starts[s]![c]!) / Math.max(share, 1e-6)));
         const error = tau - target;
         loss += error ** 2 / learned;
@@ -711,28 +713,12 @@ class Scorer {
     for (let n = 0; n < asked; n++) {
       const row = this.#askedRow[n]!;
       const k = this.#askedStage[n]!;
-      const tau = 1 / (1 + Math.exp(-this.#askedTau[n * this.#shape.schemes]!));
+      const tau = sigmoid(this.#askedTau[n * this.#shape.schemes]!);
       this.progress[row] = this.progress[row]! + p[row * K + k]! * this.#shares[k]! * tau;
       if (k === this.stage[row]) this.tau[row] = tau;
     }
-    // Math.min and max keep not-a-number, so that a broken observation shows.
-    for (let row = 0; row < rows; row++) this.progress[row] = Math.min(1, Math.max(0, this.progress[row]!));
+    for (let row = 0; row < rows; row++) this.progress[row] = clamp01(this.progress[row]!);
   }
-}
-
-/** Turns logits into probabilities; returns the most likely one, the first of equals. */
-function softmaxInPlace(values: Float64Array, offset: number, count: number): number {
-  let best = 0;
-  for (let k = 1; k < count; k++) if (values[offset + k]! > values[offset + best]!) best = k;
-  const top = values[offset + best]!;
-  let sum = 0;
-  for (let k = 0; k < count; k++) {
-    const e = Math.exp(values[offset + k]! - top);
-    values[offset + k] = e;
-    sum += e;
-  }
-  for (let k = 0; k < count; k++) values[offset + k] = values[offset + k]! / sum;
-  return best;
 }
 
 function onlyInPlace(values: Float64Array, offset: number, count: number, one: number): void {
@@ -924,43 +910,21 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header, weights } = unpackModel(title, magic, bytes);
-  const numbers = (key: string, length: number): Float64Array => {
-    const value = header[key];
-    if (!Array.isArray(value) || value.length !== length || !value.every((item) => Number.isFinite(item))) {
-      throw new RangeError(
-        `${title}: found no usable "${key}" in the header, wanted ${length} finite numbers`,
-      );
-    }
-    return Float64Array.from(value as number[]);
-  };
-  const { settings, stages, otherStages } = header;
-  // Models of earlier versions call it by its old name.
-  const dim = header['frameDim'] ?? header['observationDim'];
-  if (
-    typeof dim !== 'number' ||
-    !Array.isArray(stages) ||
-    settings === null ||
-    typeof settings !== 'object'
-  ) {
-    throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
-    );
-  }
+  const saved = openModel(title, magic, bytes);
+  const { weights, settings, frameDim: dim, stages } = saved;
+  const { otherStages } = saved.header;
   const spec: ModelSpec = {
     settings: Object.freeze({ ...defaultsOf(fields), ...settings }) as SarmSettings,
     dim,
     schemes: [
-      { stages: stages.map(String), shares: numbers('shares', stages.length) },
+      { stages, shares: saved.numbers('shares', stages.length) },
       ...(Array.isArray(otherStages)
-        ? [{ stages: otherStages.map(String), shares: numbers('otherShares', otherStages.length) }]
+        ? [{ stages: otherStages.map(String), shares: saved.numbers('otherShares', otherStages.length) }]
         : []),
     ],
-    normaliser: { mean: numbers('mean', dim), scale: numbers('scale', dim) },
+    normaliser: { mean: saved.numbers('mean', dim), scale: saved.numbers('scale', dim) },
   };
-  const wanted = netsParameterCount(shapeOf(spec));
-  if (weights.length !== wanted)
-    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
+  saved.wantWeights(netsParameterCount(shapeOf(spec)));
   return createModel(spec, weights);
 }
 

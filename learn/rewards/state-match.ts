@@ -15,7 +15,7 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import type { Workload } from '../tensor/compute.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
@@ -415,27 +415,20 @@ function createModel(spec: ModelSpec, matching: Matching): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header } = unpackModel(title, magic, bytes);
-  const { settings, frameDim: dim, stages, names, reference } = header;
-  if (
-    typeof dim !== 'number' ||
-    !Array.isArray(stages) ||
-    settings === null ||
-    typeof settings !== 'object' ||
-    !Array.isArray(names) ||
-    names.length !== dim ||
-    !Array.isArray(reference)
-  ) {
+  const saved = openModel(title, magic, bytes);
+  const { frameDim: dim, stages } = saved;
+  const { names } = saved.header;
+  if (!Array.isArray(names) || names.length !== dim) {
     throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages, reference and frameDim names`,
+      `${title}: found header keys ${Object.keys(saved.header).join(', ')}, wanted settings, frameDim, stages, reference and frameDim names`,
     );
   }
   const spec: ModelSpec = {
-    settings: settingsOf(settings as AnySettings),
+    settings: settingsOf(saved.settings),
     dim,
-    stages: stages.map(String),
+    stages,
     names: names.map(String),
-    reference: Float64Array.from(reference as number[]),
+    reference: saved.numbers('reference'),
   };
   return createModel(spec, compile(spec));
 }

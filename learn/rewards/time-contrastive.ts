@@ -18,11 +18,12 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman } from '../diagnostics/agreement.ts';
+import { mean } from '../diagnostics/measure.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
 import type { Workload } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { fitNetworks, throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
@@ -37,6 +38,7 @@ import {
   restRadiusField,
   sigmoid,
 } from './parts/frame-set.ts';
+import { squaredLoss } from './parts/losses.ts';
 import type { SenseId } from './senses.ts';
 import type { Demonstration, FitContext, LearnedReward, RewardModel } from './types.ts';
 import { fitNormaliser, type Normaliser, normalise } from './window.ts';
@@ -273,6 +275,7 @@ type Optimise = (
 const regress: Optimise = ({ set, labels }, settings, parameters, random, context) => {
   const { minibatch: B, inputNoise } = settings;
   const y = Float64Array.from(labels.flatMap((episode) => [...episode]));
+  const targets = new Float64Array(B);
   return fitNetworks(
     {
       ...optimiserOf(settings),
@@ -284,13 +287,8 @@ const regress: Optimise = ({ set, labels }, settings, parameters, random, contex
         const rows = Int32Array.from({ length: B }, () => random.integer(y.length));
         for (let b = 0; b < B; b++) copyFrame(set, rows[b]!, x, b * set.dim, inputNoise, random);
         await nets.forward([0], B);
-        let loss = 0;
-        for (let b = 0; b < B; b++) {
-          const p = sigmoid(z[b]!);
-          const error = p - y[rows[b]!]!;
-          loss += error ** 2 / B;
-          dZ[b] = (2 * error * p * (1 - p)) / B;
-        }
+        for (let b = 0; b < B; b++) targets[b] = y[rows[b]!]!;
+        const loss = squaredLoss(z, targets, dZ);
         await nets.backward([0], B);
         return { 'loss/progress': loss };
       },
@@ -539,9 +537,6 @@ function measure(
   return Object.fromEntries(Object.entries(found).filter(([, value]) => Number.isFinite(value)));
 }
 
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
 // ---------------------------------------------------------------------------------------------------------------------
 // The model (plain numbers)
 
@@ -607,43 +602,18 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header, weights } = unpackModel(title, magic, bytes);
-  const { settings, frameDim: dim, stages } = header;
-  if (
-    typeof dim !== 'number' ||
-    !Array.isArray(stages) ||
-    settings === null ||
-    typeof settings !== 'object'
-  ) {
-    throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, frameDim, stages`,
-    );
-  }
-  const numbers = (key: string, length: number | undefined): Float64Array => {
-    const value = header[key];
-    if (
-      !Array.isArray(value) ||
-      (length !== undefined && value.length !== length) ||
-      !value.every((item) => Number.isFinite(item))
-    ) {
-      throw new RangeError(
-        `${title}: found no usable "${key}" in the header, wanted ${length ?? 'some'} finite numbers`,
-      );
-    }
-    return Float64Array.from(value as number[]);
-  };
-  const known = settingsOf(settings as AnySettings);
-  const isRegression = known.objective === 'regression';
+  const saved = openModel(title, magic, bytes);
+  const { weights, frameDim: dim, stages } = saved;
+  const settings = settingsOf(saved.settings);
+  const isRegression = settings.objective === 'regression';
   const spec: ModelSpec = {
-    settings: known,
+    settings,
     dim,
-    stages: stages.map(String),
-    normaliser: { mean: numbers('mean', dim), scale: numbers('scale', dim) },
-    goal: numbers('goal', isRegression ? 0 : known.embedding),
-    knots: numbers('knots', isRegression ? 0 : undefined),
+    stages,
+    normaliser: { mean: saved.numbers('mean', dim), scale: saved.numbers('scale', dim) },
+    goal: saved.numbers('goal', isRegression ? 0 : settings.embedding),
+    knots: saved.numbers('knots', isRegression ? 0 : undefined),
   };
-  const wanted = parameterCount(shapeOf(known, dim));
-  if (weights.length !== wanted)
-    throw new RangeError(`${title}: found ${weights.length} weights, wanted ${wanted}`);
+  saved.wantWeights(parameterCount(shapeOf(settings, dim)));
   return createModel(spec, weights);
 }

@@ -7,7 +7,7 @@
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel } from './model.ts';
@@ -48,12 +48,8 @@ export const timeRamp: LearnedReward = {
     return { model: createModel(length, frameDim, stages), metrics: { rampSteps: length } };
   },
   load(bytes) {
-    const { header } = unpackModel(title, magic, bytes);
-    const { length, frameDim, stages } = header as {
-      readonly length: number;
-      readonly frameDim: number;
-      readonly stages: readonly string[];
-    };
+    const { header, frameDim, stages } = openModel(title, magic, bytes);
+    const length = Number(header['length']);
     if (!(length > 0)) throw new RangeError(`${title}: found a ramp of ${length} steps, wanted more than 0`);
     return createModel(length, frameDim, stages);
   },

@@ -18,11 +18,12 @@
  */
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
-import { packModel, unpackModel } from './bytes.ts';
+import { openModel, packModel } from './bytes.ts';
 import { throwIfAborted } from './fitting.ts';
 import { checkEpisodes } from './labels.ts';
 import { createRewardModel, type FrameScorer } from './model.ts';
-import { type FrameLayout, type SenseId, viewSide } from './senses.ts';
+import { enlarged } from './parts/picture.ts';
+import type { FrameLayout } from './senses.ts';
 import type { Demonstration, FitContext, Judge, LearnedReward, Picture, RewardModel } from './types.ts';
 
 const fields = {
@@ -310,17 +311,14 @@ const cellPixels = 24;
 
 /** The small picture enlarged, one cell a pixel, with the lines of the grid. */
 function gridPicture(frames: Float64Array, at: number): Picture {
-  const size = cells * cellPixels;
-  const rgb = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const isLine = x % cellPixels === 0 || y % cellPixels === 0;
-      const pixel = (Math.floor((y * viewSide) / size) * viewSide + Math.floor((x * viewSide) / size)) * 3;
-      for (let c = 0; c < 3; c++)
-        rgb[(y * size + x) * 3 + c] = isLine ? 40 : Math.round(255 * frames[at + pixel + c]!);
-    }
+  const picture = enlarged(frames, at, cells * cellPixels);
+  const { width, height, rgb } = picture;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++)
+      if (x % cellPixels === 0 || y % cellPixels === 0)
+        rgb.fill(40, (y * width + x) * 3, (y * width + x + 1) * 3);
   }
-  return { width: size, height: size, rgb };
+  return picture;
 }
 
 const prompt = (hasThing: boolean): string =>
@@ -592,27 +590,20 @@ function createModel(spec: ModelSpec): RewardModel {
 }
 
 function load(bytes: Uint8Array): RewardModel {
-  const { header } = unpackModel(title, magic, bytes);
-  const { settings, stages, frameDim, layout, waypoints: found, marked } = header as unknown as ModelSpec;
-  if (
-    !Array.isArray(found) ||
-    !Array.isArray(stages) ||
-    typeof frameDim !== 'number' ||
-    !Array.isArray(layout?.parts)
-  ) {
+  const saved = openModel(title, magic, bytes);
+  const { frameDim, stages } = saved;
+  const { layout, waypoints: found, marked } = saved.header as unknown as ModelSpec;
+  if (!Array.isArray(found) || !Array.isArray(layout?.parts)) {
     throw new RangeError(
-      `${title}: found header keys ${Object.keys(header).join(', ')}, wanted settings, stages, frameDim, layout, waypoints`,
+      `${title}: found header keys ${Object.keys(saved.header).join(', ')}, wanted settings, stages, frameDim, layout, waypoints`,
     );
   }
   parseWaypoints(wordsOf(found), title);
   return createModel({
-    settings: Object.freeze({ ...defaultsOf(fields), ...settings }),
-    stages: stages.map(String),
+    settings: Object.freeze({ ...defaultsOf(fields), ...saved.settings }) as WaypointSettings,
+    stages,
     frameDim,
-    layout: layout as {
-      dim: number;
-      parts: { sense: SenseId; offset: number; dim: number; names: string[] }[];
-    },
+    layout,
     waypoints: found,
     marked: String(marked),
   });
