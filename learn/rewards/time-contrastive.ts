@@ -18,6 +18,7 @@
 
 import { type AnySettings, defaultsOf, type Fields, type Settings } from '../../sim/fields.ts';
 import { meanAbsoluteError, spearman } from '../diagnostics/agreement.ts';
+import { joinViolators } from '../diagnostics/isotonic.ts';
 import { mean } from '../diagnostics/measure.ts';
 import { Network } from '../parts/network.ts';
 import { Random } from '../parts/random.ts';
@@ -477,25 +478,17 @@ export function calibration(
   count: number,
 ): Float64Array {
   const sorted = [...pairs].sort((a, b) => a.similarity - b.similarity);
-  const bins: { weight: number; similarity: number; y: number }[] = [];
   const size = Math.ceil(sorted.length / count);
-  for (let from = 0; from < sorted.length; from += size) {
-    const inside = sorted.slice(from, from + size);
-    let bin = { weight: 0, similarity: 0, y: 0 };
-    for (const { similarity, y } of inside) {
-      bin.weight += 1;
-      bin.similarity += similarity / inside.length;
-      bin.y += y / inside.length;
-    }
-    for (let before = bins.at(-1); before !== undefined && before.y >= bin.y; before = bins.at(-1)) {
-      const weight = before.weight + bin.weight;
-      const mean = (a: number, b: number): number => (a * before!.weight + b * bin.weight) / weight;
-      bin = { weight, similarity: mean(before.similarity, bin.similarity), y: mean(before.y, bin.y) };
-      bins.pop();
-    }
-    bins.push(bin);
-  }
-  return Float64Array.from([-1, 0, ...bins.flatMap(({ similarity, y }) => [similarity, y]), 1, 1]);
+  const bins = Array.from({ length: Math.ceil(sorted.length / size) }, (_, bin) => {
+    const inside = sorted.slice(bin * size, (bin + 1) * size);
+    return {
+      x: inside.reduce((sum, { similarity }) => sum + similarity, 0),
+      y: inside.reduce((sum, { y }) => sum + y, 0),
+      count: inside.length,
+    };
+  });
+  const knots = joinViolators(bins).flatMap((pool) => [pool.x / pool.count, pool.y / pool.count]);
+  return Float64Array.from([-1, 0, ...knots, 1, 1]);
 }
 
 /** C(similarity), straight between knots. Not-a-number stays. */
