@@ -1,11 +1,11 @@
 /** Judging reward models, asked for from outside: words become a request, the request gets a thread, what came of it is kept. */
 
-import { Worker } from 'node:worker_threads';
 import type { AnySettings } from '../sim/fields.ts';
 import { tasks } from '../sim/tasks/index.ts';
 import type { ModelRow, Store } from '../store/types.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { checkSettings, nearest } from './fields.ts';
+import { inThread } from './in-thread.ts';
 import type { StoredEpisodes } from './judged-episodes.ts';
 import { keepEvaluation } from './model-card.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
@@ -200,7 +200,16 @@ export async function runRewardEvaluation(
   request: RewardEvaluationRequest,
   { signal, onProgress, onScore, project = null }: RunEvaluationOptions = {},
 ): Promise<RewardEvaluation> {
-  const evaluation = await inThread(request, signal, onProgress, onScore);
+  const evaluation = await inThread<RewardEvaluation, RewardEvaluationMessage>({
+    file: new URL('./reward-evaluation-worker.ts', import.meta.url),
+    data: request,
+    name: 'eval-reward',
+    signal,
+    onMessage: (message) => {
+      if (message.type === 'progress') onProgress?.(message.part, message.done, message.total);
+      else onScore?.(message.score);
+    },
+  });
   if (project === null) return evaluation;
   try {
     keepEvaluation(project, evaluation);
@@ -209,39 +218,4 @@ export async function runRewardEvaluation(
     onProgress?.(`not kept for the cards of the models: ${messageOf(error)}`, 0, 1);
   }
   return evaluation;
-}
-
-function inThread(
-  request: RewardEvaluationRequest,
-  signal: AbortSignal | undefined,
-  onProgress: RunEvaluationOptions['onProgress'],
-  onScore: RunEvaluationOptions['onScore'],
-): Promise<RewardEvaluation> {
-  const cancelled = () => new DOMException('The evaluation was cancelled', 'AbortError');
-  if (signal?.aborted === true) return Promise.reject(cancelled());
-  const file = import.meta.url.endsWith('.ts')
-    ? './reward-evaluation-worker.ts'
-    : './reward-evaluation-worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: request, name: 'eval-reward' });
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      worker.postMessage('stop');
-      // Whatever part does not look at the signal is ended hard: nothing is stored before the end.
-      void worker.terminate();
-      reject(cancelled());
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    worker.on('message', (message: RewardEvaluationMessage) => {
-      if (message.type === 'progress') onProgress?.(message.part, message.done, message.total);
-      else if (message.type === 'score') onScore?.(message.score);
-      else {
-        signal?.removeEventListener('abort', abort);
-        void worker.terminate();
-        if (message.type === 'done') resolve(message.evaluation);
-        else reject(new Error(`eval-reward: ${message.message}`));
-      }
-    });
-    worker.on('error', (error) => reject(new Error(`eval-reward: ${error.message}`)));
-    worker.on('exit', () => reject(new Error('eval-reward: its thread ended')));
-  });
 }

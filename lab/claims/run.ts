@@ -1,10 +1,10 @@
 /** Runs claims: seeds side by side, one thread each, and the verdict over them. */
 
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { defaultsOf } from '../../sim/fields.ts';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../fields.ts';
+import { inThread } from '../in-thread.ts';
 import { taskNamed } from '../registry.ts';
 import { claims } from './index.ts';
 import type { Claim, ClaimReport, MethodReport } from './types.ts';
@@ -101,11 +101,22 @@ async function runClaim(method: string, claim: Claim, options: RunClaimsOptions)
   }
   const values: Readonly<Record<string, number>>[] = new Array(count);
   let next = 0;
+  // What breaks in one seed ends the others, too: without it there is no verdict.
+  const broken = new AbortController();
+  const signal =
+    options.signal === undefined ? broken.signal : AbortSignal.any([options.signal, broken.signal]);
   const lane = async (): Promise<void> => {
     for (let i = next++; i < count; i = next++)
-      values[i] = await repetition(method, claim, task, seeds[i]!, options);
+      values[i] = await repetition(method, claim, task, seeds[i]!, { ...options, signal });
   };
-  await Promise.all(Array.from({ length: Math.min(threads, count) }, lane));
+  const lanes = Array.from({ length: Math.min(threads, count) }, lane);
+  try {
+    await Promise.all(lanes);
+  } catch (error) {
+    broken.abort();
+    await Promise.allSettled(lanes);
+    throw error;
+  }
   const expectations = claim.expects.map((expectation) => judge(expectation, values));
   return {
     ...head,
@@ -118,39 +129,21 @@ async function runClaim(method: string, claim: Claim, options: RunClaimsOptions)
 }
 
 /** One seed in a thread of its own. Rejects with what went wrong there, or an AbortError. */
-function repetition(
+async function repetition(
   method: string,
   claim: Claim,
   task: string,
   seed: number,
   { registry = ownRegistry, signal, onProgress }: RunClaimsOptions,
 ): Promise<Readonly<Record<string, number>>> {
-  const cancelled = () => new DOMException('The claim was cancelled', 'AbortError');
-  if (signal?.aborted === true) return Promise.reject(cancelled());
-  const name = `claim ${method}/${claim.id}, seed ${seed}`;
   const job: ClaimJob = { registry: registry.module, method, claim: claim.id, task, seed };
-  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: job, name: 'claim' });
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      worker.postMessage('stop');
-      // A part that does not look at the signal is ended hard: nothing of it is stored anywhere.
-      void worker.terminate();
-      reject(cancelled());
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    worker.on('message', (message: ClaimMessage) => {
-      if (message.type === 'progress') onProgress?.(claim.id, seed, message.part);
-      else {
-        signal?.removeEventListener('abort', abort);
-        void worker.terminate();
-        if (message.type === 'done') {
-          onProgress?.(claim.id, seed, 'done');
-          resolve(message.values);
-        } else reject(new Error(`${name}: ${message.message}`));
-      }
-    });
-    worker.on('error', (error) => reject(new Error(`${name}: ${error.message}`)));
-    worker.on('exit', () => reject(new Error(`${name}: its thread ended`)));
+  const values = await inThread<Readonly<Record<string, number>>, ClaimMessage>({
+    file: new URL('./worker.ts', import.meta.url),
+    data: job,
+    name: `claim ${method}/${claim.id}, seed ${seed}`,
+    signal,
+    onMessage: ({ part }) => onProgress?.(claim.id, seed, part),
   });
+  onProgress?.(claim.id, seed, 'done');
+  return values;
 }

@@ -1,9 +1,9 @@
 /** The thread that works on repetitions of a claim: one seed after the other, each with a compute of one thread. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { openKernel } from '../../learn/tensor/kernel/open.ts';
 import { defaultsOf } from '../../sim/fields.ts';
-import { messageOf } from '../errors.ts';
+import { workInThread } from '../in-thread.ts';
 import { taskNamed } from '../registry.ts';
 import type { Claim } from './types.ts';
 
@@ -17,16 +17,13 @@ export interface ClaimJob {
   readonly seed: number;
 }
 
-export type ClaimMessage =
-  | { readonly type: 'progress'; readonly part: string }
-  | { readonly type: 'done'; readonly values: Readonly<Record<string, number>> }
-  | { readonly type: 'failed'; readonly message: string };
+export interface ClaimMessage {
+  readonly type: 'progress';
+  readonly part: string;
+}
 
-const say = (message: ClaimMessage): void => parentPort!.postMessage(message);
-
-async function work({ registry, method, claim: id, task, seed }: ClaimJob): Promise<void> {
-  const stop = new AbortController();
-  parentPort!.on('message', () => stop.abort());
+await workInThread<Readonly<Record<string, number>>, ClaimMessage>(async (signal, say) => {
+  const { registry, method, claim: id, task, seed } = workerData as ClaimJob;
   const { claims } = (await import(registry)) as {
     claims: Readonly<Record<string, readonly Claim[]>>;
   };
@@ -34,19 +31,15 @@ async function work({ registry, method, claim: id, task, seed }: ClaimJob): Prom
   const known = taskNamed(task)!;
   const compute = await openKernel({ threads: 1 });
   try {
-    const values = await claim.run({
+    return await claim.run({
       model: known.create(defaultsOf(known.fields)),
       taskId: task,
       seed,
       compute,
-      signal: stop.signal,
+      signal,
       onProgress: (part) => say({ type: 'progress', part }),
     });
-    say({ type: 'done', values });
   } finally {
     compute.dispose();
-    parentPort!.removeAllListeners('message');
   }
-}
-
-work(workerData as ClaimJob).catch((error: unknown) => say({ type: 'failed', message: messageOf(error) }));
+});

@@ -41,6 +41,18 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
       },
     },
   ],
+  uneven: [
+    {
+      ...base,
+      id: 'one-breaks',
+      statement: 'seed 0 breaks while seed 1 goes on for ever',
+      expects: [],
+      run: ({ seed }) =>
+        seed === 0
+          ? Promise.reject(new RangeError('seed 0 is broken'))
+          : new Promise(() => setInterval(() => undefined, 1000)),
+    },
+  ],
   endless: [
     {
       ...base,

@@ -106,6 +106,12 @@ test('trouble in a repetition names the claim and the seed; unknown names are re
   await assert.rejects(runClaims('sums', { registry, task: 'x' }), /unknown task "x"/);
 });
 
+test('what breaks in one seed ends the others', async () => {
+  await assert.rejects(runClaims('uneven', { registry, seeds: 2, threads: 2 }), {
+    message: 'claim uneven/one-breaks, seed 0: seed 0 is broken',
+  });
+});
+
 test('a claim is stopped while it runs', async () => {
   const stop = new AbortController();
   const run = runClaims('endless', {
