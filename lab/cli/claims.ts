@@ -3,6 +3,7 @@
 import { claims } from '../claims/index.ts';
 import { type RunClaimsOptions, runClaims } from '../claims/run.ts';
 import type { ClaimReport, MethodReport } from '../claims/types.ts';
+import { stoppable } from './options.ts';
 import { duration, note, print, printJson, table } from './output.ts';
 import { figure } from './runs.ts';
 
@@ -12,21 +13,6 @@ export interface ClaimFlags {
   readonly seedOffset: number;
   readonly only?: string;
   readonly threads?: number;
-}
-
-/** Ctrl-C stops; nothing was stored, so nothing is kept. */
-function interruptible(): { readonly signal: AbortSignal; done(): void } {
-  const stop = new AbortController();
-  const abort = (): void => stop.abort();
-  process.once('SIGINT', abort);
-  process.once('SIGTERM', abort);
-  return {
-    signal: stop.signal,
-    done() {
-      process.off('SIGINT', abort);
-      process.off('SIGTERM', abort);
-    },
-  };
 }
 
 function optionsOf(flags: ClaimFlags, method: string, signal: AbortSignal): RunClaimsOptions {
@@ -43,45 +29,24 @@ function optionsOf(flags: ClaimFlags, method: string, signal: AbortSignal): RunC
 }
 
 /** Exit code: 130 when stopped. A claim that fails is a result, not an error. */
-export async function showClaim(method: string, flags: ClaimFlags, json: boolean): Promise<number> {
-  const stop = interruptible();
-  try {
-    const report = await runClaims(method, optionsOf(flags, method, stop.signal));
+export const showClaim = (method: string, flags: ClaimFlags, json: boolean): Promise<number> =>
+  stoppable('a claim', json, async (signal) => {
+    const report = await runClaims(method, optionsOf(flags, method, signal));
     if (json) printJson(report);
     else printMethod(report);
-    return 0;
-  } catch (error) {
-    if (stop.signal.aborted) return stopped();
-    throw error;
-  } finally {
-    stop.done();
-  }
-}
+  });
 
 /** Every method's claims, one line each as they end; with `json` one object at the end. */
-export async function showClaims(flags: ClaimFlags, json: boolean): Promise<number> {
-  const stop = interruptible();
-  const reports: MethodReport[] = [];
-  try {
+export const showClaims = (flags: ClaimFlags, json: boolean): Promise<number> =>
+  stoppable('a claim', json, async (signal) => {
+    const reports: MethodReport[] = [];
     for (const method of Object.keys(claims)) {
-      const report = await runClaims(method, optionsOf(flags, method, stop.signal));
+      const report = await runClaims(method, optionsOf(flags, method, signal));
       reports.push(report);
       if (!json) for (const claim of report.claims) print(lineOf(method, claim));
     }
     if (json) printJson({ methods: reports });
-    return 0;
-  } catch (error) {
-    if (stop.signal.aborted) return stopped();
-    throw error;
-  } finally {
-    stop.done();
-  }
-}
-
-function stopped(): number {
-  note('stopped; a claim keeps nothing, so it starts again from the beginning');
-  return 130;
-}
+  });
 
 const lineOf = (method: string, { id, verdict, task, seeds, statement, seconds }: ClaimReport): string =>
   `${verdict.padEnd(14)}  ${`${method}/${id}`.padEnd(34)}  ${task}, ${seeds.length} seeds, ${duration(seconds)}: ${statement}`;

@@ -14,6 +14,7 @@ import {
   storedNamed,
 } from '../reward-evaluation-run.ts';
 import type { RewardTable } from '../reward-tables.ts';
+import { stoppable } from './options.ts';
 import { duration, note, print, printJson, table } from './output.ts';
 import { figure } from './runs.ts';
 
@@ -64,13 +65,9 @@ export async function showEvaluation(
     }
   })();
   const scores: EpisodeScoreOf[] = [];
-  const stop = new AbortController();
-  const abort = (): void => stop.abort();
-  process.once('SIGINT', abort);
-  process.once('SIGTERM', abort);
-  try {
+  return stoppable('an evaluation', json, async (signal) => {
     const evaluation = await runRewardEvaluation(request, {
-      signal: stop.signal,
+      signal,
       onProgress: (part, done, total) => note(`${done + 1}/${total}  ${part}`),
       onScore: (score) => scores.push(score),
       project: isThere ? project : null,
@@ -78,15 +75,7 @@ export async function showEvaluation(
     cache(project, scores);
     if (json) printJson(evaluation);
     else printEvaluation(evaluation);
-    return 0;
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    note('stopped; an evaluation keeps nothing before its end, so it starts again from the beginning');
-    return 130;
-  } finally {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
-  }
+  });
 }
 
 /** Scores are only a cache: where another process writes, or nobody may, they are computed again next time. */

@@ -9,7 +9,7 @@ import { numbersIn } from '../compare.ts';
 import { UsageError } from '../errors.ts';
 import { Lab } from '../lab.ts';
 import { projectDirectory } from '../project.ts';
-import { note } from './output.ts';
+import { note, printJson } from './output.ts';
 
 export interface Common {
   readonly project?: string;
@@ -139,6 +139,46 @@ function open(options: Common, { create = false, orRead = false }: Wanted): Lab 
   }
 }
 
+/**
+ * Lets a first Ctrl-C ask for the end, a second one leave at once; returns how to stop listening. A signal to the whole
+ * process group arrives twice: from the kernel, and passed on by build/run.mjs.
+ */
+function onStop(ask: () => void): () => void {
+  let askedAt: number | undefined;
+  const stop = (): void => {
+    if (askedAt !== undefined && performance.now() - askedAt > 1000) process.exit(130);
+    if (askedAt !== undefined) return;
+    askedAt = performance.now();
+    ask();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, stop);
+  return () => {
+    for (const signal of signals) process.off(signal, stop);
+  };
+}
+
+/** Work that stores nothing before its end. Exit code 130 when it was stopped: said in words, or as the one object of `json`. */
+export async function stoppable(
+  what: string,
+  json: boolean,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  const stop = new AbortController();
+  const done = onStop(() => stop.abort());
+  try {
+    await work(stop.signal);
+    return 0;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    note(`stopped; ${what} keeps nothing before its end, so it starts again from the beginning`);
+    if (json) printJson({ status: 'stopped' });
+    return 130;
+  } finally {
+    done();
+  }
+}
+
 /** Opens the lab, lets `work` use it, and stops every run cleanly on Ctrl-C. */
 export async function withLab<T>(
   options: Common,
@@ -146,24 +186,19 @@ export async function withLab<T>(
   work: (lab: Lab, stopped: () => boolean) => Promise<T>,
 ): Promise<T> {
   const lab = open(options, wanted);
-  let stoppedAt: number | undefined;
-  const stop = (): void => {
-    // A signal to the whole process group arrives twice: from the kernel, and passed on by build/run.mjs.
-    if (stoppedAt !== undefined && performance.now() - stoppedAt > 1000) process.exit(130);
-    if (stoppedAt !== undefined) return;
-    stoppedAt = performance.now();
+  let isStopped = false;
+  const done = onStop(() => {
+    isStopped = true;
     const going = lab.runs().filter((run) => run.status === 'running' || run.status === 'queued');
     if (!lab.store.readOnly && going.length > 0) {
       note('Stopping: the run is being saved (once more to leave at once)');
       for (const run of going) lab.stop(run.id);
     }
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
+  });
   try {
-    return await work(lab, () => stoppedAt !== undefined);
+    return await work(lab, () => isStopped);
   } finally {
-    for (const signal of signals) process.off(signal, stop);
+    done();
     await lab.close();
   }
 }
