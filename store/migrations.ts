@@ -200,4 +200,38 @@ CREATE TABLE weight_changes (
 ) STRICT, WITHOUT ROWID;
 `,
   },
+  {
+    title: 'what people say about episodes and runs, forks, settings of the project',
+    sql: `
+ALTER TABLE episodes ADD COLUMN starred INTEGER NOT NULL DEFAULT 0 CHECK (starred IN (0, 1));
+ALTER TABLE episodes ADD COLUMN trashed_at INTEGER;           -- in the trash since; lists leave it out, nothing is lost
+ALTER TABLE episodes ADD COLUMN jerk REAL;                    -- root mean square of the second difference of the actions; NULL is not known
+ALTER TABLE episodes ADD COLUMN learned_progress REAL;        -- learned progress at the last frame, by the model it was recorded with
+ALTER TABLE episodes ADD COLUMN parent_id INTEGER REFERENCES episodes (id) ON DELETE SET NULL;  -- a fork of that episode:
+ALTER TABLE episodes ADD COLUMN fork_frame INTEGER;           -- its first fork_frame steps are the parent's
+ALTER TABLE episodes ADD COLUMN actor TEXT;                   -- who went on from there, in words
+CREATE INDEX episodes_by_parent ON episodes (parent_id) WHERE parent_id IS NOT NULL;
+
+CREATE TABLE episode_tags (
+  episode_id INTEGER NOT NULL REFERENCES episodes (id) ON DELETE CASCADE,
+  tag TEXT NOT NULL CHECK (length(tag) BETWEEN 1 AND 60),
+  PRIMARY KEY (episode_id, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX episode_tags_by_tag ON episode_tags (tag, episode_id);
+
+ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT '';
+CREATE TABLE run_tags (
+  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  tag TEXT NOT NULL CHECK (length(tag) BETWEEN 1 AND 60),
+  PRIMARY KEY (run_id, tag)
+) STRICT, WITHOUT ROWID;
+
+-- What belongs to the project rather than to one window: pinned baseline, saved layouts.
+CREATE TABLE project_settings (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL CHECK (json_valid(value)),
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
+  },
 ];

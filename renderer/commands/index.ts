@@ -4,6 +4,7 @@
 
 import { spotlight } from '@mantine/spotlight';
 import { shellOf } from '../shell.ts';
+import { redo, undo } from '../state/history.ts';
 import { type CameraPreset, focusPanel, useView } from '../state/layout.ts';
 import { neighbourSpeed } from '../state/player.ts';
 import {
@@ -33,7 +34,7 @@ export function setWindowActions(next: WindowActions): void {
 export interface Command {
   readonly id: string;
   readonly title: string;
-  readonly group: 'Playback' | 'Camera' | 'Compare' | 'Go to' | 'Window';
+  readonly group: 'Playback' | 'Camera' | 'Compare' | 'Episodes' | 'Runs' | 'Rewards' | 'Go to' | 'Window';
   /** The first is shown; all work. */
   readonly shortcuts: readonly string[];
   readonly run: () => void;
@@ -56,7 +57,7 @@ function toggleFollow(): void {
 }
 
 function toggleCompare(): void {
-  setCompare(!usePlayers.getState().compare);
+  setCompare(usePlayers.getState().shown.length === 1);
 }
 
 const shell = shellOf();
@@ -197,6 +198,8 @@ export const commands: readonly Command[] = [
         },
       ]
     : []),
+  { id: 'undo', title: 'Undo', group: 'Window', shortcuts: ['mod+z'], run: () => void undo() },
+  { id: 'redo', title: 'Redo', group: 'Window', shortcuts: ['mod+shift+z', 'mod+y'], run: () => void redo() },
   {
     id: 'palette',
     title: 'Command palette',

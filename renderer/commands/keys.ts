@@ -16,7 +16,8 @@ export function matches(shortcut: string, press: KeyPress): boolean {
   const wantsShift = parts.includes('shift');
   if (wantsMod !== (press.ctrlKey || press.metaKey) || press.altKey) return false;
   const named = key.length > 1;
-  if ((named || wantsShift) && wantsShift !== press.shiftKey) return false;
+  // With Ctrl, Shift makes another shortcut of a letter, too.
+  if ((named || wantsShift || wantsMod) && wantsShift !== press.shiftKey) return false;
   if (named) return (key === 'Space' ? ' ' : key) === press.key;
   return key.toLowerCase() === press.key.toLowerCase();
 }

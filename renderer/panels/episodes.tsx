@@ -51,7 +51,7 @@ export function EpisodesPanel() {
   const [cursor, setCursor] = useState<number | null>(null);
   const [isBusy, setBusy] = useState(false);
   const openA = usePlayers((s) => s.a.loaded?.episode.id);
-  const openB = usePlayers((s) => (s.compare ? s.b.loaded?.episode.id : undefined));
+  const openB = usePlayers((s) => (s.shown.includes('b') ? s.b.loaded?.episode.id : undefined));
   const isOld = seen > state.asOf;
 
   // New rows come by themselves only while nobody is reading or aiming: at the top, with pointer and focus elsewhere.

@@ -1,6 +1,6 @@
 /** The stage: one episode, or two side by side on one clock with one camera. */
 
-import { Badge, Group, Loader, Stack, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Loader, Stack, Text, Tooltip } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { useConnection } from '../lab.ts';
 import { CommandButton } from '../parts/command-button.tsx';
@@ -8,8 +8,7 @@ import { Icon } from '../parts/icons.tsx';
 import { StageView } from '../stage/view.ts';
 import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
-import { frameIndex, framePosition } from '../state/player.ts';
-import { clock, type SlotName, usePlayers } from '../state/players.ts';
+import { clock, closeSlot, frameIn, positionIn, type SlotName, usePlayers } from '../state/players.ts';
 import { isActive, useRuns } from '../state/runs.ts';
 import { grouped } from '../timeline/scale.ts';
 import { Welcome } from './welcome.tsx';
@@ -18,15 +17,16 @@ import { Welcome } from './welcome.tsx';
 const views = new Map<SlotName, StageView>();
 
 export function StagePanel() {
-  const compare = usePlayers((state) => state.compare);
+  const shown = usePlayers((state) => state.shown);
   const isEmpty = usePlayers((state) => state.a.source.type === 'none');
   const hasRuns = useRuns((state) => state.runs.size > 0);
   const loaded = useRuns((state) => state.loaded);
-  if (loaded && isEmpty && !compare && !hasRuns) return <Welcome />;
+  if (loaded && isEmpty && shown.length === 1 && !hasRuns) return <Welcome />;
   return (
     <div className="stages">
-      <StageSlot name="a" lettered={compare} />
-      {compare && <StageSlot name="b" lettered />}
+      {shown.map((name) => (
+        <StageSlot key={name} name={name} lettered={shown.length > 1} />
+      ))}
     </div>
   );
 }
@@ -138,11 +138,17 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
       {name === 'a' && !lettered && (
         <CommandButton command="compare" icon="compare" size="sm" testId="compare" />
       )}
-      {name === 'b' && (
-        <Group gap={2} wrap="nowrap">
-          <CommandButton command="swap" icon="swap" size="sm" />
-          <CommandButton command="close-b" icon="close" size="sm" />
-        </Group>
+      {name === 'b' && <CommandButton command="swap" icon="swap" size="sm" />}
+      {lettered && name !== 'a' && (
+        <ActionIcon
+          size="sm"
+          variant="subtle"
+          color="gray"
+          aria-label={`Close ${name.toUpperCase()}`}
+          onClick={() => closeSlot(name)}
+        >
+          <Icon name="close" size={12} />
+        </ActionIcon>
       )}
     </header>
   );
@@ -199,7 +205,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
         host.current,
         { scheme, reducedMotion: prefersReducedMotion() },
         {
-          onDraw: (anchor) => placeLabel(label.current, anchor, usePlayers.getState()[name].loaded),
+          onDraw: (anchor) => placeLabel(label.current, anchor, name),
           onCamera: (pose) => {
             for (const [other, one] of views) if (other !== name) one.place(pose);
           },
@@ -213,10 +219,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
       view.current = made;
       made.load(usePlayers.getState()[name].loaded);
       if (sibling) made.place(sibling.pose());
-      const follow = (): void => {
-        const episode = usePlayers.getState()[name].loaded;
-        if (episode) made.setFrame(framePosition(clock.state.time, episode.controlDt, episode.length));
-      };
+      const follow = (): void => made.setFrame(positionIn(name));
       follow();
       const stop = clock.subscribe(follow);
       return () => {
@@ -238,7 +241,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
     view.current?.load(loaded);
     const sibling = name === 'b' ? views.get('a') : undefined;
     if (sibling && usePlayers.getState().a.loaded) view.current?.place(sibling.pose());
-    if (loaded) view.current?.setFrame(framePosition(clock.state.time, loaded.controlDt, loaded.length));
+    view.current?.setFrame(positionIn(name));
   }, [loaded, name]);
 
   useEffect(() => {
@@ -276,12 +279,13 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
 function placeLabel(
   element: HTMLDivElement | null,
   anchor: { readonly x: number; readonly y: number } | null,
-  loaded: ReturnType<typeof usePlayers.getState>['a']['loaded'],
+  name: SlotName,
 ): void {
   if (!element) return;
+  const { loaded } = usePlayers.getState()[name];
   element.hidden = !anchor || !loaded;
   if (!anchor || !loaded) return;
-  const frame = frameIndex(clock.state.time, loaded.controlDt, loaded.length);
+  const frame = frameIn(name);
   const truth = loaded.trueProgress[frame] ?? 0;
   const learned = loaded.learned[0]?.values[frame];
   const [, ringTrue, ringLearned] = element.querySelectorAll('circle');

@@ -14,7 +14,7 @@ import { EmptyHint } from './stage.tsx';
 
 export function TimelinePanel() {
   const a = usePlayers((state) => state.a.loaded);
-  const b = usePlayers((state) => (state.compare ? state.b.loaded : null));
+  const b = usePlayers((state) => (state.shown.includes('b') ? state.b.loaded : null));
   const asTable = useView((state) => state.timelineTable);
   const weighted = useView((state) => state.weighted);
   const tracks = useMemo(

@@ -7,13 +7,13 @@ import { useRuns } from './runs.ts';
 export function followAddress(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = (): void => {
-    const { a, b, compare } = usePlayers.getState();
+    const { a, b, shown } = usePlayers.getState();
     const { selected } = useRuns.getState();
     const hash = writeLink({
       ...(selected === null ? {} : { run: selected }),
       // A live player is not pinned to an episode: a reload follows on.
       ...(a.source.type === 'episode' ? { a: a.source.id } : {}),
-      ...(compare && b.source.type === 'episode' ? { b: b.source.id } : {}),
+      ...(shown.includes('b') && b.source.type === 'episode' ? { b: b.source.id } : {}),
       ...(a.source.type === 'episode' && clock.state.mode !== 'playing' ? { t: clock.state.time } : {}),
     });
     if (hash !== location.hash)

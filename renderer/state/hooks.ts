@@ -3,8 +3,8 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 import type { Scheme } from './colours.ts';
-import { type ClockState, frameIndex } from './player.ts';
-import { clock, type SlotName, usePlayers } from './players.ts';
+import type { ClockState } from './player.ts';
+import { clock, frameIn, type SlotName, usePlayers } from './players.ts';
 
 const subscribe = (listener: () => void): (() => void) => clock.subscribe(listener);
 
@@ -15,8 +15,10 @@ export function useClock<T extends number | string | boolean>(pick: (state: Cloc
 
 /** The whole frame a player shows: changes at control rate, not at screen rate. */
 export function useFrame(name: SlotName): number {
-  const loaded = usePlayers((state) => state[name].loaded);
-  return useClock(({ time }) => (loaded ? frameIndex(time, loaded.controlDt, loaded.length) : 0));
+  // Another episode or another alignment shows another frame at the same time.
+  usePlayers((state) => state[name].loaded);
+  usePlayers((state) => state.maps);
+  return useClock(({ time }) => frameIn(name, time));
 }
 
 export function useScheme(): Scheme {

@@ -1,12 +1,13 @@
-/** The two players, A and B, on the one clock: what they are on, what they show, and how they get it from the lab. */
+/** The players, A to I, on the one clock: what they are on, what they show, and how they get it from the lab. */
 
 import { create } from 'zustand';
 import { lab } from '../lab.ts';
 import { type LoadedEpisode, loadEpisode } from './opened.ts';
-import { Clock, type PlayerSource, takesNewest } from './player.ts';
+import { Clock, frameIndex, framePosition, type PlayerSource, takesNewest } from './player.ts';
 import { newestOf, useRuns } from './runs.ts';
 
-export type SlotName = 'a' | 'b';
+export const slotNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'] as const;
+export type SlotName = (typeof slotNames)[number];
 export type SlotStatus = 'empty' | 'loading' | 'ready' | 'failed';
 
 export interface Slot {
@@ -17,16 +18,52 @@ export interface Slot {
   readonly error: string | null;
 }
 
-export interface PlayersState {
-  readonly a: Slot;
-  readonly b: Slot;
-  /** Two stages side by side. */
-  readonly compare: boolean;
+/**
+ * What the clock's time means in each player: seconds of the clock to a frame of the player's episode, between its frames. Without
+ * an entry a player counts seconds from its own frame 0.
+ */
+export type FrameMap = (time: number) => number;
+
+export interface PlayersState extends Readonly<Record<SlotName, Slot>> {
+  /** On screen, in this order; at least one. */
+  readonly shown: readonly SlotName[];
+  /** The one that the probe, a fork and other single-episode tools act on; always one of `shown`. */
+  readonly active: SlotName;
+  /** How the episodes are laid beside each other; empty: by seconds. */
+  readonly maps: Partial<Readonly<Record<SlotName, FrameMap>>>;
 }
 
 const emptySlot: Slot = { source: { type: 'none' }, status: 'empty', loaded: null, error: null };
 
-export const usePlayers = create<PlayersState>()(() => ({ a: emptySlot, b: emptySlot, compare: false }));
+export const usePlayers = create<PlayersState>()(() => ({
+  a: emptySlot,
+  b: emptySlot,
+  c: emptySlot,
+  d: emptySlot,
+  e: emptySlot,
+  f: emptySlot,
+  g: emptySlot,
+  h: emptySlot,
+  i: emptySlot,
+  shown: ['a'],
+  active: 'a',
+  maps: {},
+}));
+
+/** Where the clock stands in a player's episode, between its frames; 0 where it shows none. */
+export function positionIn(name: SlotName, time = clock.state.time): number {
+  const { [name]: slot, maps } = usePlayers.getState();
+  if (!slot.loaded) return 0;
+  const { length, controlDt } = slot.loaded;
+  const map = maps[name];
+  return map ? Math.min(length, Math.max(0, map(time))) : framePosition(time, controlDt, length);
+}
+
+/** The newest whole frame of a player's episode at this time. */
+export function frameIn(name: SlotName, time = clock.state.time): number {
+  const { [name]: slot } = usePlayers.getState();
+  return slot.loaded ? frameIndex(positionIn(name, time), 1, slot.loaded.length) : 0;
+}
 
 export const clock = new Clock(() => performance.now());
 
@@ -91,12 +128,12 @@ function setSlot(name: SlotName, patch: Partial<Slot>): void {
 }
 
 function fitClock(): void {
-  const { a, b, compare } = usePlayers.getState();
-  const duration = Math.max(a.loaded?.duration ?? 0, compare ? (b.loaded?.duration ?? 0) : 0);
+  const state = usePlayers.getState();
+  const duration = Math.max(...state.shown.map((name) => state[name].loaded?.duration ?? 0));
   clock.dispatch({ type: 'duration', duration });
 }
 
-const wanted: Record<SlotName, number> = { a: 0, b: 0 };
+const wanted: Record<SlotName, number> = { a: 0, b: 0, c: 0, d: 0, e: 0, f: 0, g: 0, h: 0, i: 0 };
 
 /** The newest request wins, however late the older answers come. */
 async function show(name: SlotName, id: number, start: 'keep' | 'zero'): Promise<void> {
@@ -124,7 +161,7 @@ async function show(name: SlotName, id: number, start: 'keep' | 'zero'): Promise
 export function openEpisode(name: SlotName, id: number, start?: 'keep' | 'zero'): Promise<void> {
   const isInspecting = clock.state.mode === 'paused' && clock.state.time > 0;
   setSlot(name, { source: { type: 'episode', id } });
-  if (name === 'b') usePlayers.setState({ compare: true });
+  showSlot(name);
   return show(name, id, start ?? (isInspecting ? 'keep' : 'zero'));
 }
 
@@ -160,23 +197,56 @@ export function followNewest(now = false): void {
   });
 }
 
+/** Puts a player on screen, in the order of their letters. */
+function showSlot(name: SlotName): void {
+  const { shown } = usePlayers.getState();
+  if (!shown.includes(name)) usePlayers.setState({ shown: [...shown, name].sort() });
+}
+
+/** Two side by side, or only the first. */
 export function setCompare(compare: boolean): void {
-  usePlayers.setState({ compare });
+  if (compare) showSlot('b');
+  else usePlayers.setState({ shown: ['a'], active: 'a', maps: {} });
+  fitClock();
+}
+
+/** Takes a player off the screen and empties it; the first one stays. */
+export function closeSlot(name: SlotName): void {
+  const { shown, active, maps } = usePlayers.getState();
+  if (shown.length === 1 || !shown.includes(name)) return;
+  wanted[name]++;
+  const rest = shown.filter((one) => one !== name);
+  const { [name]: _, ...others } = maps;
+  usePlayers.setState({
+    [name]: emptySlot,
+    shown: rest,
+    active: active === name ? rest[0]! : active,
+    maps: others,
+  } as Partial<PlayersState>);
   fitClock();
 }
 
 export function closeB(): void {
-  wanted.b++;
-  usePlayers.setState({ b: emptySlot, compare: false });
-  fitClock();
+  closeSlot('b');
 }
 
 export function swapPlayers(): void {
-  usePlayers.setState(({ a, b }) => ({ a: b, b: a }));
+  usePlayers.setState(({ a, b, maps }) => {
+    const { a: mapA, b: mapB, ...others } = maps;
+    return { a: b, b: a, maps: { ...others, ...(mapB ? { a: mapB } : {}), ...(mapA ? { b: mapA } : {}) } };
+  });
 }
 
-/** The control step that arrow keys move by: A's, else B's. */
+/** Another way of laying the episodes beside each other; the clock then runs over the longest. */
+export function setMaps(maps: PlayersState['maps'], duration?: number): void {
+  usePlayers.setState({ maps });
+  if (duration === undefined) fitClock();
+  else clock.dispatch({ type: 'duration', duration });
+}
+
+/** The control step that arrow keys move by: the active player's, else of the first that has an episode. */
 export function stepSeconds(): number {
-  const { a, b } = usePlayers.getState();
-  return a.loaded?.controlDt ?? b.loaded?.controlDt ?? 0.05;
+  const state = usePlayers.getState();
+  const first = [state.active, ...state.shown].find((name) => state[name].loaded !== null);
+  return (first && state[first].loaded?.controlDt) ?? 0.05;
 }
