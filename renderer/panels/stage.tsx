@@ -6,15 +6,13 @@ import { useConnection } from '../lab.ts';
 import { CommandButton } from '../parts/command-button.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { StageView } from '../stage/view.ts';
+import { enterView, stageViews } from '../stage/views.ts';
 import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
 import { clock, closeSlot, frameIn, positionIn, type SlotName, usePlayers } from '../state/players.ts';
 import { isActive, useRuns } from '../state/runs.ts';
 import { grouped } from '../timeline/scale.ts';
 import { Welcome } from './welcome.tsx';
-
-/** The views on screen; a camera moved in one moves in all. */
-const views = new Map<SlotName, StageView>();
 
 export function StagePanel() {
   const shown = usePlayers((state) => state.shown);
@@ -207,15 +205,16 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
         {
           onDraw: (anchor) => placeLabel(label.current, anchor, name),
           onCamera: (pose) => {
-            for (const [other, one] of views) if (other !== name) one.place(pose);
+            // A camera moved in one moves in all.
+            for (const [other, one] of stageViews) if (other !== name) one.place(pose);
           },
         },
       );
       made.canvas.dataset['testid'] = `stage-${name}`;
       made.canvas.setAttribute('role', 'img');
       made.canvas.setAttribute('aria-label', `3D view ${name.toUpperCase()}; drag to turn, wheel to zoom`);
-      const sibling = [...views.values()][0];
-      views.set(name, made);
+      const sibling = [...stageViews.values()][0];
+      const leave = enterView(name, made);
       view.current = made;
       made.load(usePlayers.getState()[name].loaded);
       if (sibling) made.place(sibling.pose());
@@ -224,7 +223,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
       const stop = clock.subscribe(follow);
       return () => {
         stop();
-        views.delete(name);
+        leave();
         view.current = null;
         made.dispose();
       };
@@ -239,14 +238,15 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
 
   useEffect(() => {
     view.current?.load(loaded);
-    const sibling = name === 'b' ? views.get('a') : undefined;
-    if (sibling && usePlayers.getState().a.loaded) view.current?.place(sibling.pose());
+    const [first] = usePlayers.getState().shown;
+    const sibling = name === first ? undefined : stageViews.get(first!);
+    if (sibling && usePlayers.getState()[first!].loaded) view.current?.place(sibling.pose());
     view.current?.setFrame(positionIn(name));
   }, [loaded, name]);
 
   useEffect(() => {
-    // Only A flies; B follows A's camera.
-    if (camera.count > 0 && name === 'a') view.current?.fly(camera.preset);
+    // Only the first flies; the others follow its camera.
+    if (camera.count > 0 && name === usePlayers.getState().shown[0]) view.current?.fly(camera.preset);
   }, [camera, name]);
 
   return (

@@ -15,6 +15,7 @@ import type { LoadedEpisode } from '../state/opened.ts';
 import { paceClock } from '../state/players.ts';
 import { changingOf, StageBodies } from './bodies.ts';
 import { frame } from './framing.ts';
+import type { StageLayer } from './layer.ts';
 import { groundGrid, roleColour } from './look.ts';
 import { type Scenery, sceneryOf } from './scenery.ts';
 
@@ -76,6 +77,7 @@ export class StageView {
   private world = new three.Group();
   private bodies: StageBodies | null = null;
   private trails: Line2[] = [];
+  private readonly layers = new Set<StageLayer>();
   /** Position of the tool at each frame. [T + 1, 3] */
   private toolPath: Float32Array = new Float32Array();
   private toolLift = 0.1;
@@ -172,7 +174,46 @@ export class StageView {
       this.drawTrails(episode);
       this.frameScene(episode);
     }
+    for (const layer of this.layers) layer.load?.(episode);
     this.redrawAll();
+  }
+
+  /** Lays something into the view; returns how to take it out. */
+  add(layer: StageLayer): () => void {
+    this.layers.add(layer);
+    this.scene.add(layer.object);
+    layer.scheme?.(this.scheme);
+    layer.load?.(this.episode);
+    if (this.episode) layer.place?.(this.episode, this.frame);
+    this.redraw();
+    return () => {
+      this.layers.delete(layer);
+      this.scene.remove(layer.object);
+      this.redraw();
+    };
+  }
+
+  /** Something in a layer changed. */
+  redraw(): void {
+    if (this.request === -1) return;
+    this.renderer.shadowMap.needsUpdate = true;
+    this.invalidate();
+  }
+
+  /** The ray from the camera through a point of the canvas, in CSS pixels from its corner. */
+  rayAt(x: number, y: number): three.Ray {
+    const caster = new three.Raycaster();
+    const at = new three.Vector2(
+      (x / this.canvas.clientWidth) * 2 - 1,
+      1 - (y / this.canvas.clientHeight) * 2,
+    );
+    caster.setFromCamera(at, this.camera);
+    return caster.ray;
+  }
+
+  /** While something else is dragged the camera stays. */
+  holdCamera(isHeld: boolean): void {
+    this.controls.enabled = !isHeld;
   }
 
   /** A frame of the episode; between two frames poses are interpolated. */
@@ -201,6 +242,7 @@ export class StageView {
       this.build(episode);
       this.drawTrails(episode);
     }
+    for (const layer of this.layers) layer.scheme?.(scheme);
     this.redrawAll();
   }
 
@@ -514,6 +556,7 @@ export class StageView {
       trail.visible = low > 0;
       trail.geometry.instanceCount = low;
     }
+    for (const layer of this.layers) layer.place?.(episode, this.frame);
   }
 
   private clearWorld(): void {
