@@ -15,24 +15,25 @@ import {
 import { notifications } from '@mantine/notifications';
 import { Spotlight } from '@mantine/spotlight';
 import {
-  type DockviewApi,
   DockviewReact,
   type DockviewReadyEvent,
   type DockviewTheme,
   type IDockviewPanelProps,
 } from 'dockview-react';
-import { type FunctionComponent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type FunctionComponent, useCallback, useEffect, useMemo, useState } from 'react';
 import { commands, runCommand, setWindowActions } from './commands/index.ts';
 import { listenToKeyboard } from './commands/keyboard.ts';
 import { shortcutKeys } from './commands/keys.ts';
+import { openDock } from './dock.ts';
 import { retryNow, useConnection } from './lab.ts';
 import { panels } from './panels/index.ts';
 import { CommandButton, isMac } from './parts/command-button.tsx';
 import { CrashCard } from './parts/crash-card.tsx';
 import { Icon, type IconName } from './parts/icons.tsx';
+import { AppMenu, LayoutMenu } from './parts/menus.tsx';
 import { shellOf } from './shell.ts';
 import { useScheme } from './state/hooks.ts';
-import { forgetLayout, savedLayout, saveLayout, setDock, useView } from './state/layout.ts';
+import { useView } from './state/layout.ts';
 import { isActive, sortedRuns, useRuns } from './state/runs.ts';
 import { selectRun } from './state/sync.ts';
 
@@ -54,67 +55,9 @@ const dockTheme = (scheme: 'dark' | 'light'): DockviewTheme => ({
   gap: 6,
 });
 
-/** The built-in layout: lists left, stage above timeline, curves and form right. */
-function buildLayout(api: DockviewApi): void {
-  api.clear();
-  const first = new Map<string, string>();
-  const width = api.width || 1400;
-  const height = api.height || 800;
-  for (const { id, title, place } of panels) {
-    const neighbour = first.get(place);
-    const base = { id, component: id, title };
-    if (neighbour) {
-      api.addPanel({ ...base, position: { referencePanel: neighbour, direction: 'within' }, inactive: true });
-      continue;
-    }
-    first.set(place, id);
-    switch (place) {
-      case 'stage':
-        api.addPanel(base);
-        break;
-      case 'timeline':
-        api.addPanel({
-          ...base,
-          position: { referencePanel: 'stage', direction: 'below' },
-        });
-        break;
-      case 'left':
-        api.addPanel({
-          ...base,
-          position: { direction: 'left' },
-        });
-        break;
-      case 'right':
-        api.addPanel({
-          ...base,
-          position: { direction: 'right' },
-        });
-        break;
-    }
-  }
-  // Sizes given while adding are rescaled as more groups come; these stay.
-  api.getPanel('episodes')?.api.setSize({ width: Math.round(Math.min(430, width * 0.285)) });
-  api.getPanel('curves')?.api.setSize({ width: Math.round(Math.min(400, width * 0.25)) });
-  api.getPanel('timeline')?.api.setSize({ height: Math.round(height * 0.38) });
-  api.getPanel('stage')?.api.setActive();
-}
-
-/** A saved layout is only used when it knows every panel we have now. */
-function restoreLayout(api: DockviewApi): boolean {
-  const saved = savedLayout();
-  if (saved === null) return false;
-  try {
-    api.fromJSON(saved as Parameters<DockviewApi['fromJSON']>[0]);
-    return panels.every(({ id }) => api.getPanel(id) !== undefined);
-  } catch {
-    return false;
-  }
-}
-
 export function App() {
   const scheme = useScheme();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const dock = useRef<DockviewApi | null>(null);
 
   useEffect(() => listenToKeyboard(), []);
   useEffect(
@@ -133,19 +76,10 @@ export function App() {
     setWindowActions({
       cycleScheme: () =>
         setColorScheme(colorScheme === 'auto' ? 'light' : colorScheme === 'light' ? 'dark' : 'auto'),
-      resetLayout: () => {
-        forgetLayout();
-        if (dock.current) buildLayout(dock.current);
-      },
     });
   }, [colorScheme, setColorScheme]);
 
-  const onReady = useCallback((event: DockviewReadyEvent): void => {
-    dock.current = event.api;
-    setDock(event.api);
-    if (!restoreLayout(event.api)) buildLayout(event.api);
-    event.api.onDidLayoutChange(() => saveLayout(event.api.toJSON()));
-  }, []);
+  const onReady = useCallback((event: DockviewReadyEvent): void => openDock(event.api), []);
 
   const theme = useMemo(() => dockTheme(scheme), [scheme]);
   return (
@@ -183,6 +117,7 @@ function Header() {
   return (
     <header className="top">
       <Group gap={8} wrap="nowrap" className="brand">
+        <AppMenu />
         <svg width="20" height="20" viewBox="0 0 64 64" aria-hidden="true">
           <circle cx="32" cy="32" r="24" fill="none" stroke="var(--lab-ring)" strokeWidth="8" />
           <path
@@ -251,6 +186,7 @@ function Header() {
         >
           New run
         </Button>
+        <LayoutMenu />
         <CommandButton command="theme" icon={schemeIcon[colorScheme] ?? 'system'} testId="theme" />
         <CommandButton command="shortcuts" icon="keyboard" testId="shortcuts" />
       </Group>

@@ -3,9 +3,11 @@
  */
 
 import { spotlight } from '@mantine/spotlight';
+import { applyLayout, closeActivePanel } from '../dock.ts';
 import { shellOf } from '../shell.ts';
 import { redo, undo } from '../state/history.ts';
 import { type CameraPreset, focusPanel, useView } from '../state/layout.ts';
+import { layoutPlans } from '../state/layouts.ts';
 import { neighbourSpeed } from '../state/player.ts';
 import {
   clock,
@@ -22,10 +24,9 @@ import { useRuns } from '../state/runs.ts';
 /** What only the mounted window can do. */
 export interface WindowActions {
   cycleScheme(): void;
-  resetLayout(): void;
 }
 
-let actions: WindowActions = { cycleScheme: () => undefined, resetLayout: () => undefined };
+let actions: WindowActions = { cycleScheme: () => undefined };
 
 export function setWindowActions(next: WindowActions): void {
   actions = next;
@@ -34,7 +35,18 @@ export function setWindowActions(next: WindowActions): void {
 export interface Command {
   readonly id: string;
   readonly title: string;
-  readonly group: 'Playback' | 'Camera' | 'Compare' | 'Episodes' | 'Runs' | 'Rewards' | 'Go to' | 'Window';
+  readonly group:
+    | 'Playback'
+    | 'Camera'
+    | 'Compare'
+    | 'Episodes'
+    | 'Runs'
+    | 'Rewards'
+    | 'Go to'
+    | 'Layout'
+    | 'Window';
+  /** What it does, where the title does not say it. */
+  readonly help?: string;
   /** The first is shown; all work. */
   readonly shortcuts: readonly string[];
   readonly run: () => void;
@@ -180,13 +192,22 @@ export const commands: readonly Command[] = [
     shortcuts: ['t'],
     run: () => actions.cycleScheme(),
   },
-  {
-    id: 'reset-layout',
-    title: 'Reset the layout',
-    group: 'Window',
+  ...layoutPlans.map(({ id, title, help }) => ({
+    id: `layout-${id}`,
+    title: `Layout: ${title}`,
+    help,
+    group: 'Layout' as const,
     shortcuts: [],
-    run: () => actions.resetLayout(),
+    run: () => void applyLayout(id),
+  })),
+  {
+    id: 'save-layout',
+    title: 'Save this layout',
+    group: 'Layout',
+    shortcuts: [],
+    run: () => useView.setState({ dialog: 'save-layout' }),
   },
+  { id: 'close-panel', title: 'Close this panel', group: 'Layout', shortcuts: [], run: closeActivePanel },
   ...(shell
     ? [
         {

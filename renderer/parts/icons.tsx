@@ -30,6 +30,8 @@ const strokes = {
   arrowUp: 'M8 13V3M4 7l4-4 4 4',
   arrowDown: 'M8 3v10M4 9l4 4 4-4',
   enlarge: 'M9.5 2.5h4v4M13.5 2.5L9 7M6.5 13.5h-4v-4M2.5 13.5L7 9',
+  menu: 'M2.5 4h11M2.5 8h11M2.5 12h11',
+  layout: 'M2 3h12v10H2zM6 3v10M6 9h8',
   chevron: 'M6 3.5L10.5 8 6 12.5',
   warning: 'M8 2L14.5 13.5h-13zM8 6.5v3M8 11.5h.01',
 } as const;

@@ -4,7 +4,8 @@ import type { DockviewApi } from 'dockview-react';
 import { create } from 'zustand';
 import { Palette } from './colours.ts';
 
-const memory = {
+/** Of this browser; storage that is denied forgets. */
+export const memory = {
   get(key: string): string | null {
     try {
       return localStorage.getItem(key);
@@ -20,16 +21,7 @@ const memory = {
       // As above.
     }
   },
-  remove(key: string): void {
-    try {
-      localStorage.removeItem(key);
-    } catch {
-      // As above.
-    }
-  },
 };
-
-export const layoutKey = 'reward-lab.layout.v1';
 
 export interface ViewState {
   /** Reward terms as they enter the sum, or as they came. */
@@ -40,6 +32,8 @@ export interface ViewState {
   /** Weight of the past in the curves' exponential mean; 0 = raw. */
   readonly smoothing: number;
   readonly shortcutsOpen: boolean;
+  /** A dialog that is open, by its name. */
+  readonly dialog: string | null;
   /** One panel fills the window for a while. */
   readonly wide: boolean;
   /** The preset the cameras were last sent to; `count` makes the same preset a new wish. */
@@ -60,6 +54,7 @@ export const useView = create<ViewState>()(() => ({
   metrics: saved.metrics ?? null,
   smoothing: saved.smoothing ?? 0,
   shortcutsOpen: false,
+  dialog: null,
   wide: false,
   camera: { preset: 'perspective', count: 0 },
 }));
@@ -78,13 +73,18 @@ export const palette = new Palette({
 });
 
 let dock: DockviewApi | null = null;
+let openPanel: (id: string) => void = () => undefined;
 
-export function setDock(api: DockviewApi | null): void {
+/** `open` opens a panel that is closed. */
+export function setDock(api: DockviewApi, open: (id: string) => void): void {
   dock = api;
-  api?.onDidMaximizedGroupChange(() => useView.setState({ wide: api.hasMaximizedGroup() }));
+  openPanel = open;
+  api.onDidMaximizedGroupChange(() => useView.setState({ wide: api.hasMaximizedGroup() }));
 }
 
+/** Brings a panel to the front; one that was closed is opened. */
 export function focusPanel(id: string): void {
+  if (dock && !dock.getPanel(id)) openPanel(id);
   const panel = dock?.getPanel(id);
   // Behind a panel that fills the window it would not be seen.
   if (dock?.hasMaximizedGroup() && !panel?.api.isMaximized()) dock.exitMaximizedGroup();
@@ -96,23 +96,6 @@ export function toggleWide(id: string): void {
   const panel = dock?.getPanel(id);
   if (dock?.hasMaximizedGroup()) dock.exitMaximizedGroup();
   else panel?.api.maximize();
-}
-
-export function savedLayout(): unknown {
-  const text = memory.get(layoutKey);
-  try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-export function saveLayout(layout: unknown): void {
-  memory.set(layoutKey, JSON.stringify(layout));
-}
-
-export function forgetLayout(): void {
-  memory.remove(layoutKey);
 }
 
 export function toggleSeries(name: string): void {

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
@@ -11,6 +10,7 @@ import { Lab } from '../../lab/lab.ts';
 import { serve } from '../../lab/serve.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { temporaryFolder } from '../support/project.ts';
+import { barriers } from '../support/window.ts';
 
 /** Where the pictures of the README come from. */
 const pictures = join(root, 'test', 'output', 'window');
@@ -49,27 +49,6 @@ async function fillAll(page: Page, values: Readonly<Record<string, number>>): Pr
   for (const [name, value] of Object.entries(values)) {
     await page.locator(`[data-path="${name}"]`).fill(String(value));
   }
-}
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What axe-core finds serious or critical on the page as it stands. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  return page.evaluate(async () => {
-    interface Violation {
-      readonly id: string;
-      readonly impact: string;
-      readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
-    }
-    const { axe } = globalThis as unknown as {
-      axe: { run(options: object): Promise<{ violations: readonly Violation[] }> };
-    };
-    const { violations } = await axe.run({ resultTypes: ['violations'] });
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map((node) => `${id} at ${node.target}: ${node.failureSummary}`));
-  });
 }
 
 const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
