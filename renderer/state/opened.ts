@@ -33,6 +33,8 @@ export interface LoadedEpisode {
   /** [T]; null where no reward was recorded. */
   readonly total: Numbers | null;
   readonly value: Numbers | null;
+  /** Not zero while something is touched [T + 1]; null where no column says so. */
+  readonly contact: ArrayLike<number> | null;
   readonly learned: readonly {
     readonly key: string;
     readonly title: string;
@@ -77,6 +79,7 @@ export function loadEpisode(opened: OpenedEpisode, bytes: ArrayBuffer): LoadedEp
     }),
     total: maybe('reward/total'),
     value: maybe('value'),
+    contact: arrays['contact']?.length === frames ? arrays['contact'] : null,
     learned: opened.learned.flatMap(({ key, title }) => {
       const values = arrays[key] ?? arrays[`learned/${key}`];
       return values instanceof Float32Array && values.length === frames ? [{ key, title, values }] : [];

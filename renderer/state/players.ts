@@ -19,10 +19,14 @@ export interface Slot {
 }
 
 /**
- * What the clock's time means in each player: seconds of the clock to a frame of the player's episode, between its frames. Without
- * an entry a player counts seconds from its own frame 0.
+ * What the clock's time means in a player: seconds of the clock to a frame of its episode, between its frames, and back. Without
+ * one a player counts seconds from its own frame 0.
  */
-export type FrameMap = (time: number) => number;
+export interface FrameMap {
+  frameAt(time: number): number;
+  /** The first time at which the player shows this frame. */
+  timeAt(frame: number): number;
+}
 
 export interface PlayersState extends Readonly<Record<SlotName, Slot>> {
   /** On screen, in this order; at least one. */
@@ -56,7 +60,17 @@ export function positionIn(name: SlotName, time = clock.state.time): number {
   if (!slot.loaded) return 0;
   const { length, controlDt } = slot.loaded;
   const map = maps[name];
-  return map ? Math.min(length, Math.max(0, map(time))) : framePosition(time, controlDt, length);
+  return map ? Math.min(length, Math.max(0, map.frameAt(time))) : framePosition(time, controlDt, length);
+}
+
+/**
+ * When the clock shows a frame of a player (the inverse of `positionIn`): where its curves, bands and marks stand on the clock's
+ * axis. Frames that no time shows lie where the alignment meets them first; 0 where the player shows no episode.
+ */
+export function clockTimeOf(name: SlotName, frame: number): number {
+  const { [name]: slot, maps } = usePlayers.getState();
+  if (!slot.loaded) return 0;
+  return maps[name]?.timeAt(frame) ?? frame * slot.loaded.controlDt;
 }
 
 /** The newest whole frame of a player's episode at this time. */
