@@ -9,6 +9,9 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { stageContract } from './api/stage.ts';
+
+export type { CameraViewInfo, StageDetailsInfo } from './api/stage.ts';
 
 const id = z.int().positive();
 const name = z.string().min(1).max(200);
@@ -309,6 +312,7 @@ const episodeQuery = z.object({
  * An opened episode. `data` unpacks (see `lab/pack.ts`) to named arrays; T = episode.length:
  *  - `poses` float32 [T + 1, bodies, 7]: px py pz qx qy qz qw in the world frame, metres
  *  - `colours` float32 [T + 1, bodies, 3], only of tasks whose colours change: sRGB in [0, 1], NaN where a body keeps its own
+ *  - `contact` uint8 [T + 1], only of tasks whose states tell it: 1 where the robot or a tool presses on a thing
  *  - `trueProgress` float32 [T + 1], `trueStage` uint8 [T + 1], `trueSuccess` uint8 [T + 1]
  *  - `actions` float64 [T, actionDim]
  *  - `reward/<term>/raw`, `reward/<term>/weight`, `reward/<term>/product` float64 [T] for each id in `terms`
@@ -625,6 +629,7 @@ export const contract = {
       )
       .output(rewardEvaluationSchema),
   },
+  stage: stageContract,
   /** Makes the sample project's content by a short real run in this project; resolves with the run at once. */
   sample: { create: oc.output(z.object({ id })) },
 };

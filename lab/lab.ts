@@ -23,7 +23,7 @@ import type {
   RunStatus,
   Store,
 } from '../store/types.ts';
-import type { Alert, Episode, Model, OpenedEpisode, Recipe, Run } from './api.ts';
+import type { Alert, Episode, Model, OpenedEpisode, Recipe, Run, StageDetailsInfo } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { cacheOf, endpointOf } from './endpoint.ts';
@@ -68,6 +68,7 @@ import {
 import type { RewardEvaluation } from './reward-evaluation.ts';
 import { type EvaluationAsk, evaluationRequest, runRewardEvaluation } from './reward-evaluation-run.ts';
 import { episodeSeed } from './seeds.ts';
+import { contactColumn, stageDetails } from './stage.ts';
 import { wilsonInterval } from './statistics.ts';
 import { versions } from './versions.ts';
 
@@ -1409,6 +1410,8 @@ export class Lab {
     const arrays: Record<string, PackedArray> = { poses: posesOf(model, states) };
     const colours = coloursOf(model, states);
     if (colours !== null) arrays['colours'] = colours;
+    const contact = contactColumn(model, states);
+    if (contact !== null) arrays['contact'] = contact;
     for (const [name, column] of columns) {
       if (name === 'keyframe' || name === 'stateHash' || name === 'history') continue;
       arrays[name === 'action' ? 'actions' : name] = column.data;
@@ -1439,6 +1442,14 @@ export class Lab {
       learned,
       data: new Blob([pack(arrays)]),
     };
+  }
+
+  /** What the stage draws of an episode beside its bodies. @throws RangeError as `openEpisode`. */
+  stageDetails(id: number): StageDetailsInfo {
+    const row = this.store.episodes.get(id);
+    const model = taskModelOf(this.store.runs.get(row.runId));
+    const columns = this.store.episodes.columns(id, ['action', 'keyframe', 'stateHash']);
+    return stageDetails(model, replay(model, row, columns).states);
   }
 
   /** Of the model that gave a run's learned progress; an evaluation has that of the run it evaluates. */

@@ -135,6 +135,7 @@ export function createRouter(lab: Lab) {
         async ({ input, signal }) => (await lab.evaluateRewards(input, signal)) as RewardEvaluationInfo,
       ),
     },
+    stage: { details: os.stage.details.handler(({ input }) => lab.stageDetails(input.id)) },
     sample: { create: os.sample.create.handler(() => ({ id: lab.sample() })) },
   });
 }

@@ -117,6 +117,27 @@ export interface CameraView {
   readonly fieldOfView: number;
 }
 
+/** One point at which two bodies press on each other. World frame, metres, newtons. */
+export interface Contact {
+  readonly point: readonly [x: number, y: number, z: number];
+  /** Of unit length, from A to B. */
+  readonly normal: readonly [x: number, y: number, z: number];
+  /** Along the normal, never negative: B is pushed by it, A the other way. Impulse over the length of the physics (sub)step. */
+  readonly force: number;
+  /** Across the normal, on B. */
+  readonly friction: readonly [x: number, y: number, z: number];
+  /** Names; most are those of `bodies`, some (the ground) are not drawn. */
+  readonly bodyA: string;
+  readonly bodyB: string;
+}
+
+/** A lidar as it is drawn. */
+export interface LidarFace {
+  readonly rays: number;
+  /** Where the rays begin, then where each ends, as the observation has it (lost rays at full range). out: [3 + 3 * rays], metres. */
+  cast(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
+}
+
 /**
  * The goal-conditioned face of a task, for hindsight relabelling: what a state achieves and what is wanted of it, both
  * [dim] in the same units, and the sparse reward of any such pair.
@@ -234,6 +255,14 @@ export interface TaskModel {
   colours?(state: Float64Array, stateOffset: number, out: Float32Array, outOffset: number): void;
   /** Named views; `sim/camera.ts` has defaults for tasks without. */
   readonly cameras?: readonly CameraView[];
+  /**
+   * Where bodies touch in this state and with which forces, as the last physics step left them: for the window, no part of
+   * dynamics, observation or reward. Absent where the row keeps no impulses. Pure.
+   */
+  contacts?(state: Float64Array, stateOffset: number): Contact[];
+  /** Which bodies press on each other, by name, each pair once: `contacts` without places and forces, much cheaper. */
+  touching?(state: Float64Array, stateOffset: number): [a: string, b: string][];
+  readonly lidar?: LidarFace;
   readonly goals?: GoalFace;
   readonly parallel?: ParallelFace;
   /** The whole task as tables, where it is small enough. */

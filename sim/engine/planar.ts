@@ -38,6 +38,7 @@
  * Semi-implicit Euler: v first, then coordinates with the new v. Metres, kilograms, seconds, radians, newtons.
  */
 
+import type { Contact } from '../env.ts';
 import { cos, sin } from './math.ts';
 import { makeStep, type PlanarShared, type PlanarStep } from './planar-code.ts';
 
@@ -860,6 +861,37 @@ export function pointOf(
   }
   out[at] = sumX + (firstAngle > 0 ? state[o]! : 0);
   out[at + 1] = sumZ + (firstAngle > 0 ? state[o + 1]! : 0);
+}
+
+/** Where the robot's balls press on the ground, and with which forces, from the impulses in the row. See `TaskModel.contacts`. */
+export function groundContacts(
+  model: PlanarModel,
+  state: Float64Array,
+  o: number,
+  ground: PlanarGround,
+): Contact[] {
+  const contacts: Contact[] = [];
+  const middle = new Float64Array(2);
+  for (let k = 0; k < model.pointCount; k++) {
+    const at = o + model.impulseAt + 2 * k;
+    const normal = state[at]!;
+    if (!(normal > 0)) continue;
+    pointOf(model, state, o, model.pointLink[k]!, model.pointX[k]!, model.pointZ[k]!, middle, 0);
+    const slope = groundSlope(ground, middle[0]!);
+    const nz = 1 / Math.sqrt(1 + slope * slope);
+    const nx = -slope * nz;
+    const radius = model.pointRadius[k]!;
+    const tangent = state[at + 1]! * model.stepRate;
+    contacts.push({
+      point: [middle[0]! - radius * nx, 0, middle[1]! - radius * nz],
+      normal: [nx, 0, nz],
+      force: normal * model.stepRate,
+      friction: [nz * tangent, 0, -nx * tangent],
+      bodyA: 'ground',
+      bodyB: model.spec.points[k]!.link,
+    });
+  }
+  return contacts;
 }
 
 /** Kinetic energy (rotors included) and potential energy (springs included) of one robot, J. */

@@ -2150,10 +2150,10 @@ export class Solver {
 // <kernel>
 
 /** Normal, two tangents, and where friction acts: what the rows of the manifold at hand share. [12] */
-const frame = new Float64Array(12);
+export const frame = new Float64Array(12);
 
 /** Tangents: across the axis of the world that the normal is farthest from. */
-function setFrame(): void {
+export function setFrame(): void {
   const nx = hit.nx;
   const ny = hit.ny;
   const nz = hit.nz;

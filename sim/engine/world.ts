@@ -3,7 +3,8 @@
  * States are rows (`layout`), so one world steps any number of copies one after the other.
  */
 
-import type { StateField } from '../env.ts';
+import type { Contact, StateField } from '../env.ts';
+import { contactsOf, touchingBodies } from './contacts.ts';
 import { type Kernel, openKernel } from './kernel/open.ts';
 import { rayNormal, rayShape } from './ray.ts';
 import { buildTables, manifoldSize, rowLayout, type SceneDef, type Tables } from './scene.ts';
@@ -122,6 +123,17 @@ export class World {
       for (let i = 0; i < 4; i++) sum += state[at + 5 + i]!;
     }
     return (sum * t.substeps) / t.physicsDt;
+  }
+
+  /** Where bodies touch, and the forces of the last physics step. Calls `kinematics`. */
+  contacts(state: Float64Array, o: number): Contact[] {
+    return contactsOf(this.#solver, state, o);
+  }
+
+  /** Names of the bodies that pressed on each other in the last physics step, each pair once. Much cheaper than `contacts`. */
+  touching(state: Float64Array, o: number): [a: string, b: string][] {
+    const names = this.tables.bodyNames;
+    return touchingBodies(this.#solver, state, o).map(([a, b]) => [names[a]!, names[b]!]);
   }
 
   /** Velocity of a body's point x y z (world), into out[at .. at + 2]. Calls `kinematics`. */

@@ -336,6 +336,8 @@ const chassis = { height: 0.08, z: 0.07 };
 const tower = { radius: 0.045, height: 0.05 };
 const deckZ = chassis.z + chassis.height / 2;
 const noseLength = 0.07;
+/** Height of the rays, metres. */
+export const lidarZ = deckZ + tower.height / 2;
 
 /** In the order in which `writeBase` writes their poses. @param prefix of the names, where there is more than one base */
 export function baseBodies(spec: BaseSpec = base, prefix = ''): readonly Body[] {
@@ -379,8 +381,7 @@ export function writeBase(
     const left = i === 1 ? wheelY : i === 2 ? -wheelY : 0;
     out[p] = x + c * along - s * left;
     out[p + 1] = y + s * along + c * left;
-    out[p + 2] =
-      i === 0 ? chassis.z : i === 3 ? deckZ + tower.height / 2 : i === 4 ? deckZ + 0.01 : wheelRadius;
+    out[p + 2] = i === 0 ? chassis.z : i === 3 ? lidarZ : i === 4 ? deckZ + 0.01 : wheelRadius;
     if (i === 1 || i === 2) {
       // A quarter turn about x lays the axle along y, then the yaw.
       out[p + 3] = Math.SQRT1_2 * halfCos;

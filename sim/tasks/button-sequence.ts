@@ -379,6 +379,8 @@ function create(anySettings: AnySettings): TaskModel {
 
     poses: table.poses,
 
+    ...table.touch,
+
     colours(state, o, out, at) {
       out.fill(Number.NaN, at, at + 3 * table.bodies.length);
       for (let b = 0; b < count; b++) {

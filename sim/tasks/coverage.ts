@@ -284,6 +284,8 @@ function create(anySettings: AnySettings): TaskModel {
       mobile.steer(state, o, cellX(plan, next), cellY(plan, next), false, out, at);
     },
 
+    lidar: mobile.lidar,
+
     poses(state, o, out, at) {
       mobile.poses(state, o, out, at);
       let piece = firstPiece;

@@ -500,6 +500,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: table.poses,
+
+    ...table.touch,
   };
 }
 

@@ -363,6 +363,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: table.poses,
+
+    ...table.touch,
   };
 }
 

@@ -421,6 +421,8 @@ function create(anySettings: AnySettings): TaskModel {
 
     poses: kit.poses,
 
+    ...kit.touch,
+
     colours(state, o, out, at) {
       out.fill(Number.NaN, at, at + 3 * kit.bodies.length);
       for (let i = 0; i < spots; i++) {

@@ -382,6 +382,8 @@ function create(anySettings: AnySettings): TaskModel {
     exploit: (state, o, out, at) => bring(state, o, hoverHeight, out, at),
 
     poses: kit.poses,
+
+    ...kit.touch,
   };
 }
 

@@ -410,6 +410,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: kit.poses,
+
+    ...kit.touch,
   };
 }
 

@@ -6,7 +6,7 @@
 import { createPlan, type FloorPlan, firstTaskBit, neighbour, sideX, sideY } from '../engine/floor-plan.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import { mixSeed, type Random } from '../engine/random.ts';
-import type { Body, BoxSpace, CameraView, RewardTerm } from '../env.ts';
+import type { Body, BoxSpace, CameraView, LidarFace, RewardTerm } from '../env.ts';
 import type { Fields } from '../fields.ts';
 import {
   base,
@@ -17,6 +17,7 @@ import {
   driveBase,
   lidarInPlan,
   lidarRays,
+  lidarZ,
   placeBase,
   steerBase,
   wantNoTunnelling,
@@ -194,6 +195,7 @@ export interface Mobile {
   /** Floor, walls, gates, balloons, base; the task's own bodies follow them. */
   readonly bodies: readonly Body[];
   poses(state: Float64Array, o: number, out: Float32Array, at: number): void;
+  readonly lidar: LidarFace;
   /** Colours of the walls; NaN for the rest of `count` bodies. */
   colours(state: Float64Array, o: number, out: Float32Array, at: number, count: number): void;
 }
@@ -317,6 +319,17 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
   const firstBalloon = firstGate + 3 * gates;
   const firstBase = firstBalloon + distractors;
 
+  const distances = new Float64Array(rays.length / 2);
+  /** Distances of all rays; some are lost, others at every step. */
+  function readLidar(state: Float64Array, o: number, out: Float64Array, first: number): void {
+    lidarInPlan(state, o + baseAt, rays, lidarRange, plan, o + cells, out, first);
+    if (occlusion === 0) return;
+    const seed = streamOf(state, o);
+    for (let k = 0; k < distances.length; k++) {
+      if (noiseOf(seed, 100 + k) < occlusion) out[first + k] = lidarRange;
+    }
+  }
+
   /** Poses of all walls and gates inside, cell by cell. */
   function placeWalls(state: Float64Array, o: number, out: Float32Array, at: number): void {
     let wall = firstWall;
@@ -439,16 +452,31 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
     observe(state, o, out, at) {
       for (let i = 0; i < baseRow.size; i++) out[at + i] = state[o + baseAt + i]!;
       const first = at + baseRow.size;
-      lidarInPlan(state, o + baseAt, rays, lidarRange, plan, o + cells, out, first);
       const lidarEnd = first + rays.length / 2;
-      if (occlusion > 0) {
-        const seed = streamOf(state, o);
-        for (let i = first; i < lidarEnd; i++) {
-          if (noiseOf(seed, 100 + i - first) < occlusion) out[i] = lidarRange;
-        }
-      }
+      readLidar(state, o, out, first);
       for (let i = 0; i < 4 * distractors; i++) out[lidarEnd + i] = state[o + mobileRow.distractors + i]!;
       return lidarEnd + 4 * distractors;
+    },
+
+    lidar: {
+      rays: rays.length / 2,
+      cast(state, o, out, at) {
+        readLidar(state, o, distances, 0);
+        const b = o + baseAt;
+        const x = state[b]!;
+        const y = state[b + 1]!;
+        const c = state[b + 2]!;
+        const s = state[b + 3]!;
+        out[at] = x;
+        out[at + 1] = y;
+        out[at + 2] = lidarZ;
+        for (let k = 0; k < distances.length; k++) {
+          const to = at + 3 + 3 * k;
+          out[to] = x + distances[k]! * (c * rays[2 * k]! - s * rays[2 * k + 1]!);
+          out[to + 1] = y + distances[k]! * (s * rays[2 * k]! + c * rays[2 * k + 1]!);
+          out[to + 2] = lidarZ;
+        }
+      },
     },
 
     poses(state, o, out, at) {

@@ -388,6 +388,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: table.poses,
+
+    ...table.touch,
   };
 }
 

@@ -310,6 +310,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: kit.poses,
+
+    ...kit.touch,
     goals: goals.face,
   };
 }

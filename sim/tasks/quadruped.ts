@@ -375,6 +375,9 @@ function create(anySettings: AnySettings): TaskModel {
       drawn.write(state, o, out, at + 7 * scenery.length);
     },
 
+    contacts: (state, o) => worlds[state[o + drawnRobot]!]!.contacts(state, o),
+    touching: (state, o) => worlds[state[o + drawnRobot]!]!.touching(state, o),
+
     cameras: [
       { name: 'side', body: 'shadow', position: [0.3, -1.9, 0.7], target: [0.1, 0, 0.2], fieldOfView: 0.7 },
       { name: 'front', body: 'shadow', position: [1.8, -1, 0.8], target: [0, 0, 0.2], fieldOfView: 0.7 },

@@ -159,6 +159,8 @@ function create(anySettings: AnySettings): TaskModel {
 
     poses: kit.poses,
 
+    ...kit.touch,
+
     goals: {
       dim: 3,
       names: xyz('gripperPos', 1).map(([name]) => name),

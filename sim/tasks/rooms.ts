@@ -437,6 +437,8 @@ function create(anySettings: AnySettings): TaskModel {
         length2(desired[d]! - achieved[a]!, desired[d + 1]! - achieved[a + 1]!) < goalRadius ? 1 : 0,
     },
 
+    lidar: mobile.lidar,
+
     poses(state, o, out, at) {
       mobile.poses(state, o, out, at);
       for (let k = 0; k < gates; k++) {

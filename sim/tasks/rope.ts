@@ -601,6 +601,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: kit.poses,
+
+    ...kit.touch,
     goals,
   };
 }

@@ -8,6 +8,7 @@
 import { clamp } from '../engine/math.ts';
 import {
   createDrive,
+  groundContacts,
   groundHeight,
   type PlanarGround,
   type PlanarModel,
@@ -516,6 +517,8 @@ export function runnerTask(spec: RunnerSpec): Task {
         writeScenery(readGround(state, o), state[o + robotAt]!, ahead, out, at);
         robot.writePoses(modelOf(state, o), state, o + robotAt, out, at + 7 * scenery.length);
       },
+
+      contacts: (state, o) => groundContacts(modelOf(state, o), state, o + robotAt, readGround(state, o)),
 
       cameras: [
         {

@@ -342,6 +342,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: kit.poses,
+
+    ...kit.touch,
     goals: goals.face,
   };
 }

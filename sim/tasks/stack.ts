@@ -406,6 +406,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: kit.poses,
+
+    ...kit.touch,
     goals,
   };
 }

@@ -132,6 +132,8 @@ export interface TableWorld {
   /** One control step of one row; the step counter goes up. */
   step(state: Float64Array, o: number, actions: Float64Array, a: number): void;
   poses(state: Float64Array, o: number, out: Float32Array, at: number): void;
+  /** The same two faces for every task of the kit: `...kit.touch`. */
+  readonly touch: Required<Pick<TaskModel, 'contacts' | 'touching'>>;
 }
 
 const legHeight = -floorZ - table.thickness;
@@ -279,6 +281,11 @@ export function tableWorld(options: TableOptions): TableWorld {
     },
 
     step,
+
+    touch: {
+      contacts: (state, o) => world.contacts(state, o),
+      touching: (state, o) => world.touching(state, o),
+    },
 
     holding(actionDim, held, success) {
       const dim = world.stateDim;

@@ -424,6 +424,8 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     poses: table.poses,
+
+    ...table.touch,
   };
 }
 
