@@ -9,8 +9,19 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { evaluationsContract } from './api/evaluations.ts';
+import { runsContract } from './api/runs.ts';
 import { stageContract } from './api/stage.ts';
 
+export type { KeptEvaluationInfo } from './api/evaluations.ts';
+export type {
+  ComparisonInfo,
+  ConfigValue,
+  CurveAxis,
+  GroupCurves,
+  RunDetail,
+  TruthBesideProxy,
+} from './api/runs.ts';
 export type { CameraViewInfo, StageDetailsInfo } from './api/stage.ts';
 
 const id = z.int().positive();
@@ -254,6 +265,9 @@ export const runSchema = z.object({
   evaluation: successSchema.nullable(),
   error: z.string().nullable(),
   alerts: z.array(alertSchema),
+  /** What people wrote about it. */
+  tags: z.array(z.string()),
+  note: z.string(),
   /** The seeds of one experiment, or the trials of one search, that this run is one of. */
   group: z.object({ id: z.string(), name: z.string() }).optional(),
 });
@@ -578,6 +592,7 @@ export const contract = {
         }),
       )
       .output(z.object({ names: z.array(z.string()), data: z.instanceof(Blob) })),
+    ...runsContract,
     lineage: oc.input(z.object({ id })).output(
       z.object({
         nodes: z.array(lineageNode),
@@ -596,6 +611,7 @@ export const contract = {
   models: {
     list: oc.output(z.array(modelSchema)),
     card: oc.input(z.object({ id })).output(modelCardSchema),
+    ...evaluationsContract(rewardEvaluationSchema),
     /**
      * Judges reward models of a task on the same episodes, in a thread of its own; one at a time. Progress comes as events
      * `evaluation`; to drop the call is to stop it.

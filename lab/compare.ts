@@ -125,7 +125,10 @@ export function compare(store: Store, words: readonly string[], metric: Compared
   const notes: string[] = [];
   const sides = sidesOf(store, words, notes);
   const starts = commonStarts(sides, notes);
-  const barrier = whyNotComparable(sides, metric);
+  const barrier = whyNotComparable(
+    sides.flatMap(({ scored }) => scored.map(({ trained }) => trained)),
+    metric,
+  );
   const scores = sides.map(({ scored }) =>
     scored.map((one) => mean(starts.map((start) => numberOf(one.byStart.get(start)!, metric)))),
   );
@@ -285,10 +288,8 @@ function commonStarts(sides: readonly Side[], notes: string[]): number[] {
 }
 
 /** Why numbers of these runs mean different things; null where they do not. */
-function whyNotComparable(sides: readonly Side[], metric: ComparedMetric): string | null {
-  const configs = sides.flatMap(({ scored }) =>
-    scored.map(({ trained }) => trained.config as unknown as Experiment),
-  );
+export function whyNotComparable(trained: readonly RunRow[], metric: ComparedMetric): string | null {
+  const configs = trained.map(({ config }) => config as unknown as Experiment);
   const differ = (of: (experiment: Experiment) => unknown): boolean =>
     new Set(configs.map((config) => JSON.stringify(of(config)))).size > 1;
   if (differ((e) => e.taskVersion)) return 'the versions of the task differ';
@@ -297,7 +298,7 @@ function whyNotComparable(sides: readonly Side[], metric: ComparedMetric): strin
   if (metric !== 'return') return null;
   if (differ((e) => e.reward))
     return 'the rewards differ, so their returns are in different units; compare success or progress';
-  const hashes = new Set(sides.flatMap(({ scored }) => scored.map(({ trained }) => trained.rewardHash)));
+  const hashes = new Set(trained.map(({ rewardHash }) => rewardHash));
   const learned = configs.some((e) =>
     e.reward.some((line) => line.reward !== 'sparse' && line.reward !== 'dense'),
   );

@@ -67,6 +67,7 @@ import {
 } from './replay.ts';
 import type { RewardEvaluation } from './reward-evaluation.ts';
 import { type EvaluationAsk, evaluationRequest, runRewardEvaluation } from './reward-evaluation-run.ts';
+import { markRuns, type RunMark } from './run-marks.ts';
 import { episodeSeed } from './seeds.ts';
 import { contactColumn, stageDetails } from './stage.ts';
 import { wilsonInterval } from './statistics.ts';
@@ -260,8 +261,17 @@ export class Lab {
       evaluation: this.evaluationOf(row.id),
       error: ending.error,
       alerts: this.store.alerts.of(row.id),
+      tags: [...row.tags],
+      note: row.note,
       ...(groupOf(row) === undefined ? {} : { group: groupOf(row)! }),
     };
+  }
+
+  /** Tags and notes of runs; every window hears of it. @throws RangeError, StoreReadOnlyError */
+  markRuns(marks: readonly RunMark[]): ReturnType<typeof markRuns> {
+    const marked = markRuns(this.store, marks);
+    for (const { id } of marked) this.#changed(id);
+    return marked;
   }
 
   #changed(id: number): void {

@@ -7,6 +7,7 @@ import { messageOf, UsageError } from './errors.ts';
 import { checkSettings, nearest } from './fields.ts';
 import { inThread } from './in-thread.ts';
 import type { StoredEpisodes } from './judged-episodes.ts';
+import { keepWhole } from './kept-evaluations.ts';
 import { keepEvaluation } from './model-card.ts';
 import { rewardNamed, taskNamed } from './registry.ts';
 import { replay, taskModelOf } from './replay.ts';
@@ -213,6 +214,7 @@ export async function runRewardEvaluation(
   if (project === null) return evaluation;
   try {
     keepEvaluation(project, evaluation);
+    keepWhole(project, evaluation);
   } catch (error) {
     // A full disk, or a folder that may only be read: what was measured is worth more than its copy.
     onProgress?.(`not kept for the cards of the models: ${messageOf(error)}`, 0, 1);

@@ -11,10 +11,13 @@ import {
 import { catalog } from './catalog.ts';
 import { UsageError } from './errors.ts';
 import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
+import { keptEvaluation, keptTasks } from './kept-evaluations.ts';
 import type { Lab } from './lab.ts';
 import { modelCard } from './model-card.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { probeDevice } from './probe.ts';
+import { groupCurves, truthBesideProxy } from './run-curves.ts';
+import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
 import { version } from './versions.ts';
 
 export type { LabContract };
@@ -109,6 +112,13 @@ export function createRouter(lab: Lab) {
         for (const [name, values] of series.values) arrays[name] = values;
         return { names: [...series.values.keys()], data: new Blob([pack(arrays)]) };
       }),
+      mark: os.runs.mark.handler(({ input }) => lab.markRuns(input.marks)),
+      configs: os.runs.configs.handler(({ input }) => runDetails(lab.store, input.ids, input.metrics)),
+      compare: os.runs.compare.handler(({ input }) => comparison(lab.store, input.sides, input.metric)),
+      curves: os.runs.curves.handler(({ input }) => groupCurves(lab.store, input)),
+      truth: os.runs.truth.handler(({ input }) => truthBesideProxy(lab.store, input)),
+      pinned: os.runs.pinned.handler(() => ({ side: pinnedSide(lab.store) })),
+      pin: os.runs.pin.handler(({ input }) => ({ side: pinSide(lab.store, input.side) })),
       lineage: os.runs.lineage.handler(({ input }) => {
         lab.store.runs.get(input.id);
         return lab.lineage(`run:${input.id}`);
@@ -130,6 +140,10 @@ export function createRouter(lab: Lab) {
     },
     models: {
       list: os.models.list.handler(() => lab.models()),
+      evaluated: os.models.evaluated.handler(() => keptTasks(lab.store.directory)),
+      lastEvaluation: os.models.lastEvaluation.handler(({ input }) =>
+        keptEvaluation(lab.store.directory, input.task),
+      ),
       card: os.models.card.handler(({ input }) => modelCard(lab.store, input.id) as ModelCardInfo),
       evaluate: os.models.evaluate.handler(
         async ({ input, signal }) => (await lab.evaluateRewards(input, signal)) as RewardEvaluationInfo,

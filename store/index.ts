@@ -12,6 +12,7 @@ import { migrations } from './migrations.ts';
 import { openModels } from './models.ts';
 import { openRuns } from './runs.ts';
 import { openScores } from './scores.ts';
+import { openSettings } from './settings.ts';
 import type { Store } from './types.ts';
 import { openWeightChanges } from './weight-changes.ts';
 
@@ -53,6 +54,7 @@ function storeOf(opened: OpenedDatabase): Store {
     checkpoints: openCheckpoints(opened),
     weightChanges: openWeightChanges(opened),
     lineage: openLineage(opened),
+    settings: openSettings(opened),
     transaction: (work) => opened.write(work),
     health: ({ full = false } = {}) => healthOf(opened, full),
     close: () => opened.close(),

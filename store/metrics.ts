@@ -1,6 +1,6 @@
 import type { OpenedDatabase } from './database.ts';
 import { numberOf, runCheck } from './rows.ts';
-import type { Store } from './types.ts';
+import type { MetricExtremes, Store } from './types.ts';
 
 interface Point {
   readonly step: number;
@@ -45,6 +45,14 @@ export function openMetrics({ db, write, onRollback }: OpenedDatabase): Store['m
     FROM (SELECT step, name_id, value, CAST((step - @first - 1) * @buckets / (@last - @first - 1) AS INTEGER) AS bucket FROM metrics
       WHERE run_id = @run AND name_id IN (SELECT value FROM json_each(@ids)) AND step > @first AND step < @last)
     GROUP BY bucket, name_id ORDER BY bucket`);
+  const lowHigh = db.prepare<[number, number], { lowest: number | null; highest: number | null }>(
+    'SELECT min(value) AS lowest, max(value) AS highest FROM metrics WHERE run_id = ? AND name_id = ?',
+  );
+  const newest = db
+    .prepare<[number, number], number>(
+      'SELECT value FROM metrics WHERE run_id = ? AND name_id = ? AND value IS NOT NULL ORDER BY step DESC LIMIT 1',
+    )
+    .pluck();
   const ids = new Map<string, number>();
   onRollback(() => ids.clear());
 
@@ -90,6 +98,17 @@ export function openMetrics({ db, write, onRollback }: OpenedDatabase): Store['m
         names ?? known.map((row) => row.name),
         new Map(wanted.map((row) => [row.id, row.name])),
       );
+    },
+    extremes(runId, names) {
+      const found = new Map<string, MetricExtremes>();
+      for (const text of names) {
+        const id = ids.get(text) ?? name.get(text);
+        const last = id === undefined ? undefined : newest.get(runId, id);
+        if (id === undefined || last === undefined) continue;
+        const { lowest, highest } = lowHigh.get(runId, id)!;
+        found.set(text, { last, lowest: lowest!, highest: highest! });
+      }
+      return found;
     },
     truncateAfter(runId, step) {
       write(() => truncate.run(runId, step));

@@ -1,10 +1,12 @@
 import type { OpenedDatabase } from './database.ts';
 import { isLocked } from './lock.ts';
+import { runCheck } from './rows.ts';
 import type { RunPatch, RunRow, Store } from './types.ts';
 
-interface Row extends Omit<RunRow, 'config' | 'versions'> {
+interface Row extends Omit<RunRow, 'config' | 'versions' | 'tags'> {
   readonly config: string;
   readonly versions: string;
+  readonly tags: string;
 }
 
 const columnOf: Readonly<Record<keyof RunPatch, string>> = {
@@ -15,12 +17,14 @@ const columnOf: Readonly<Record<keyof RunPatch, string>> = {
   device: 'device',
   rewardHash: 'reward_hash',
   name: 'name',
+  note: 'note',
 };
 
 export function openRuns({ db, directory, readOnly, write }: OpenedDatabase): Store['runs'] {
   const select = `SELECT id, kind, name, task, algorithm, seed, status, config, versions, reward_hash AS rewardHash,
     device, error, created_at AS createdAt, ended_at AS endedAt, heartbeat_at AS heartbeatAt,
-    (SELECT count(*) FROM episodes WHERE run_id = runs.id) AS episodes FROM runs`;
+    (SELECT count(*) FROM episodes WHERE run_id = runs.id) AS episodes, note,
+    (SELECT json_group_array(tag) FROM (SELECT tag FROM run_tags WHERE run_id = runs.id ORDER BY tag)) AS tags FROM runs`;
   const one = db.prepare<[number], Row>(`${select} WHERE id = ?`);
   const all = db.prepare<[], Row>(`${select} ORDER BY id`);
   const insert = db.prepare(`INSERT INTO runs
@@ -32,6 +36,9 @@ export function openRuns({ db, directory, readOnly, write }: OpenedDatabase): St
   const crash = db.prepare(
     `UPDATE runs SET status = 'crashed', ended_at = coalesce(heartbeat_at, created_at) WHERE id = ?`,
   );
+  const dropTags = db.prepare('DELETE FROM run_tags WHERE run_id = ?');
+  const addTag = db.prepare('INSERT INTO run_tags (run_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING');
+  const checkRun = runCheck(db);
   /** Runs that this process made or set running itself; they are alive. */
   const ours = new Set<number>();
 
@@ -44,6 +51,7 @@ export function openRuns({ db, directory, readOnly, write }: OpenedDatabase): St
     ...(isLost(row) ? { status: 'crashed', endedAt: row.heartbeatAt ?? row.createdAt } : {}),
     config: JSON.parse(row.config) as Record<string, unknown>,
     versions: JSON.parse(row.versions) as Record<string, string>,
+    tags: JSON.parse(row.tags) as string[],
   });
 
   function get(id: number): RunRow {
@@ -91,5 +99,12 @@ export function openRuns({ db, directory, readOnly, write }: OpenedDatabase): St
         for (const id of lost) crash.run(id);
         return lost;
       }),
+    setTags(id, tags) {
+      write(() => {
+        checkRun(id);
+        dropTags.run(id);
+        for (const tag of tags) addTag.run(id, tag);
+      });
+    },
   };
 }

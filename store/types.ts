@@ -28,11 +28,15 @@ export interface RunRow {
   readonly heartbeatAt: number | null;
   /** Derived from rows. */
   readonly episodes: number;
+  /** What people wrote about it; empty where nobody did. */
+  readonly note: string;
+  /** In the order of the alphabet. */
+  readonly tags: readonly string[];
 }
 export type NewRun = Pick<RunRow, 'kind' | 'name' | 'task' | 'algorithm' | 'seed' | 'config' | 'versions'> &
   Partial<Pick<RunRow, 'status' | 'rewardHash' | 'device'>>;
 export type RunPatch = Partial<
-  Pick<RunRow, 'status' | 'error' | 'endedAt' | 'heartbeatAt' | 'device' | 'rewardHash' | 'name'>
+  Pick<RunRow, 'status' | 'error' | 'endedAt' | 'heartbeatAt' | 'device' | 'rewardHash' | 'name' | 'note'>
 >;
 
 export type ColumnData = Float64Array | Float32Array | Uint32Array | Uint8Array;
@@ -157,6 +161,12 @@ export interface Health {
   readonly problems: readonly string[];
 }
 
+export interface MetricExtremes {
+  readonly last: number;
+  readonly lowest: number;
+  readonly highest: number;
+}
+
 /** All methods are synchronous; each write is one transaction. */
 export interface Store {
   readonly directory: string;
@@ -171,6 +181,8 @@ export interface Store {
     /** Marks runs left `running` or `queued` by a process that is gone as `crashed`; returns their ids. Called at open
      * for writing; a store opened for reading shows them so. */
     markCrashed(): number[];
+    /** Replaces all tags of a run. @throws RangeError when there is no such run. */
+    setTags(id: number, tags: readonly string[]): void;
   };
   readonly episodes: {
     add(episode: NewEpisode): number;
@@ -214,6 +226,8 @@ export interface Store {
       steps: Float64Array;
       values: Map<string, Float64Array>;
     };
+    /** Newest, lowest and highest value of each of these metrics that the run has; rows that are no number do not count. */
+    extremes(runId: number, names: readonly string[]): Map<string, MetricExtremes>;
     /** Removes rows after this step (a resumed run writes them again). */
     truncateAfter(runId: number, step: number): void;
   };
@@ -245,6 +259,13 @@ export interface Store {
     link(edge: LineageEdge): void;
     /** Every edge reachable from this node in either direction. */
     around(node: string): LineageEdge[];
+  };
+  /** What belongs to the project rather than to one window: any JSON value by key. */
+  readonly settings: {
+    /** Undefined where nothing was set. */
+    get(key: string): unknown;
+    /** Undefined takes the key out. */
+    set(key: string, value: unknown): void;
   };
   /** Several writes as one transaction. */
   transaction<T>(work: () => T): T;

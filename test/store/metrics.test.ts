@@ -84,3 +84,16 @@ test('a step that is no whole number and a run that is not there are refused', (
   );
   assert.throws(() => metrics.add(9, 0, { a: 1 }), new RangeError('There is no run 9 in this project'));
 });
+
+test('newest, lowest and highest of a metric leave out what is no number, and metrics that the run has not', (t) => {
+  const { runs, metrics } = project(t);
+  const id = runs.create(run);
+  metrics.add(id, 1, { a: 3, b: Number.NaN });
+  metrics.add(id, 2, { a: -1 });
+  metrics.add(id, 3, { a: 2 });
+  metrics.add(id, 4, { a: Number.NaN });
+  assert.deepEqual(
+    metrics.extremes(id, ['a', 'b', 'c']),
+    new Map([['a', { last: 2, lowest: -1, highest: 3 }]]),
+  );
+});

@@ -20,6 +20,8 @@ test('a run comes back as it was given, with its episodes counted', (t) => {
     endedAt: null,
     heartbeatAt: createdAt,
     episodes: 2,
+    note: '',
+    tags: [],
   });
   assert.deepEqual(runs.list(), [{ ...row, createdAt }]);
 });
@@ -35,6 +37,7 @@ test('a patch changes what it names and nothing else', (t) => {
     heartbeatAt: 4,
     name: 'renamed',
     rewardHash: 'ab',
+    note: 'the disk was full',
   } as const;
   runs.update(id, patch);
   assert.deepEqual(runs.get(id), { ...before, ...patch });
@@ -73,4 +76,15 @@ test('runs left running or waiting are marked crashed at the next opening, at th
 
   assert.deepEqual(statuses('read'), found, 'a reader sees that nobody is at it');
   assert.deepEqual(statuses('write'), found);
+});
+
+test('tags of a run are replaced as a whole, each once, in order; none is left of a run that is not there', (t) => {
+  const { runs } = project(t);
+  const id = runs.create(run);
+  runs.setTags(id, ['slow', 'good', 'slow']);
+  assert.deepEqual(runs.get(id).tags, ['good', 'slow']);
+  runs.setTags(id, []);
+  assert.deepEqual(runs.list()[0]!.tags, []);
+  assert.throws(() => runs.setTags(9, ['x']), new RangeError('There is no run 9 in this project'));
+  assert.throws(() => runs.setTags(id, ['']), /CHECK constraint/);
 });
