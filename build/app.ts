@@ -1,5 +1,5 @@
 /**
- * Makes what Electron runs: dist/app mirrors the source tree (sim, learn, store, lab, electron, recipes), each TypeScript
+ * Makes what Electron runs: dist/app mirrors the source tree (sim, learn, store, lab, electron, recipes, docs), each TypeScript
  * file with its types taken out by Node itself and `.ts` in its imports turned into `.js`, because Electron's Node reads
  * no TypeScript. Nothing is bundled, so worker threads and files that are found by path stay where the code looks for
  * them. Only the preload is bundled: sandboxed, it must be one CommonJS file.
@@ -13,7 +13,7 @@ import { root } from './renderer.ts';
 import { filesUnder, hashOf, isStale, stamp } from './stale.ts';
 
 const folders = ['sim', 'learn', 'store', 'lab', 'electron'];
-const inputs = [...folders, 'recipes', 'package.json', 'build/app.ts'];
+const inputs = [...folders, 'recipes', 'docs', 'package.json', 'build/app.ts'];
 
 export const appDir = join(root, 'dist', 'app');
 const stampFile = join(root, 'dist', 'app.stamp');
@@ -81,6 +81,11 @@ export async function writeApp(appDir: string): Promise<void> {
     else cpSync(from, to);
   }
   cpSync(join(root, 'recipes'), join(appDir, 'recipes'), { recursive: true });
+  // The window shows the pages; it has no use for their pictures.
+  for (const file of filesUnder(root, 'docs').filter((one) => one.endsWith('.md'))) {
+    mkdirSync(dirname(join(appDir, file)), { recursive: true });
+    cpSync(join(root, file), join(appDir, file));
+  }
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,
     string

@@ -9,6 +9,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { docsContract } from './api/docs.ts';
 import { evaluationsContract } from './api/evaluations.ts';
 import { runsContract } from './api/runs.ts';
 import { stageContract } from './api/stage.ts';
@@ -531,6 +532,7 @@ export const contract = {
       }),
     ),
   },
+  docs: docsContract,
   catalog: oc.output(catalogSchema),
   /** Resolves at once when something is newer than the cursor, else after `waitMs` with no events. Cursor 0 = everything current. */
   watch: oc

@@ -9,6 +9,7 @@ import {
   type RewardEvaluationInfo,
 } from './api.ts';
 import { catalog } from './catalog.ts';
+import { docPage, docPages, metricHelp } from './docs.ts';
 import { UsageError } from './errors.ts';
 import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
 import { keptEvaluation, keptTasks } from './kept-evaluations.ts';
@@ -62,6 +63,11 @@ export function createRouter(lab: Lab) {
           runs: lab.store.runs.list().length,
         };
       }),
+    },
+    docs: {
+      pages: os.docs.pages.handler(docPages),
+      page: os.docs.page.handler(({ input }) => docPage(input.path)),
+      metrics: os.docs.metrics.handler(metricHelp),
     },
     catalog: os.catalog.handler(catalogOnce),
     watch: os.watch.handler(({ input, signal }) => lab.events.since(input.cursor, input.waitMs, signal)),

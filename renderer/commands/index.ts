@@ -20,6 +20,7 @@ import {
   usePlayers,
 } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
+import { startTour } from '../tour.ts';
 
 /** What only the mounted window can do. */
 export interface WindowActions {
@@ -178,6 +179,8 @@ export const commands: readonly Command[] = [
   { id: 'go-curves', title: 'Curves', group: 'Go to', shortcuts: ['v'], run: () => focusPanel('curves') },
   { id: 'go-lineage', title: 'Lineage', group: 'Go to', shortcuts: [], run: () => focusPanel('lineage') },
   { id: 'judge', title: 'Judge rewards', group: 'Go to', shortcuts: ['j'], run: () => focusPanel('judge') },
+  { id: 'docs', title: 'Documentation', group: 'Go to', shortcuts: ['F1'], run: () => focusPanel('docs') },
+  { id: 'tour', title: 'A look around', group: 'Go to', shortcuts: [], run: () => void startTour() },
   {
     id: 'timeline-table',
     title: 'Timeline as a table, or as curves',

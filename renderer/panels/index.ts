@@ -2,6 +2,7 @@
 
 import type { FunctionComponent } from 'react';
 import { CurvesPanel } from './curves.tsx';
+import { DocsPanel } from './docs.tsx';
 import { EpisodesPanel } from './episodes.tsx';
 import { JudgePanel } from './judge.tsx';
 import { LineagePanel } from './lineage.tsx';
@@ -21,6 +22,7 @@ export interface Panel {
 export const panels: readonly Panel[] = [
   { id: 'stage', title: 'Stage', component: StagePanel, place: 'stage' },
   { id: 'judge', title: 'Judge rewards', component: JudgePanel, place: 'stage' },
+  { id: 'docs', title: 'Documentation', component: DocsPanel, place: 'stage' },
   { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },
   { id: 'episodes', title: 'Episodes', component: EpisodesPanel, place: 'left' },
   { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },

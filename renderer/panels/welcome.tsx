@@ -8,6 +8,7 @@ import { Icon } from '../parts/icons.tsx';
 import { focusPanel } from '../state/layout.ts';
 import { useRuns } from '../state/runs.ts';
 import { showStarted } from '../state/sync.ts';
+import { tourWhenReady } from '../tour.ts';
 
 export function Welcome() {
   const [busy, setBusy] = useState(false);
@@ -17,6 +18,7 @@ export function Welcome() {
     try {
       const { id } = await lab.sample.create();
       await showStarted(id);
+      tourWhenReady();
     } catch (error) {
       notifications.show({
         title: 'The sample could not be started',

@@ -43,7 +43,7 @@ function Item({ command }: { readonly command: Command }) {
 export function AppMenu() {
   const groups = [...new Set(commands.map(({ group }) => group))];
   return (
-    <Menu position="bottom-start" shadow="md" width={210} withinPortal>
+    <Menu position="bottom-start" shadow="md" width={210} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Tooltip label="Menu" openDelay={400}>
           <ActionIcon variant="subtle" color="gray" aria-label="Menu" data-testid="app-menu">
@@ -76,7 +76,13 @@ export function LayoutMenu() {
   const { name, saved, open } = useDock();
   return (
     <>
-      <Menu position="bottom-end" shadow="md" width={250} withinPortal closeOnItemClick={false}>
+      <Menu
+        position="bottom-end"
+        shadow="md"
+        width={250}
+        closeOnItemClick={false}
+        withInitialFocusPlaceholder={false}
+      >
         <Menu.Target>
           <Tooltip label="Layout and panels" openDelay={400}>
             <ActionIcon

@@ -6,6 +6,7 @@
 import { notifications } from '@mantine/notifications';
 import type { LabEvent, Run } from '../../lab/api.ts';
 import { lab, whenOpen } from '../lab.ts';
+import { loadDocs } from './docs.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { type Edge, familyOf } from './family.ts';
 import { reloadStored, takeJudgeEvents } from './judge.ts';
@@ -87,6 +88,7 @@ async function loadAll(): Promise<void> {
   useRuns.setState({ info, catalog, runs: new Map(runs.map((run) => [run.id, run])), loaded: true });
   void learnFamily();
   void reloadStored();
+  void loadDocs();
   if (first) await openSomething();
   reloadEpisodes();
 }
