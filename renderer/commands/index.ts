@@ -5,13 +5,19 @@
 import { spotlight } from '@mantine/spotlight';
 import { applyLayout, closeActivePanel } from '../dock.ts';
 import { shellOf } from '../shell.ts';
+import { alignModes } from '../state/align.ts';
+import { setAlignMode, useAlignment } from '../state/alignment.ts';
+import { openBestMedianWorst } from '../state/choose.ts';
 import { redo, undo } from '../state/history.ts';
 import { type CameraPreset, focusPanel, useView } from '../state/layout.ts';
 import { layoutPlans } from '../state/layouts.ts';
-import { neighbourSpeed } from '../state/player.ts';
+import { goToEvent } from '../state/moments.ts';
+import { neighbourSpeed, playedSpan } from '../state/player.ts';
 import {
+  addPlayer,
   clock,
-  closeB,
+  closeSlot,
+  cycleActive,
   followRun,
   setCompare,
   stepSeconds,
@@ -73,6 +79,27 @@ function toggleCompare(): void {
   setCompare(usePlayers.getState().shown.length === 1);
 }
 
+/** Sets a point at the cursor; at the same place once more takes it away. */
+const point = (type: 'in' | 'out') => (): void => {
+  const { time, inPoint, outPoint } = clock.state;
+  const there = type === 'in' ? inPoint : outPoint;
+  clock.dispatch({ type, time: there === time ? null : time });
+};
+function toPoint(end: 'low' | 'high'): void {
+  clock.dispatch({ type: 'seek', time: playedSpan(clock.state)[end] });
+}
+function clearPoints(): void {
+  clock.dispatch({ type: 'in', time: null });
+  clock.dispatch({ type: 'out', time: null });
+}
+function nextAlignment(): void {
+  const at = alignModes.indexOf(useAlignment.getState().mode);
+  setAlignMode(alignModes[(at + 1) % alignModes.length]!);
+}
+function toggleGhosts(): void {
+  usePlayers.setState(({ ghosts }) => ({ ghosts: !ghosts }));
+}
+
 const shell = shellOf();
 
 export const commands: readonly Command[] = [
@@ -80,8 +107,29 @@ export const commands: readonly Command[] = [
     id: 'play',
     title: 'Play or pause',
     group: 'Playback',
-    shortcuts: ['Space', 'k'],
+    shortcuts: ['Space'],
     run: () => clock.dispatch({ type: 'toggle' }),
+  },
+  {
+    id: 'shuttle-back',
+    title: 'Play backwards; again: faster',
+    group: 'Playback',
+    shortcuts: ['j'],
+    run: () => clock.dispatch({ type: 'shuttle', direction: -1 }),
+  },
+  {
+    id: 'pause',
+    title: 'Pause',
+    group: 'Playback',
+    shortcuts: ['k'],
+    run: () => clock.dispatch({ type: 'pause' }),
+  },
+  {
+    id: 'shuttle-forward',
+    title: 'Play forwards; again: faster',
+    group: 'Playback',
+    shortcuts: ['l'],
+    run: () => clock.dispatch({ type: 'shuttle', direction: 1 }),
   },
   {
     id: 'step-forward',
@@ -125,14 +173,64 @@ export const commands: readonly Command[] = [
     shortcuts: ['End'],
     run: () => clock.dispatch({ type: 'seek', time: Number.POSITIVE_INFINITY }),
   },
+  {
+    id: 'event-forward',
+    title: 'Next event of the active player',
+    help: 'Change of stage, beginning of success, contact, fork or divergence; after the last one the last frame',
+    group: 'Playback',
+    shortcuts: ['mod+ArrowRight'],
+    run: () => goToEvent(1),
+  },
+  {
+    id: 'event-back',
+    title: 'Previous event of the active player',
+    group: 'Playback',
+    shortcuts: ['mod+ArrowLeft'],
+    run: () => goToEvent(-1),
+  },
   { id: 'slower', title: 'Slower', group: 'Playback', shortcuts: ['['], run: speed(-1) },
   { id: 'faster', title: 'Faster', group: 'Playback', shortcuts: [']'], run: speed(1) },
   {
     id: 'loop',
     title: 'Loop on or off',
     group: 'Playback',
-    shortcuts: ['l'],
+    shortcuts: ['shift+l'],
     run: () => clock.dispatch({ type: 'loop', loop: !clock.state.loop }),
+  },
+  {
+    id: 'in-point',
+    title: 'Play from here (in point); again: take it away',
+    group: 'Playback',
+    shortcuts: ['i'],
+    run: point('in'),
+  },
+  {
+    id: 'out-point',
+    title: 'Play to here (out point); again: take it away',
+    group: 'Playback',
+    shortcuts: ['o'],
+    run: point('out'),
+  },
+  {
+    id: 'to-in',
+    title: 'To the in point',
+    group: 'Playback',
+    shortcuts: ['shift+i'],
+    run: () => toPoint('low'),
+  },
+  {
+    id: 'to-out',
+    title: 'To the out point',
+    group: 'Playback',
+    shortcuts: ['shift+o'],
+    run: () => toPoint('high'),
+  },
+  {
+    id: 'clear-points',
+    title: 'Take in and out points away',
+    group: 'Playback',
+    shortcuts: [],
+    run: clearPoints,
   },
   {
     id: 'follow',
@@ -153,13 +251,75 @@ export const commands: readonly Command[] = [
   { id: 'camera-top', title: 'Camera: top', group: 'Camera', shortcuts: ['4'], run: camera('top') },
   {
     id: 'compare',
-    title: 'Compare two episodes, or go back to one',
+    title: 'Compare several episodes, or go back to one',
     group: 'Compare',
     shortcuts: ['c'],
     run: toggleCompare,
   },
-  { id: 'swap', title: 'Swap A and B', group: 'Compare', shortcuts: ['x'], run: swapPlayers },
-  { id: 'close-b', title: 'Close B', group: 'Compare', shortcuts: [], run: closeB },
+  {
+    id: 'add-player',
+    title: 'Room for one more episode',
+    group: 'Compare',
+    shortcuts: ['shift+c'],
+    run: addPlayer,
+  },
+  {
+    id: 'next-player',
+    title: 'Next player becomes the active one',
+    group: 'Compare',
+    shortcuts: ['a'],
+    run: () => cycleActive(1),
+  },
+  {
+    id: 'previous-player',
+    title: 'Previous player becomes the active one',
+    group: 'Compare',
+    shortcuts: ['shift+a'],
+    run: () => cycleActive(-1),
+  },
+  {
+    id: 'swap',
+    title: 'Swap the active player with A, or A with B',
+    group: 'Compare',
+    shortcuts: ['x'],
+    run: swapPlayers,
+  },
+  {
+    id: 'close-player',
+    title: 'Close the active player',
+    group: 'Compare',
+    shortcuts: ['shift+x'],
+    run: () => closeSlot(usePlayers.getState().active),
+  },
+  {
+    id: 'ghosts',
+    title: 'The others as ghosts in one scene, or beside each other',
+    group: 'Compare',
+    shortcuts: ['h'],
+    run: toggleGhosts,
+  },
+  {
+    id: 'align',
+    title: 'Next alignment: seconds, steps, stages, path',
+    group: 'Compare',
+    shortcuts: ['m'],
+    run: nextAlignment,
+  },
+  {
+    id: 'go-alignment',
+    title: 'Alignment',
+    group: 'Go to',
+    shortcuts: [],
+    run: () => focusPanel('alignment'),
+  },
+  {
+    id: 'best-worst',
+    title: 'Compare best, median and worst episode of the selected run',
+    help: 'By return; of its evaluation where it has one, else of all its episodes',
+    group: 'Compare',
+    shortcuts: ['shift+b'],
+    run: () => void openBestMedianWorst(),
+  },
   {
     id: 'weighted',
     title: 'Reward terms raw or weighted',
@@ -178,7 +338,13 @@ export const commands: readonly Command[] = [
   },
   { id: 'go-curves', title: 'Curves', group: 'Go to', shortcuts: ['v'], run: () => focusPanel('curves') },
   { id: 'go-lineage', title: 'Lineage', group: 'Go to', shortcuts: [], run: () => focusPanel('lineage') },
-  { id: 'judge', title: 'Judge rewards', group: 'Go to', shortcuts: ['j'], run: () => focusPanel('judge') },
+  {
+    id: 'judge',
+    title: 'Judge rewards',
+    group: 'Go to',
+    shortcuts: ['shift+j'],
+    run: () => focusPanel('judge'),
+  },
   { id: 'docs', title: 'Documentation', group: 'Go to', shortcuts: ['F1'], run: () => focusPanel('docs') },
   { id: 'tour', title: 'A look around', group: 'Go to', shortcuts: [], run: () => void startTour() },
   {

@@ -8,7 +8,7 @@ export interface KeyPress {
   readonly metaKey: boolean;
 }
 
-/** Letters and signs are compared as typed, so `?` works on every keyboard; named keys care about shift. */
+/** Signs are compared as typed, so `?` works on every keyboard; letters and named keys care about shift. */
 export function matches(shortcut: string, press: KeyPress): boolean {
   const parts = shortcut.split('+');
   const key = shortcut === '+' ? '+' : parts.at(-1)!;
@@ -16,8 +16,8 @@ export function matches(shortcut: string, press: KeyPress): boolean {
   const wantsShift = parts.includes('shift');
   if (wantsMod !== (press.ctrlKey || press.metaKey) || press.altKey) return false;
   const named = key.length > 1;
-  // With Ctrl, Shift makes another shortcut of a letter, too.
-  if ((named || wantsShift || wantsMod) && wantsShift !== press.shiftKey) return false;
+  const isSign = !named && key.toLowerCase() === key.toUpperCase();
+  if ((!isSign || wantsShift || wantsMod) && wantsShift !== press.shiftKey) return false;
   if (named) return (key === 'Space' ? ' ' : key) === press.key;
   return key.toLowerCase() === press.key.toLowerCase();
 }

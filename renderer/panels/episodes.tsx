@@ -1,6 +1,6 @@
 // biome-ignore-all lint/a11y/useSemanticElements: a virtual list cannot be a <table>
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus and names the active row
-/** The episode browser: sorted and filtered by the lab, only the rows in view are here. Click opens in A, shift-click in B. */
+/** The episode browser: sorted and filtered by the lab, only the rows in view are here. Click opens in A, shift-click beside it. */
 
 import { ActionIcon, Badge, Button, Select, Text, Tooltip } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
@@ -8,6 +8,7 @@ import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import type { Episode } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
+import { LetterMark } from '../parts/letter.tsx';
 import {
   type EpisodeColumn,
   episodeAt,
@@ -18,7 +19,7 @@ import {
   setEpisodeQuery,
   useEpisodes,
 } from '../state/episodes.ts';
-import { openEpisode, usePlayers } from '../state/players.ts';
+import { addEpisode, openEpisode, type SlotName, usePlayers } from '../state/players.ts';
 import { sortedRuns, useRuns } from '../state/runs.ts';
 import { compact, grouped } from '../timeline/scale.ts';
 
@@ -50,8 +51,9 @@ export function EpisodesPanel() {
   const [height, setHeight] = useState(400);
   const [cursor, setCursor] = useState<number | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const openA = usePlayers((s) => s.a.loaded?.episode.id);
-  const openB = usePlayers((s) => (s.shown.includes('b') ? s.b.loaded?.episode.id : undefined));
+  const players = usePlayers();
+  const lettersOf = (id: number): SlotName[] =>
+    players.shown.filter((name) => players[name].loaded?.episode.id === id);
   const isOld = seen > state.asOf;
 
   // New rows come by themselves only while nobody is reading or aiming: at the top, with pointer and focus elsewhere.
@@ -105,7 +107,7 @@ export function EpisodesPanel() {
     } else if (event.key === 'Enter' && cursor !== null && event.target === event.currentTarget) {
       event.preventDefault();
       const episode = episodeAt(state, cursor);
-      if (episode) void openEpisode(event.shiftKey ? 'b' : 'a', episode.id);
+      if (episode) void (event.shiftKey ? addEpisode(episode.id) : openEpisode('a', episode.id));
     }
   }
 
@@ -232,8 +234,7 @@ export function EpisodesPanel() {
                   key={episode.id}
                   episode={episode}
                   row={row}
-                  isA={episode.id === openA}
-                  isB={episode.id === openB}
+                  letters={lettersOf(episode.id)}
                   hasCursor={row === cursor}
                   onPick={() => setCursor(row)}
                 />
@@ -261,21 +262,20 @@ export function EpisodesPanel() {
 function EpisodeRow({
   episode,
   row,
-  isA,
-  isB,
+  letters,
   hasCursor,
   onPick,
 }: {
   readonly episode: Episode;
   readonly row: number;
-  readonly isA: boolean;
-  readonly isB: boolean;
+  /** Players that show it. */
+  readonly letters: readonly SlotName[];
   readonly hasCursor: boolean;
   readonly onPick: () => void;
 }) {
-  const open = (inB: boolean): void => {
+  const open = (beside: boolean): void => {
     onPick();
-    void openEpisode(inB ? 'b' : 'a', episode.id);
+    void (beside ? addEpisode(episode.id) : openEpisode('a', episode.id));
   };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid, which owns the focus
@@ -283,20 +283,21 @@ function EpisodeRow({
       id={`episode-${episode.id}`}
       role="row"
       aria-rowindex={row + 1}
-      aria-selected={isA || isB}
+      aria-selected={letters.length > 0}
       tabIndex={-1}
       className="episode-row episode-cells"
       data-testid="episode-row"
       data-episode={episode.id}
       data-cursor={hasCursor || undefined}
-      data-open={isA ? 'a' : isB ? 'b' : undefined}
+      data-open={letters[0]}
       style={{ top: row * rowHeight }}
       onClick={(event) => open(event.shiftKey)}
     >
       <span role="gridcell" className="mono truncate" title={`${episode.runName}, ${episode.kind}`}>
         {episode.id} <span className="dim kind">{kindShort[episode.kind]}</span>
-        {isA && <b className="letter a">A</b>}
-        {isB && <b className="letter b">B</b>}
+        {letters.map((name) => (
+          <LetterMark key={name} name={name} />
+        ))}
       </span>
       <span role="gridcell" className={episode.success ? 'good' : 'dim'} title={episode.ending}>
         <Icon name={episode.success ? 'check' : 'cross'} size={12} />
@@ -324,20 +325,20 @@ function EpisodeRow({
       </span>
       <span role="gridcell" className="row-buttons">
         <VerifyButton episode={episode} />
-        <Tooltip label="Open in B, beside A" openDelay={400}>
+        <Tooltip label="Compare: open beside" openDelay={400}>
           <ActionIcon
             size="sm"
             variant="subtle"
             color="gray"
             data-testid="open-b"
             tabIndex={hasCursor ? 0 : -1}
-            aria-label={`Open episode ${episode.id} in B`}
+            aria-label={`Open episode ${episode.id} beside the others`}
             onClick={(event) => {
               event.stopPropagation();
               open(true);
             }}
           >
-            <span className="letter-button">B</span>
+            <Icon name="compare" size={13} />
           </ActionIcon>
         </Tooltip>
       </span>

@@ -1,6 +1,7 @@
 /** The registry of panels. Adding one = its file and one line here; the dock, the palette and the crash cards follow. */
 
 import type { FunctionComponent } from 'react';
+import { AlignmentPanel } from './alignment.tsx';
 import { CurvesPanel } from './curves.tsx';
 import { DocsPanel } from './docs.tsx';
 import { EpisodesPanel } from './episodes.tsx';
@@ -24,6 +25,7 @@ export const panels: readonly Panel[] = [
   { id: 'judge', title: 'Judge rewards', component: JudgePanel, place: 'stage' },
   { id: 'docs', title: 'Documentation', component: DocsPanel, place: 'stage' },
   { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },
+  { id: 'alignment', title: 'Alignment', component: AlignmentPanel, place: 'timeline' },
   { id: 'episodes', title: 'Episodes', component: EpisodesPanel, place: 'left' },
   { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },
   { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },

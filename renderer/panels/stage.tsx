@@ -1,15 +1,29 @@
-/** The stage: one episode, or two side by side on one clock with one camera. */
+/** The stage: one episode, or up to nine side by side, or as ghosts in one scene, on one clock with one camera. */
 
+import './stage.css';
 import { ActionIcon, Badge, Loader, Stack, Text, Tooltip } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { useConnection } from '../lab.ts';
 import { CommandButton } from '../parts/command-button.tsx';
+import { CompareBar } from '../parts/compare-bar.tsx';
 import { Icon } from '../parts/icons.tsx';
+import { LetterButton, useLetterStyle } from '../parts/letter.tsx';
+import { GhostLayer } from '../stage/ghosts.ts';
+import { columnsOf } from '../stage/grid.ts';
 import { StageView } from '../stage/view.ts';
 import { enterView, stageViews } from '../stage/views.ts';
 import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
-import { clock, closeSlot, frameIn, positionIn, type SlotName, usePlayers } from '../state/players.ts';
+import {
+  clock,
+  closeSlot,
+  frameIn,
+  positionIn,
+  type SlotName,
+  setActive,
+  swapPlayers,
+  usePlayers,
+} from '../state/players.ts';
 import { isActive, useRuns } from '../state/runs.ts';
 import { grouped } from '../timeline/scale.ts';
 import { Welcome } from './welcome.tsx';
@@ -20,22 +34,62 @@ export function StagePanel() {
   const hasRuns = useRuns((state) => state.runs.size > 0);
   const loaded = useRuns((state) => state.loaded);
   if (loaded && isEmpty && shown.length === 1 && !hasRuns) return <Welcome />;
+  return <Stages />;
+}
+
+function Stages() {
+  const shown = usePlayers((state) => state.shown);
+  const ghosts = usePlayers((state) => state.ghosts);
+  const room = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 4, height: 3 });
+  const isSeveral = shown.length > 1;
+  const views = ghosts ? shown.slice(0, 1) : shown;
+
+  useEffect(() => {
+    const element = room.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = element;
+      if (width > 0 && height > 0) setSize({ width, height });
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
   return (
-    <div className="stages">
-      {shown.map((name) => (
-        <StageSlot key={name} name={name} lettered={shown.length > 1} />
-      ))}
+    <div className="stage-panel">
+      {isSeveral && <CompareBar />}
+      <div
+        ref={room}
+        className="stages"
+        data-many={views.length > 3 || undefined}
+        style={{
+          gridTemplateColumns: `repeat(${columnsOf(views.length, size.width, size.height)}, minmax(0, 1fr))`,
+        }}
+      >
+        {views.map((name) => (
+          <StageSlot key={name} name={name} lettered={isSeveral} />
+        ))}
+      </div>
     </div>
   );
 }
 
 function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lettered: boolean }) {
   const slot = usePlayers((state) => state[name]);
+  const isActive = usePlayers((state) => state.active === name);
+  const style = useLetterStyle(name);
   return (
-    <section className="stage-slot" aria-label={lettered ? `Stage ${name.toUpperCase()}` : 'Stage'}>
+    <section
+      className="stage-slot"
+      aria-label={lettered ? `Stage ${name.toUpperCase()}` : 'Stage'}
+      data-active={(lettered && isActive) || undefined}
+      style={style}
+    >
       <StageHeader name={name} lettered={lettered} />
       <div className="stage-body">
         <StageCanvas name={name} />
+        {lettered && <GhostLegend />}
         {slot.status === 'failed' && (
           <div className="stage-message" role="alert">
             <Text fw={600}>This episode could not be opened</Text>
@@ -51,6 +105,59 @@ function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lette
         )}
       </div>
     </section>
+  );
+}
+
+/** Who is who in one scene; also the way to the ghosts, which have no header of their own. */
+function GhostLegend() {
+  const ghosts = usePlayers((state) => state.ghosts);
+  const shown = usePlayers((state) => state.shown);
+  if (!ghosts) return null;
+  return (
+    <ul className="ghost-legend" aria-label="Episodes in this scene">
+      {shown.map((name, i) => (
+        <GhostEntry key={name} name={name} isGhost={i > 0} />
+      ))}
+    </ul>
+  );
+}
+
+function GhostEntry({ name, isGhost }: { readonly name: SlotName; readonly isGhost: boolean }) {
+  const { loaded } = usePlayers((state) => state[name]);
+  const frame = useFrame(name);
+  return (
+    <li>
+      <LetterButton name={name} />
+      <span className="mono">{loaded ? `#${loaded.episode.id}` : 'no episode'}</span>
+      {loaded && (
+        <>
+          <Icon name={loaded.episode.success ? 'check' : 'cross'} size={10} />
+          <span className="sr-only">{loaded.episode.success ? 'success' : 'no success'}</span>
+          <span className="dim mono">
+            step {frame} / {loaded.length}
+          </span>
+        </>
+      )}
+      {isGhost && <CloseButton name={name} />}
+    </li>
+  );
+}
+
+function CloseButton({ name }: { readonly name: SlotName }) {
+  return (
+    <ActionIcon
+      size="sm"
+      variant="subtle"
+      color="gray"
+      aria-label={`Close ${name.toUpperCase()}`}
+      onClick={(event) => {
+        // The header around it makes its player the active one.
+        event.stopPropagation();
+        closeSlot(name);
+      }}
+    >
+      <Icon name="close" size={12} />
+    </ActionIcon>
   );
 }
 
@@ -72,9 +179,9 @@ function Placeholder({ name }: { readonly name: SlotName }) {
   if (slot.status === 'loading') return <Loader size="sm" aria-label="Loading the episode" />;
   return (
     <Text size="sm" c="dimmed">
-      {name === 'b'
-        ? 'Shift-click an episode, or press its B button, to open it here'
-        : 'Pick an episode from the list'}
+      {name === 'a'
+        ? 'Pick an episode from the list'
+        : 'Shift-click an episode, or press its compare button, to open it here'}
     </Text>
   );
 }
@@ -84,12 +191,8 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
   const liveRun = useRuns((state) => (source.type === 'live' ? state.runs.get(source.runId) : undefined));
   const isLive = liveRun !== undefined && isActive(liveRun);
   return (
-    <header className="stage-header">
-      {lettered && (
-        <Badge variant="filled" color={name === 'a' ? 'blue' : 'orange'} radius="sm" size="sm">
-          {name.toUpperCase()}
-        </Badge>
-      )}
+    <header className="stage-header" {...(lettered ? { onClick: () => setActive(name) } : {})}>
+      {lettered && <LetterButton name={name} />}
       {loaded ? (
         <>
           <Text size="sm" fw={600} className="stage-run" truncate title={loaded.episode.runName}>
@@ -136,18 +239,24 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
       {name === 'a' && !lettered && (
         <CommandButton command="compare" icon="compare" size="sm" testId="compare" />
       )}
-      {name === 'b' && <CommandButton command="swap" icon="swap" size="sm" />}
       {lettered && name !== 'a' && (
-        <ActionIcon
-          size="sm"
-          variant="subtle"
-          color="gray"
-          aria-label={`Close ${name.toUpperCase()}`}
-          onClick={() => closeSlot(name)}
-        >
-          <Icon name="close" size={12} />
-        </ActionIcon>
+        <Tooltip label={`Swap ${name.toUpperCase()} with A`} openDelay={400}>
+          <ActionIcon
+            size="sm"
+            variant="subtle"
+            color="gray"
+            className="stage-swap"
+            aria-label={`Swap ${name.toUpperCase()} with A`}
+            onClick={() => {
+              setActive(name);
+              swapPlayers();
+            }}
+          >
+            <Icon name="swap" size={13} />
+          </ActionIcon>
+        </Tooltip>
       )}
+      {lettered && <CloseButton name={name} />}
     </header>
   );
 }
@@ -162,7 +271,7 @@ export function Outcome({ success, ending }: { readonly success: boolean; readon
         variant="light"
         radius="sm"
         size="sm"
-        className="no-caps"
+        className="no-caps outcome"
         leftSection={<Icon name={success ? 'check' : 'cross'} size={10} />}
       >
         {label}
@@ -221,8 +330,13 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
       const follow = (): void => made.setFrame(positionIn(name));
       follow();
       const stop = clock.subscribe(follow);
+      // Another alignment shows another frame at the same time.
+      const stopMaps = usePlayers.subscribe((state, before) => {
+        if (state.maps !== before.maps) follow();
+      });
       return () => {
         stop();
+        stopMaps();
         leave();
         view.current = null;
         made.dispose();
@@ -243,6 +357,8 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
     if (sibling && usePlayers.getState()[first!].loaded) view.current?.place(sibling.pose());
     view.current?.setFrame(positionIn(name));
   }, [loaded, name]);
+
+  useGhosts(name, view);
 
   useEffect(() => {
     // Only the first flies; the others follow its camera.
@@ -273,6 +389,46 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
       )}
     </>
   );
+}
+
+/** Lays the other players into the first one's view while they are to be ghosts. */
+function useGhosts(name: SlotName, view: { readonly current: StageView | null }): void {
+  const scheme = useScheme();
+  const isHost = usePlayers((state) => state.ghosts && state.shown[0] === name);
+  // Again whenever another episode comes on; a list of plain numbers compares by its text.
+  const others = usePlayers((state) =>
+    isHost
+      ? state.shown
+          .slice(1)
+          .map((one) => `${one}${state[one].loaded?.episode.id ?? ''}`)
+          .join()
+      : '',
+  );
+  useEffect(() => {
+    const stage = view.current;
+    if (!stage || others === '') return;
+    const state = usePlayers.getState();
+    const layer = new GhostLayer(
+      state.shown.slice(1).flatMap((one) => {
+        const episode = state[one].loaded;
+        return episode ? [{ name: one, episode }] : [];
+      }),
+      scheme,
+      positionIn,
+    );
+    const leave = stage.add(layer);
+    const follow = (): void => {
+      if (layer.follow()) stage.redraw();
+    };
+    const stopClock = clock.subscribe(follow);
+    const stopMaps = usePlayers.subscribe(follow);
+    return () => {
+      stopClock();
+      stopMaps();
+      leave();
+      layer.dispose();
+    };
+  }, [view, others, scheme]);
 }
 
 /** Straight into the page, at screen rate, past React. */

@@ -87,6 +87,8 @@ export class StageView {
   private readonly along = new three.Vector3();
   /** The preset that the camera stands at; null once it was moved by hand or follows another view. */
   private preset: CameraPreset | null = 'perspective';
+  /** In a tab that is not in front; nothing is drawn until it comes back. */
+  private isHidden = false;
   private stopPacing = (): void => undefined;
   private stillTimer: ReturnType<typeof setTimeout> | undefined;
   private request = 0;
@@ -307,14 +309,14 @@ export class StageView {
   };
 
   private invalidate(): void {
-    if (this.request !== 0) return;
+    if (this.request !== 0 || this.isHidden) return;
     clearTimeout(this.stillTimer);
     this.request = requestAnimationFrame(this.draw);
   }
 
   /** Twice as fine each way, once nothing moves any more: as smooth as several samples a pixel. */
   private readonly drawStill = (): void => {
-    if (this.request !== 0) return;
+    if (this.request !== 0 || this.isHidden) return;
     if (!this.isPictureDone()) {
       this.stillTimer = setTimeout(this.drawStill, 100);
       return;
@@ -573,7 +575,8 @@ export class StageView {
 
   private resize(host: HTMLElement): void {
     const { clientWidth: width, clientHeight: height } = host;
-    if (width === 0 || height === 0) return;
+    this.isHidden = width === 0 || height === 0;
+    if (this.isHidden) return;
     this.renderer.setSize(width, height);
     this.camera.aspect = width / height;
     // A narrow view keeps its horizontal field, else two stages side by side would crop the scene.

@@ -17,6 +17,12 @@ export const hues: readonly { readonly name: string; readonly dark: string; read
   { name: 'violet', dark: '#b49bf5', light: '#6f4fc4' },
 ];
 
+/** The letters of players, A to I: the hues in their order, the last one grey. */
+export function letterColour(letter: string, scheme: Scheme): string {
+  const hue = hues[letter.toLowerCase().charCodeAt(0) - 97];
+  return hue?.[scheme] ?? (scheme === 'dark' ? '#b9c2ce' : '#5d6875');
+}
+
 /** Names everyone meets get fixed hues, so that pictures of different projects read alike. */
 const fixed: Readonly<Record<string, number>> = {
   'progress/true': 2,

@@ -53,6 +53,19 @@ export function eventsOf(episode: Eventful): readonly EpisodeEvent[] {
   return events.sort((one, other) => one.frame - other.frame);
 }
 
+/** The nearest that lies after (1) or before (-1) a time; times of the clock, in order. */
+export function besideTime<T extends { readonly time: number }>(
+  events: readonly T[],
+  time: number,
+  direction: 1 | -1,
+): T | undefined {
+  // A hair of rounding makes no event the next one to itself.
+  const hair = 1e-6;
+  return direction === 1
+    ? events.find((event) => event.time > time + hair)
+    : events.findLast((event) => event.time < time - hair);
+}
+
 /** Frames at which a touch begins. */
 function contactStarts(contact: ArrayLike<number>): number[] {
   const starts: number[] = [];

@@ -4,10 +4,14 @@
  *
  * Seconds on the clock are seconds of the episode. Frame t of an episode with control step `dt` is at `t * dt`;
  * frame 0 is frame 0. Episodes of different length share the clock: the shorter one holds its last frame.
+ *
+ * In and out points bound what is played, forwards or backwards, once or in a loop; seeking and stepping go anywhere.
  */
 
 /** `ended`: the clock stands at its end because playing reached it. `scrubbing`: a hand is on the cursor. */
 export type ClockMode = 'paused' | 'playing' | 'scrubbing' | 'ended';
+
+export type Direction = 1 | -1;
 
 export interface ClockState {
   readonly mode: ClockMode;
@@ -16,13 +20,21 @@ export interface ClockState {
   /** Seconds; the longest episode on the clock. */
   readonly duration: number;
   readonly speed: number;
+  /** Which way it plays: 1 forwards, -1 backwards. */
+  readonly direction: Direction;
   readonly loop: boolean;
+  /** Seconds between which it plays; null: from frame 0, to the end. In is before out. */
+  readonly inPoint: number | null;
+  readonly outPoint: number | null;
   /** What the clock goes back to when the hand lets go. */
   readonly resume: 'paused' | 'playing';
 }
 
 export type ClockAction =
-  | { readonly type: 'play' }
+  /** Forwards unless it says otherwise. */
+  | { readonly type: 'play'; readonly direction?: Direction }
+  /** Plays that way; faster where it does so already. Begins, and turns round, at 1x at most. */
+  | { readonly type: 'shuttle'; readonly direction: Direction }
   | { readonly type: 'pause' }
   | { readonly type: 'toggle' }
   | { readonly type: 'seek'; readonly time: number }
@@ -33,6 +45,8 @@ export type ClockAction =
   | { readonly type: 'advance'; readonly seconds: number }
   | { readonly type: 'speed'; readonly speed: number }
   | { readonly type: 'loop'; readonly loop: boolean }
+  /** Null takes the point away. A point on the wrong side of the other one takes that away. */
+  | { readonly type: 'in' | 'out'; readonly time: number | null }
   /** Other episodes are on the clock now. */
   | { readonly type: 'duration'; readonly duration: number };
 
@@ -43,17 +57,41 @@ export const initialClock: ClockState = {
   time: 0,
   duration: 0,
   speed: 1,
+  direction: 1,
   loop: false,
+  inPoint: null,
+  outPoint: null,
   resume: 'paused',
 };
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
+/** What is played, in seconds. */
+export function playedSpan({ inPoint, outPoint, duration }: ClockState): { low: number; high: number } {
+  return { low: inPoint ?? 0, high: outPoint ?? duration };
+}
+
+/** Where playing begins: where the clock stands, or at the beginning of what is played where that is over or elsewhere. */
+function playFrom(state: ClockState, direction: Direction): number {
+  const { low, high } = playedSpan(state);
+  const { time } = state;
+  if (direction === 1) return time < low || time >= high ? low : time;
+  return time <= low || time > high ? high : time;
+}
+
 export function nextClock(state: ClockState, action: ClockAction): ClockState {
   switch (action.type) {
-    case 'play':
-      if (state.duration === 0 || state.mode === 'playing') return state;
-      return { ...state, mode: 'playing', time: state.time >= state.duration ? 0 : state.time };
+    case 'play': {
+      const direction = action.direction ?? 1;
+      if (state.duration === 0 || (state.mode === 'playing' && state.direction === direction)) return state;
+      return { ...state, mode: 'playing', direction, time: playFrom(state, direction) };
+    }
+    case 'shuttle': {
+      const { direction } = action;
+      const isOn = state.mode === 'playing' && state.direction === direction;
+      const speed = isOn ? neighbourSpeed(state.speed, 1) : Math.min(1, state.speed);
+      return nextClock({ ...state, speed }, { type: 'play', direction });
+    }
     case 'pause':
       return state.mode === 'paused' ? state : { ...state, mode: 'paused' };
     case 'toggle':
@@ -78,20 +116,45 @@ export function nextClock(state: ClockState, action: ClockAction): ClockState {
     }
     case 'advance': {
       if (state.mode !== 'playing' || action.seconds <= 0) return state;
-      const time = state.time + action.seconds * state.speed;
-      if (time < state.duration) return { ...state, time };
-      if (state.loop && state.duration > 0) return { ...state, time: time % state.duration };
-      return { ...state, time: state.duration, mode: 'ended' };
+      const { low, high } = playedSpan(state);
+      const { direction, loop, duration } = state;
+      const time = state.time + direction * action.seconds * state.speed;
+      // Whoever was put beyond a point plays on from there.
+      const bottom = state.time > low ? low : 0;
+      const top = state.time < high ? high : duration;
+      if (direction === 1 ? time < top : time > bottom) return { ...state, time };
+      // What a late frame went over the end by is played of the next round.
+      const over = (direction === 1 ? time - top : bottom - time) % Math.max(high - low, Number.MIN_VALUE);
+      if (loop) return { ...state, time: direction === 1 ? low + over : high - over };
+      // Only the end of all is an end: at an out point someone is looking at something.
+      if (direction === 1) return { ...state, time: top, mode: top === duration ? 'ended' : 'paused' };
+      return { ...state, time: bottom, mode: 'paused' };
     }
     case 'speed':
       return { ...state, speed: clamp(action.speed, speeds[0], speeds[speeds.length - 1]!) };
     case 'loop':
       return { ...state, loop: action.loop };
+    case 'in': {
+      const inPoint = action.time === null ? null : Math.max(0, action.time);
+      // Nothing would be left to play.
+      if (inPoint !== null && inPoint >= state.duration) return state;
+      const isPast = inPoint !== null && state.outPoint !== null && state.outPoint <= inPoint;
+      return { ...state, inPoint, outPoint: isPast ? null : state.outPoint };
+    }
+    case 'out': {
+      const outPoint = action.time === null ? null : Math.min(state.duration, action.time);
+      if (outPoint !== null && outPoint <= 0) return state;
+      const isPast = outPoint !== null && state.inPoint !== null && state.inPoint >= outPoint;
+      return { ...state, outPoint, inPoint: isPast ? null : state.inPoint };
+    }
     case 'duration': {
       const duration = Math.max(0, action.duration);
       const mode =
         duration === 0 || (state.mode === 'ended' && duration > state.time) ? 'paused' : state.mode;
-      return { ...state, duration, time: Math.min(state.time, duration), mode };
+      // Points that the shorter episode does not reach would leave nothing to play.
+      const inPoint = state.inPoint !== null && state.inPoint < duration ? state.inPoint : null;
+      const outPoint = state.outPoint !== null && state.outPoint < duration ? state.outPoint : null;
+      return { ...state, duration, time: Math.min(state.time, duration), mode, inPoint, outPoint };
     }
   }
 }

@@ -1,5 +1,6 @@
 /** The players, A to I, on the one clock: what they are on, what they show, and how they get it from the lab. */
 
+import { notifications } from '@mantine/notifications';
 import { create } from 'zustand';
 import { lab } from '../lab.ts';
 import { type LoadedEpisode, loadEpisode } from './opened.ts';
@@ -35,6 +36,8 @@ export interface PlayersState extends Readonly<Record<SlotName, Slot>> {
   readonly active: SlotName;
   /** How the episodes are laid beside each other; empty: by seconds. */
   readonly maps: Partial<Readonly<Record<SlotName, FrameMap>>>;
+  /** The others are drawn into the first one's view, translucent, instead of beside it. */
+  readonly ghosts: boolean;
 }
 
 const emptySlot: Slot = { source: { type: 'none' }, status: 'empty', loaded: null, error: null };
@@ -52,6 +55,7 @@ export const usePlayers = create<PlayersState>()(() => ({
   shown: ['a'],
   active: 'a',
   maps: {},
+  ghosts: false,
 }));
 
 /** Where the clock stands in a player's episode, between its frames; 0 where it shows none. */
@@ -116,9 +120,9 @@ clock.subscribe((state) => {
 
 const reducedMotion = (): boolean => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
-/** A few episodes kept, so that going back and forth costs nothing. */
+/** A few episodes more than are on screen are kept, so that going back and forth costs nothing. */
 const cache = new Map<number, LoadedEpisode>();
-const cacheSize = 12;
+const cacheSize = 18;
 
 async function fetchEpisode(id: number): Promise<LoadedEpisode> {
   const known = cache.get(id);
@@ -141,10 +145,11 @@ function setSlot(name: SlotName, patch: Partial<Slot>): void {
   usePlayers.setState((state) => ({ [name]: { ...state[name], ...patch } }) as Partial<PlayersState>);
 }
 
+/** The clock runs until the last player shows its last frame. */
 function fitClock(): void {
   const state = usePlayers.getState();
-  const duration = Math.max(...state.shown.map((name) => state[name].loaded?.duration ?? 0));
-  clock.dispatch({ type: 'duration', duration });
+  const duration = Math.max(...state.shown.map((name) => clockTimeOf(name, state[name].loaded?.length ?? 0)));
+  if (duration !== clock.state.duration) clock.dispatch({ type: 'duration', duration });
 }
 
 const wanted: Record<SlotName, number> = { a: 0, b: 0, c: 0, d: 0, e: 0, f: 0, g: 0, h: 0, i: 0 };
@@ -217,50 +222,121 @@ function showSlot(name: SlotName): void {
   if (!shown.includes(name)) usePlayers.setState({ shown: [...shown, name].sort() });
 }
 
-/** Two side by side, or only the first. */
+/** Several side by side (those that were before, else an empty B), or only the first. */
 export function setCompare(compare: boolean): void {
-  if (compare) showSlot('b');
-  else usePlayers.setState({ shown: ['a'], active: 'a', maps: {} });
+  if (compare) {
+    const state = usePlayers.getState();
+    const shown = slotNames.filter((name) => name === 'a' || state[name].source.type !== 'none');
+    usePlayers.setState({ shown: shown.length > 1 ? shown : ['a', 'b'] });
+  } else usePlayers.setState({ shown: ['a'], active: 'a', maps: {} });
   fitClock();
 }
 
-/** Takes a player off the screen and empties it; the first one stays. */
-export function closeSlot(name: SlotName): void {
-  const { shown, active, maps } = usePlayers.getState();
-  if (shown.length === 1 || !shown.includes(name)) return;
-  wanted[name]++;
-  const rest = shown.filter((one) => one !== name);
-  const { [name]: _, ...others } = maps;
-  usePlayers.setState({
-    [name]: emptySlot,
-    shown: rest,
-    active: active === name ? rest[0]! : active,
-    maps: others,
-  } as Partial<PlayersState>);
-  fitClock();
+/** The player that the next episode goes into: an empty one on screen, else the next letter; null when all are taken. */
+export function freeSlot(): SlotName | null {
+  const state = usePlayers.getState();
+  return (
+    state.shown.find((name) => state[name].source.type === 'none') ??
+    slotNames.find((name) => !state.shown.includes(name)) ??
+    null
+  );
 }
 
-export function closeB(): void {
-  closeSlot('b');
-}
-
-export function swapPlayers(): void {
-  usePlayers.setState(({ a, b, maps }) => {
-    const { a: mapA, b: mapB, ...others } = maps;
-    return { a: b, b: a, maps: { ...others, ...(mapB ? { a: mapB } : {}), ...(mapA ? { b: mapA } : {}) } };
+/** Opens an episode beside those on screen; one that is there already becomes the active one. */
+export async function addEpisode(id: number): Promise<void> {
+  const state = usePlayers.getState();
+  const there = state.shown.find((name) => {
+    const { source } = state[name];
+    return source.type === 'episode' && source.id === id;
+  });
+  if (there) return setActive(there);
+  const free = freeSlot();
+  if (free) return openEpisode(free, id);
+  notifications.show({
+    title: `Episode ${id} was not opened`,
+    message: `${slotNames.length} episodes at a time are the most; close one first.`,
+    color: 'yellow',
   });
 }
 
-/** Another way of laying the episodes beside each other; the clock then runs over the longest. */
-export function setMaps(maps: PlayersState['maps'], duration?: number): void {
-  usePlayers.setState({ maps });
-  if (duration === undefined) fitClock();
-  else clock.dispatch({ type: 'duration', duration });
+/** Puts an empty player on screen. */
+export function addPlayer(): void {
+  const free = freeSlot();
+  if (free) showSlot(free);
 }
 
-/** The control step that arrow keys move by: the active player's, else of the first that has an episode. */
+export function setActive(name: SlotName): void {
+  if (usePlayers.getState().shown.includes(name)) usePlayers.setState({ active: name });
+}
+
+/** The next (1) or previous (-1) player on screen becomes the active one, round and round. */
+export function cycleActive(direction: 1 | -1): void {
+  const { shown, active } = usePlayers.getState();
+  usePlayers.setState({ active: shown.at((shown.indexOf(active) + direction) % shown.length)! });
+}
+
+/** Takes a player off the screen and empties it. The last one stays, and there is always an A: the next takes its place. */
+export function closeSlot(name: SlotName): void {
+  const { shown, active } = usePlayers.getState();
+  if (shown.length === 1 || !shown.includes(name)) return;
+  if (name === shown[0]) {
+    exchange(name, shown[1]!);
+    // The active one stays active, whatever its letter is now.
+    if (active === shown[1]) usePlayers.setState({ active: name });
+    return closeSlot(shown[1]!);
+  }
+  wanted[name]++;
+  const rest = shown.filter((one) => one !== name);
+  usePlayers.setState(
+    ({ maps: { [name]: _, ...maps } }) =>
+      ({
+        [name]: emptySlot,
+        shown: rest,
+        active: rest.includes(usePlayers.getState().active) ? usePlayers.getState().active : rest[0]!,
+        maps,
+      }) as Partial<PlayersState>,
+  );
+  fitClock();
+}
+
+/** The active player changes places with the first, the first with the second. */
+export function swapPlayers(): void {
+  const { shown, active } = usePlayers.getState();
+  const other = active === shown[0] ? (shown[1] ?? 'b') : active;
+  exchange(shown[0]!, other);
+}
+
+function exchange(one: SlotName, other: SlotName): void {
+  // Only A follows a run; what goes to another letter stays on its episode.
+  stopFollowing();
+  usePlayers.setState((state) => {
+    const { [one]: _, [other]: __, ...maps } = state.maps;
+    return { [one]: state[other], [other]: state[one], maps } as Partial<PlayersState>;
+  });
+  // What is still on its way comes to where it is wanted now.
+  for (const name of [one, other]) {
+    wanted[name]++;
+    const { source, status } = usePlayers.getState()[name];
+    if (status === 'loading' && source.type === 'episode') void show(name, source.id, 'keep');
+  }
+}
+
+/** Another way of laying the episodes beside each other. */
+export function setMaps(maps: PlayersState['maps']): void {
+  usePlayers.setState({ maps });
+  fitClock();
+}
+
+/** The player whose frames and events the keys go by: the active one, else the first that has an episode. */
+export function countedPlayer(): SlotName | null {
+  const state = usePlayers.getState();
+  return [state.active, ...state.shown].find((name) => state[name].loaded !== null) ?? null;
+}
+
+/** The control step that arrow keys move by; of the player whose seconds the clock counts where they are aligned in another way. */
 export function stepSeconds(): number {
   const state = usePlayers.getState();
-  const first = [state.active, ...state.shown].find((name) => state[name].loaded !== null);
-  return (first && state[first].loaded?.controlDt) ?? 0.05;
+  const counted = countedPlayer();
+  const name = counted && state.maps[counted] ? state.shown[0]! : counted;
+  return (name && state[name].loaded?.controlDt) ?? 0.05;
 }

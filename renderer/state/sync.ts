@@ -5,14 +5,17 @@
 
 import { notifications } from '@mantine/notifications';
 import type { LabEvent, Run } from '../../lab/api.ts';
+import { applyLayout, useDock } from '../dock.ts';
 import { lab, whenOpen } from '../lab.ts';
+import { projectName } from './address.ts';
+import { setAlignMode } from './alignment.ts';
 import { loadDocs } from './docs.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { type Edge, familyOf } from './family.ts';
 import { reloadStored, takeJudgeEvents } from './judge.ts';
 import { focusPanel } from './layout.ts';
-import { readLink } from './link.ts';
-import { clock, followNewest, followRun, openEpisode, usePlayers } from './players.ts';
+import { type DeepLink, readLink } from './link.ts';
+import { clock, followNewest, followRun, openEpisode, setActive, slotNames, usePlayers } from './players.ts';
 import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
 
 const alertColour = { info: 'blue', warning: 'yellow', error: 'red' } as const;
@@ -95,7 +98,7 @@ async function loadAll(): Promise<void> {
 
 /** On the first sight of a project: what the address asks for, else the newest run with its newest episode. */
 async function openSomething(): Promise<void> {
-  const link = readLink(location.hash);
+  const link = linkHere();
   const runs = sortedRuns(useRuns.getState().runs);
   // Demonstrations and reward models are runs of their own; the training that they were made for is what people mean.
   const withEpisodes = runs.filter(({ episodes }) => episodes > 0);
@@ -106,10 +109,41 @@ async function openSomething(): Promise<void> {
     withEpisodes[0] ??
     runs[0];
   if (run) await selectRun(run.id, link.a === undefined);
-  await Promise.all([
-    link.a === undefined ? null : openEpisode('a', link.a, link.t === undefined ? 'zero' : 'keep'),
-    link.b === undefined ? null : openEpisode('b', link.b, 'keep'),
-  ]);
+  await openLinked(link);
+}
+
+/** What the address asks for; nothing where it is about another project, whose ids mean something else here. */
+function linkHere(): DeepLink {
+  const link = readLink(location.hash);
+  const { info } = useRuns.getState();
+  const here = info ? projectName(info.project) : '';
+  if (link.project === undefined || link.project === here) return link;
+  notifications.show({
+    title: 'This link is about another project',
+    message: `It names ${link.project}; ${here} is open. Its episodes were not opened.`,
+    color: 'yellow',
+    autoClose: false,
+  });
+  return {};
+}
+
+async function openLinked(link: DeepLink): Promise<void> {
+  const { layout } = link;
+  if (layout !== undefined && layout !== useDock.getState().name) applyLayout(layout);
+  if (link.align) setAlignMode(link.align);
+  if (link.ghosts) usePlayers.setState({ ghosts: true });
+  await Promise.all(
+    slotNames.map((name) => {
+      const id = link[name];
+      return id === undefined
+        ? null
+        : openEpisode(name, id, name === 'a' && link.t === undefined ? 'zero' : 'keep');
+    }),
+  );
+  if (link.active) setActive(link.active);
+  // Points lie on the clock of all episodes, so after all of them.
+  if (link.in !== undefined) clock.dispatch({ type: 'in', time: link.in });
+  if (link.out !== undefined) clock.dispatch({ type: 'out', time: link.out });
   if (link.t !== undefined) clock.dispatch({ type: 'seek', time: link.t });
 }
 

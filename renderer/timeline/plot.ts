@@ -34,7 +34,7 @@ const inks = {
 } as const;
 
 /** Quiet greys-to-blue for stage bands: order is what matters, curves keep the strong colours. */
-const stageFill = (scheme: Scheme, stage: number, count: number): string => {
+export const stageFill = (scheme: Scheme, stage: number, count: number): string => {
   const part = count <= 1 ? 0.5 : stage / (count - 1);
   return scheme === 'dark'
     ? `hsl(${222 - part * 62} ${18 + part * 22}% ${25 + part * 12}%)`

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Eventful, eventsOf } from '../../renderer/state/events.ts';
+import { besideTime, type Eventful, eventsOf } from '../../renderer/state/events.ts';
 
 const episode = (patch: Partial<Eventful>): Eventful => ({
   episode: { ending: 'terminated' },
@@ -47,4 +47,12 @@ test('touches, the frame of a fork and a divergence are events; at one frame sta
 
 test('an episode in which nothing happens has no events', () => {
   assert.deepEqual(said(episode({ trueStage: new Uint8Array(7), trueSuccess: new Uint8Array(7) })), []);
+});
+
+test('the next and the previous event are never the one the clock stands at', () => {
+  const events = [{ time: 0.1 }, { time: 0.1 + 0.2 }, { time: 0.7 }];
+  assert.equal(besideTime(events, 0, 1)?.time, 0.1);
+  assert.equal(besideTime(events, 0.3, 1)?.time, 0.7);
+  assert.equal(besideTime(events, 0.3, -1)?.time, 0.1);
+  assert.equal(besideTime(events, 0.7, 1), undefined);
 });

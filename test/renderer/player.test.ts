@@ -159,3 +159,87 @@ test('a live player takes the newest episode when it has played out, never in th
   assert.equal(takesNewest('ended', 4, 4), false);
   assert.equal(takesNewest('ended', 4, undefined), false);
 });
+
+test('between in and out points it plays once, or round and round, forwards and backwards', () => {
+  const { clock, turn } = handTurned(10);
+  clock.dispatch({ type: 'in', time: 2 });
+  clock.dispatch({ type: 'out', time: 3 });
+  clock.dispatch({ type: 'play' });
+  assert.deepEqual(at(clock.state), { mode: 'playing', time: 2 });
+  turn(1400);
+  assert.deepEqual(at(clock.state), { mode: 'paused', time: 3 });
+  clock.dispatch({ type: 'loop', loop: true });
+  clock.dispatch({ type: 'play' });
+  turn(3400);
+  assert.deepEqual(at(clock.state), { mode: 'playing', time: 2.4 });
+  clock.dispatch({ type: 'shuttle', direction: -1 });
+  turn(600);
+  assert.deepEqual(at(clock.state), { mode: 'playing', time: 2.8 });
+});
+
+test('a hand goes beyond an out point, and playing goes on from there', () => {
+  const { clock, turn } = handTurned(10);
+  clock.dispatch({ type: 'out', time: 3 });
+  clock.dispatch({ type: 'play' });
+  clock.dispatch({ type: 'scrubStart' });
+  clock.dispatch({ type: 'seek', time: 5 });
+  clock.dispatch({ type: 'scrubEnd' });
+  turn(1000);
+  assert.deepEqual(at(clock.state), { mode: 'playing', time: 6 });
+  turn(9000);
+  assert.deepEqual(at(clock.state), { mode: 'ended', time: 10 });
+});
+
+test('a point on the wrong side of the other one takes that away, and none leaves nothing to play', () => {
+  const start: ClockState = { ...initialClock, duration: 10 };
+  const points = (...actions: ['in' | 'out', number | null][]): (number | null)[] => {
+    const { inPoint, outPoint } = actions.reduce(
+      (state, [type, time]) => nextClock(state, { type, time }),
+      start,
+    );
+    return [inPoint, outPoint];
+  };
+  assert.deepEqual(points(['in', 2], ['out', 8]), [2, 8]);
+  assert.deepEqual(points(['in', 2], ['out', 8], ['in', 9]), [9, null]);
+  assert.deepEqual(points(['in', 2], ['out', 8], ['out', 1]), [null, 1]);
+  assert.deepEqual(points(['in', 2], ['out', 8], ['in', null]), [null, 8]);
+  assert.deepEqual(points(['in', 10], ['out', 0]), [null, null]);
+  const shorter = nextClock({ ...start, inPoint: 2, outPoint: 8 }, { type: 'duration', duration: 5 });
+  assert.deepEqual([shorter.inPoint, shorter.outPoint], [2, null]);
+});
+
+test('backwards it plays to frame 0 and stops there; from frame 0 it begins at the end', () => {
+  const { clock, turn } = handTurned(4);
+  clock.dispatch({ type: 'seek', time: 1 });
+  clock.dispatch({ type: 'shuttle', direction: -1 });
+  turn(400);
+  assert.deepEqual(at(clock.state), { mode: 'playing', time: 0.6 });
+  turn(5000);
+  assert.deepEqual(at(clock.state), { mode: 'paused', time: 0 });
+  clock.dispatch({ type: 'shuttle', direction: -1 });
+  turn(500);
+  assert.deepEqual(at(clock.state), { mode: 'playing', time: 3.5 });
+});
+
+test('L and J go faster each time, turn round at 1x and keep slow motion; play goes forwards again', () => {
+  let state: ClockState = { ...initialClock, duration: 100, time: 50 };
+  const press = (direction: 1 | -1): [number, number] => {
+    state = nextClock(state, { type: 'shuttle', direction });
+    return [state.direction, state.speed];
+  };
+  assert.deepEqual(
+    [press(1), press(1), press(1), press(-1), press(-1)],
+    [
+      [1, 1],
+      [1, 2],
+      [1, 4],
+      [-1, 1],
+      [-1, 2],
+    ],
+  );
+  state = nextClock(state, { type: 'speed', speed: 0.25 });
+  assert.deepEqual(press(1), [1, 0.25]);
+  press(-1);
+  state = nextClock(nextClock(state, { type: 'toggle' }), { type: 'toggle' });
+  assert.deepEqual([state.mode, state.direction], ['playing', 1]);
+});

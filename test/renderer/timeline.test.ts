@@ -4,7 +4,6 @@ import type { OpenedEpisode } from '../../lab/api.ts';
 import { pack } from '../../lab/pack.ts';
 import { matches, shortcutKeys } from '../../renderer/commands/keys.ts';
 import { defaultMetrics, smooth } from '../../renderer/state/curves.ts';
-import { readLink, writeLink } from '../../renderer/state/link.ts';
 import { loadEpisode, seriesOf, stageBands, successStarts } from '../../renderer/state/opened.ts';
 import { compact, rangeOf, short, thin, ticksOf } from '../../renderer/timeline/scale.ts';
 
@@ -147,13 +146,6 @@ test('success comes first among the metrics shown by default, six at most', () =
   assert.deepEqual(defaultMetrics(['q']), ['q']);
 });
 
-test('the address keeps run, episodes and moment, and nonsense in it is ignored', () => {
-  const link = { run: 2, a: 31, b: 7, t: 1.85 };
-  assert.deepEqual(readLink(writeLink(link)), link);
-  assert.deepEqual(readLink('#run=-1&a=x&b=1.5&t=NaN'), {});
-  assert.equal(writeLink({}), '');
-});
-
 const press = (
   key: string,
   held: Partial<Record<'shiftKey' | 'ctrlKey' | 'metaKey' | 'altKey', boolean>> = {},
@@ -176,5 +168,9 @@ test('shortcuts tell shift and ctrl apart, and signs work wherever the keyboard 
     matches('mod+k', press('k', { metaKey: true })) && matches('mod+k', press('k', { ctrlKey: true })),
   );
   assert.ok(!matches('k', press('k', { ctrlKey: true })));
+  assert.ok(
+    !matches('l', press('L', { shiftKey: true })) && matches('shift+l', press('L', { shiftKey: true })),
+  );
+  assert.ok(matches('l', press('L')), 'with caps lock');
   assert.deepEqual(shortcutKeys('mod+k', false), ['Ctrl', 'K']);
 });
