@@ -11,10 +11,19 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { docsContract } from './api/docs.ts';
 import { evaluationsContract } from './api/evaluations.ts';
+import { probeContract } from './api/probe.ts';
 import { runsContract } from './api/runs.ts';
 import { stageContract } from './api/stage.ts';
 
 export type { KeptEvaluationInfo } from './api/evaluations.ts';
+export type {
+  ProbeEvaluated,
+  ProbeHandle,
+  ProbeOpened,
+  ProbeQuantity,
+  ProbeRange,
+  ProbeStep,
+} from './api/probe.ts';
 export type {
   ComparisonInfo,
   ConfigValue,
@@ -648,6 +657,8 @@ export const contract = {
       .output(rewardEvaluationSchema),
   },
   stage: stageContract,
+  /** What rewards say of states that nobody recorded. */
+  probe: probeContract,
   /** Makes the sample project's content by a short real run in this project; resolves with the run at once. */
   sample: { create: oc.output(z.object({ id })) },
 };

@@ -17,6 +17,7 @@ import type { Lab } from './lab.ts';
 import { modelCard } from './model-card.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { probeDevice } from './probe.ts';
+import { StateProbe } from './probe-state.ts';
 import { groupCurves, truthBesideProxy } from './run-curves.ts';
 import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
 import { version } from './versions.ts';
@@ -43,6 +44,7 @@ export function createRouter(lab: Lab) {
       throw toApiError(error);
     }
   });
+  const probe = new StateProbe(lab);
   // The registries do not change while the lab runs; recipe files may, and are read again by `recipes` on the command line.
   let known: Catalog | undefined;
   const catalogOnce = (): Catalog => {
@@ -156,6 +158,12 @@ export function createRouter(lab: Lab) {
       ),
     },
     stage: { details: os.stage.details.handler(({ input }) => lab.stageDetails(input.id)) },
+    probe: {
+      open: os.probe.open.handler(({ input }) => probe.open(input)),
+      evaluate: os.probe.evaluate.handler(({ input, signal }) => probe.evaluate(input, signal)),
+      sweep: os.probe.sweep.handler(({ input, signal }) => probe.sweep(input, signal)),
+      field: os.probe.field.handler(({ input, signal }) => probe.field(input, signal)),
+    },
     sample: { create: os.sample.create.handler(() => ({ id: lab.sample() })) },
   });
 }

@@ -73,6 +73,7 @@ function progressOf(model: TaskModel): RewardModel {
         },
         save: () => values.slice(),
         restore: (saved) => values.set(saved),
+        restoreAll: (saved) => values.fill(saved[0]!),
       };
     },
     save: () => new Uint8Array(0),

@@ -5,7 +5,7 @@
  */
 
 import { type AnySettings, defaultsOf, type Settings } from '../../sim/fields.ts';
-import { readBlock, writeBlock } from '../parts/block.ts';
+import { type Block, readBlock, writeBlock } from '../parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../parts/checkpoint.ts';
 import { common } from '../parts/fields.ts';
 import { gae } from '../parts/gae.ts';
@@ -13,12 +13,13 @@ import { type Head, headFor } from '../parts/heads.ts';
 import { checkSizes, forWorlds, hiddenOf, resumed } from '../parts/learner.ts';
 import { initializeMemory, Memory, memoryNetworks } from '../parts/memory.ts';
 import { readMemoryPolicy } from '../parts/memory-policy.ts';
+import { Network } from '../parts/network.ts';
 import { Normalizer, RewardScaler } from '../parts/normalizer.ts';
-import { MlpPolicy, readMlpPolicy } from '../parts/policy.ts';
+import { MlpPolicy, policyHeader, policyShape, readMlpPolicy } from '../parts/policy.ts';
 import { Random } from '../parts/random.ts';
 import type { Networks, Soon } from '../tensor/compute.ts';
 import { initialize, type MlpShape, parameterCount } from '../tensor/mlp.ts';
-import type { Algorithm, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
+import type { Algorithm, Critic, Learner, LearnerSetup, Metrics, Policy, VectorEnv } from './types.ts';
 
 export const fields = {
   steps: common.steps,
@@ -123,7 +124,40 @@ export const ppo: Algorithm = {
     const { memorySize } = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
     return memorySize === 0 ? readMlpPolicy('PPO', block) : readMemoryPolicy('PPO', block);
   },
+  loadCritic: (bytes, settings) => readCritic(readBlock(magic, bytes), together(settings)),
 };
+
+function readCritic(block: Block, { scaleRewards, gamma }: PpoSettings): Critic | undefined {
+  const header = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
+  if (header['memorySize'] !== 0) return undefined;
+  const { observationDim, hidden, activation, ...rest } = policyHeader('PPO', block);
+  const terms = (header['critics'] as readonly unknown[]).map(String);
+  const actor = parameterCount(policyShape({ observationDim, hidden, activation, ...rest }));
+  const shape: MlpShape = { sizes: [observationDim, ...hidden, terms.length], activation };
+  const parameters = float32Of('PPO', block, 'parameters');
+  const network = new Network(shape, parameters.slice(actor, actor + parameterCount(shape)));
+  const normalizer = new Normalizer(observationDim);
+  normalizer.restore(float64Of('PPO', block, 'normalizer'));
+  const scaler = new RewardScaler(header['worlds'] as number, gamma);
+  const size = scaler.save().length;
+  const saved = float64Of('PPO', block, 'rewardScalers', size * terms.length);
+  const units = terms.map((_, c) => {
+    scaler.restore(saved.subarray(c * size, (c + 1) * size));
+    return scaleRewards ? scaler.unit : 1;
+  });
+  return {
+    observationDim,
+    terms,
+    values(observations, count) {
+      const inputs = new Float64Array(count * observationDim);
+      normalizer.apply(observations, count, inputs);
+      const out = new Float64Array(count * terms.length);
+      network.forward(inputs, count, out);
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! / units[i % terms.length]!;
+      return out;
+    },
+  };
+}
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */
 function together(given: AnySettings): PpoSettings {

@@ -105,6 +105,15 @@ export interface Policy {
   units?(observations: Float64Array, count: number): UnitShares;
 }
 
+/** What a learner expects of states, as plain numbers. */
+export interface Critic {
+  readonly observationDim: number;
+  /** The reward terms that have a critic of their own; one empty name: the weighted sum. */
+  readonly terms: readonly string[];
+  /** observations [count * observationDim] -> discounted returns of each term, in the units of its rewards. [count, terms] */
+  values(observations: Float64Array, count: number): Float64Array;
+}
+
 export type Metrics = Readonly<Record<string, number>>;
 
 export interface Learner {
@@ -204,4 +213,6 @@ export interface Algorithm {
   ): Learner;
   /** The policy inside a checkpoint, without building a learner. `model`: the task, for policies that plan. */
   loadPolicy(bytes: Uint8Array, model?: TaskModel): Policy;
+  /** The critic of states inside a checkpoint; undefined where it remembers what came before. Absent where there is none. */
+  loadCritic?(bytes: Uint8Array, settings: AnySettings): Critic | undefined;
 }

@@ -180,6 +180,15 @@ export function createRewardModel(parts: ModelParts): RewardModel {
         values.set(saved.subarray(0, count));
         memory.set(saved.subarray(count));
       },
+      restoreAll(saved) {
+        if (saved.length !== 1 + scorer.memory) {
+          throw new RangeError(
+            `${title}: found a saved state of ${saved.length} numbers, wanted ${1 + scorer.memory} of one world`,
+          );
+        }
+        values.fill(saved[0]!);
+        for (let world = 0; world < count; world++) memory.set(saved.subarray(1), world * scorer.memory);
+      },
     };
   }
 

@@ -1141,6 +1141,10 @@ export function automaticSuccess(model: RewardModel, delta: number): RewardModel
           inner.restore(saved);
           take();
         },
+        restoreAll(saved) {
+          inner.restoreAll(saved);
+          take();
+        },
       };
     },
   };

@@ -789,6 +789,13 @@ class Smoother {
     this.#accepted.set(saved.subarray(offset, taken));
     this.#taken.set(saved.subarray(taken, taken + this.#taken.length));
   }
+
+  /** Every world as the one of a smoother of one world, which saved this. */
+  restoreAll(saved: Float64Array, offset: number): void {
+    const one = saved.subarray(offset, offset + smoothedFrames * 2);
+    for (let world = 0; world < this.#taken.length; world++) this.#accepted.set(one, world * one.length);
+    this.#taken.fill(saved[offset + one.length]!);
+  }
 }
 
 function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
@@ -887,6 +894,17 @@ function createModel(spec: ModelSpec, parameters: Float32Array): RewardModel {
         values.set(saved.subarray(0, count));
         history.restore(saved, count);
         smoother?.restore(saved, count + history.size);
+      },
+      restoreAll(saved) {
+        const wanted = 1 + history.sizeOfOne + (smoother === undefined ? 0 : smoothedFrames * 2 + 1);
+        if (saved.length !== wanted) {
+          throw new RangeError(
+            `${title}: found a saved state of ${saved.length} numbers, wanted ${wanted} of one world`,
+          );
+        }
+        values.fill(saved[0]!);
+        history.restoreAll(saved, 1);
+        smoother?.restoreAll(saved, 1 + history.sizeOfOne);
       },
     };
   }

@@ -140,6 +140,8 @@ export interface RewardStack {
   save(): Float64Array;
   /** @throws RangeError when the numbers were saved by another stack. */
   restore(saved: Float64Array): void;
+  /** Every world as the one of a stack of one world, which saved this. @throws RangeError as `restore` does. */
+  restoreAll(saved: Float64Array): void;
 }
 
 interface LearnedColumn {
@@ -458,6 +460,31 @@ export function createStack(
     }
   }
 
+  /** What `save` gave, part by part. */
+  function partsOf(saved: Float64Array): Float64Array[] {
+    const parts: Float64Array[] = [];
+    for (let at = 0; at < saved.length; ) {
+      const length = saved[at]!;
+      if (!(Number.isInteger(length) && length >= 0 && at + 1 + length <= saved.length)) {
+        throw new RangeError(
+          `Reward stack: part ${parts.length} of the saved state has length ${length}, which does not fit`,
+        );
+      }
+      parts.push(saved.subarray(at + 1, at + 1 + length));
+      at += length + 1;
+    }
+    const { best, normalisers } = extraState();
+    const extras = best.length + normalisers.length + (isScheduled ? 1 : 0);
+    if (parts.length !== trackers.length * 2 + extras) {
+      throw new RangeError(
+        extras === 0
+          ? `Reward stack: saved state of ${parts.length / 2} models, wanted ${trackers.length}`
+          : `Reward stack: saved state of ${parts.length} parts, wanted ${trackers.length * 2 + extras} (${trackers.length} models and ${extras} running states)`,
+      );
+    }
+    return parts;
+  }
+
   return {
     terms,
     count,
@@ -612,26 +639,8 @@ export function createStack(
     },
 
     restore(saved) {
-      const parts: Float64Array[] = [];
-      for (let at = 0; at < saved.length; ) {
-        const length = saved[at]!;
-        if (!(Number.isInteger(length) && length >= 0 && at + 1 + length <= saved.length)) {
-          throw new RangeError(
-            `Reward stack: part ${parts.length} of the saved state has length ${length}, which does not fit`,
-          );
-        }
-        parts.push(saved.subarray(at + 1, at + 1 + length));
-        at += length + 1;
-      }
+      const parts = partsOf(saved);
       const { best, normalisers } = extraState();
-      const extras = best.length + normalisers.length + (isScheduled ? 1 : 0);
-      if (parts.length !== trackers.length * 2 + extras) {
-        throw new RangeError(
-          extras === 0
-            ? `Reward stack: saved state of ${parts.length / 2} models, wanted ${trackers.length}`
-            : `Reward stack: saved state of ${parts.length} parts, wanted ${trackers.length * 2 + extras} (${trackers.length} models and ${extras} running states)`,
-        );
-      }
       trackers.forEach(({ scorer, before }, n) => {
         if (parts[2 * n + 1]!.length !== count) {
           throw new RangeError(
@@ -643,6 +652,20 @@ export function createStack(
       });
       const rest = parts.slice(2 * trackers.length);
       for (const array of best) array.set(rest.shift()!);
+      for (const normaliser of normalisers) normaliser.restore(rest.shift()!);
+      if (isScheduled) unscheduled.set(rest.shift()!);
+      invalid.fill(0);
+    },
+
+    restoreAll(saved) {
+      const parts = partsOf(saved);
+      const { best, normalisers } = extraState();
+      trackers.forEach(({ scorer, before }, n) => {
+        scorer.restoreAll(parts[2 * n]!);
+        before.fill(parts[2 * n + 1]![0]!);
+      });
+      const rest = parts.slice(2 * trackers.length);
+      for (const array of best) array.fill(rest.shift()![0]!);
       for (const normaliser of normalisers) normaliser.restore(rest.shift()!);
       if (isScheduled) unscheduled.set(rest.shift()!);
       invalid.fill(0);

@@ -121,6 +121,8 @@ export interface OnlineScorer {
   /** History and values as one flat array, for exact resume. */
   save(): Float64Array;
   restore(saved: Float64Array): void;
+  /** Every world as the one of a scorer of one world, which saved this: many continuations of one episode. */
+  restoreAll(saved: Float64Array): void;
 }
 
 export interface RewardModel {

@@ -137,4 +137,22 @@ export class WindowHistory {
     this.#anchors.set(saved.subarray(offset + 1, ring));
     this.#ring.set(saved.subarray(ring, ring + this.#ring.length));
   }
+
+  /** Every world as the one of a history of one world, which saved this. */
+  restoreAll(saved: Float64Array, offset: number): void {
+    const { dim } = this.#shape;
+    this.#newest = saved[offset]!;
+    const ring = offset + 1 + dim;
+    const anchor = saved.subarray(offset + 1, ring);
+    const frames = saved.subarray(ring, ring + this.#kept * dim);
+    for (let world = 0; world < this.#count; world++) {
+      this.#anchors.set(anchor, world * dim);
+      this.#ring.set(frames, world * frames.length);
+    }
+  }
+
+  /** Numbers in `save` of a history of one world. */
+  get sizeOfOne(): number {
+    return 1 + (1 + this.#kept) * this.#shape.dim;
+  }
 }

@@ -40,6 +40,9 @@ class BrokenModel implements RewardModel {
       restore: (saved) => {
         steps = saved[0]!;
       },
+      restoreAll: (saved) => {
+        steps = saved[0]!;
+      },
     };
   }
   save(): Uint8Array {

@@ -33,6 +33,7 @@ function potential(frameDim: number, perFrame = 0): RewardModel {
         },
         save: () => new Float64Array(0),
         restore: () => undefined,
+        restoreAll: () => undefined,
       };
     },
     save: () => new Uint8Array(0),

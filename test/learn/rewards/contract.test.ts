@@ -160,6 +160,19 @@ for (const [id, reward] of Object.entries(rewards) as [string, RewardMethod][]) 
         for (const [world, { frames, length }] of clips.entries())
           assert.equal(Math.fround(scorer.values[world]!), fitted.score(frames, length).perStep[t]);
       }
+      // One episode goes on in many ways.
+      const [clip] = clips;
+      const alone = fitted.online(1);
+      alone.reset(0, clip!.frames, 0);
+      for (let t = 1; t < half; t++) alone.step(clip!.frames.slice(t * dim, (t + 1) * dim));
+      const ways = fitted.online(clips.length);
+      ways.restoreAll(alone.save());
+      ways.step(row(half));
+      for (const [way, { frames }] of clips.entries()) {
+        const spliced = clip!.frames.slice(0, (half + 1) * dim);
+        spliced.set(frames.subarray(half * dim, (half + 1) * dim), half * dim);
+        assert.equal(Math.fround(ways.values[way]!), fitted.score(spliced, half).perStep[half]);
+      }
       // A world that starts anew forgets.
       scorer.reset(1, clips[2]!.frames, 0);
       assert.equal(

@@ -74,6 +74,10 @@ const ramp: RewardModel = {
         values.set(saved.subarray(0, count));
         frames.set(saved.subarray(count));
       },
+      restoreAll: (saved) => {
+        values.fill(saved[0]!);
+        frames.fill(saved[1]!);
+      },
     };
   },
   save: () => new Uint8Array(0),
@@ -236,6 +240,21 @@ test('a saved and restored stack pays on exactly as one never stopped', () => {
   const other = build();
   other.restore(saved);
   assert.deepEqual(drive(other, 3), drive(whole, 3));
+  // Of many worlds, each goes on as the one.
+  const many = createStack([native(sparse), learned('shaping'), learned('delta')], {
+    model: line,
+    gamma: 0.97,
+    count: 3,
+  });
+  const one = build();
+  one.restore(saved);
+  many.restoreAll(saved);
+  const state = Float64Array.of(3, 0.4);
+  one.step(state, Float64Array.of(0), state, Float64Array.of(0.4), Uint8Array.of(0));
+  const [states, actions] = [Float64Array.of(3, 0.4, 3, 0.4, 3, 0.4), new Float64Array(3)];
+  many.step(states, actions, states, Float64Array.of(0.4, 0.4, 0.4), new Uint8Array(3));
+  for (let c = 0; c < one.terms.length; c++)
+    assert.deepEqual([...many.raw.subarray(3 * c, 3 * c + 3)], Array(3).fill(one.raw[c]));
   assert.throws(
     () => createStack([native(sparse)], { model: line, gamma: 1, count: 1 }).restore(saved),
     /saved state of 1 models, wanted 0/,
