@@ -10,6 +10,7 @@ import { RPCLink as SocketLink } from '@orpc/client/websocket';
 import type { ContractRouterClient } from '@orpc/contract';
 import { create } from 'zustand';
 import type { LabContract } from '../lab/api.ts';
+import { shellOf } from './shell.ts';
 
 export type LabClient = ContractRouterClient<LabContract>;
 
@@ -98,8 +99,9 @@ export function connect(): void {
     port.start();
     opened(link);
   });
+  // Where there is a shell around the page it hands out ports; a browser has none.
   const isWeb = location.protocol === 'http:' || location.protocol === 'https:';
-  if (isWeb) {
+  if (isWeb && shellOf() === null) {
     reconnectNow = () => connectSocket(token ?? '');
     reconnectNow();
   } else {
