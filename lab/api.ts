@@ -11,11 +11,13 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { docsContract } from './api/docs.ts';
 import { evaluationsContract } from './api/evaluations.ts';
+import { liveContract } from './api/live.ts';
 import { probeContract } from './api/probe.ts';
 import { runsContract } from './api/runs.ts';
 import { stageContract } from './api/stage.ts';
 
 export type { KeptEvaluationInfo } from './api/evaluations.ts';
+export type { LiveFrame } from './api/live.ts';
 export type {
   ProbeEvaluated,
   ProbeHandle,
@@ -657,6 +659,7 @@ export const contract = {
       .output(rewardEvaluationSchema),
   },
   stage: stageContract,
+  live: liveContract(bodySchema, stageSchema),
   /** What rewards say of states that nobody recorded. */
   probe: probeContract,
   /** Makes the sample project's content by a short real run in this project; resolves with the run at once. */

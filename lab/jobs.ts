@@ -6,6 +6,7 @@ import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import type { EndpointOptions } from './endpoint.ts';
 import type { Experiment } from './experiment.ts';
+import type { LiveFeed } from './live-feed.ts';
 import type { FinishedEpisode } from './recorder.ts';
 
 /** Bytes of the fitted reward models, by line of the reward stack. */
@@ -70,6 +71,8 @@ export interface TrainJob {
   readonly threads: number;
   /** How many of them may work right now; the lab lowers it while several runs share the machine. Shared memory, one int. */
   readonly budget: Int32Array;
+  /** Where the first worlds are shown while somebody watches. */
+  readonly live: LiveFeed;
   /** Ends here, before the experiment's own `steps`, whose schedule stays as it is. */
   readonly until?: number;
 }

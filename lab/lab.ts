@@ -49,6 +49,8 @@ import type {
   TrainResult,
   WorkerMessage,
 } from './jobs.ts';
+import type { LiveRun } from './live.ts';
+import { FeedReader, openFeed } from './live-feed.ts';
 import { type Logger, openLog } from './log.ts';
 import { type MetricFileChoice, MetricFiles } from './metric-files.ts';
 import { pace } from './pace.ts';
@@ -89,6 +91,8 @@ interface Active {
   stopping: boolean;
   worker: Worker | undefined;
   finished: Promise<RunStatus>;
+  /** Its worlds, while it trains. */
+  live: LiveRun | undefined;
   /** How far to train this time; to the end without. */
   readonly rung: Rung | undefined;
 }
@@ -412,6 +416,18 @@ export class Lab {
     active.worker.postMessage({ type: 'reweigh', line, weight } satisfies ControlMessage);
   }
 
+  /** The worlds of a run while it trains, or why there are none to look at. @throws UsageError when there is no such run. */
+  live(id: number): LiveRun | string {
+    const { config, kind, status } = this.find(id);
+    const active = this.#active.get(id);
+    if (kind !== 'train') return `run ${id} is a ${kind} run; only training runs have worlds that go on`;
+    if (config['selfPlay'] !== undefined)
+      return `run ${id} is self-play, whose games are not shown live; its episodes are`;
+    if (active?.live !== undefined) return active.live;
+    if (active === undefined) return `run ${id} is ${status}; its worlds are shown while it trains`;
+    return `run ${id} is ${active.phase}; its worlds are shown while it trains`;
+  }
+
   /** Goes on with a paused, crashed, failed or queued run. @throws UsageError when there is nothing to go on with. */
   resume(id: number): void {
     const row = this.find(id);
@@ -455,6 +471,7 @@ export class Lab {
       stopping: false,
       worker: undefined,
       finished: Promise.resolve('queued'),
+      live: undefined,
       rung,
     };
     this.#active.set(id, active);
@@ -656,7 +673,7 @@ export class Lab {
   async #train(id: number, active: Active): Promise<void> {
     const row = this.store.runs.get(id);
     const experiment = row.config as unknown as Experiment;
-    taskModelOf(row);
+    const model = taskModelOf(row);
 
     // 1. demonstrations and reward models, where the stack needs them
     const models: Record<number, Uint8Array> = {};
@@ -718,6 +735,10 @@ export class Lab {
         writeFiles(step, values);
         this.events.emit({ type: 'metrics', runId: id, step });
       };
+      const worlds = experiment.algorithmSettings['worlds'] as number;
+      const learned = learnedLines(experiment).map(({ reward }) => reward);
+      const reader = new FeedReader(openFeed(model.stateDim, learned.length, worlds));
+      if (experiment.selfPlay === undefined) active.live = { model, worlds, learned, reader };
       await this.#job<TrainResult>(
         id,
         active,
@@ -735,6 +756,7 @@ export class Lab {
           storedDevice: row.device,
           threads: availableParallelism(),
           budget: this.#budget,
+          live: reader.feed,
           until: steps,
         },
         {
@@ -752,6 +774,8 @@ export class Lab {
           },
         },
       );
+      active.live = undefined;
+      reader.close();
       checkpoint = this.#soundCheckpoint(id);
     }
     if (checkpoint === undefined) throw new Error(`Run ${id}: training ended without a checkpoint`);

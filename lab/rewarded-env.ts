@@ -10,6 +10,7 @@ import type { RewardStack } from '../learn/rewards/stack.ts';
 import { createBatch } from '../sim/batch.ts';
 import type { BatchEnv, TaskModel } from '../sim/env.ts';
 import type { Ending, EpisodeKind } from '../store/types.ts';
+import type { FeedWriter } from './live-feed.ts';
 import { type FinishedEpisode, Recorder } from './recorder.ts';
 import { toNative, toUnit } from './unit-actions.ts';
 
@@ -43,6 +44,8 @@ export interface RewardedEnvOptions {
   readonly onInvalid?: (message: string, term: string | undefined) => void;
   /** Gathers what the terms of the stack pay. */
   readonly sums?: TermSums;
+  /** Shows the worlds to whoever watches, after a step. */
+  readonly live?: FeedWriter;
 }
 
 /** Options of each action component; none where actions are real numbers. */
@@ -217,9 +220,13 @@ export class RewardedEnv implements VectorEnv {
       else this.#ended[world] = 1;
     }
     this.observations.set(batch.observations);
+    const { live } = this.#options;
+    const stepped = performance.now();
+    if (live?.isDue(stepped) === true)
+      live.publish(this.#options.trainedSteps(), batch.states, this.#totals, this.#ended, stack.learned);
     this.seconds.simulate += (simulated - begun) / 1000;
     this.seconds.reward += (rewarded - simulated) / 1000;
-    this.seconds.record += (performance.now() - rewarded) / 1000;
+    this.seconds.record += (stepped - rewarded) / 1000;
   }
 
   /** The episode of a world is over: says so and hands it over. */

@@ -14,6 +14,7 @@ import { UsageError } from './errors.ts';
 import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
 import { keptEvaluation, keptTasks } from './kept-evaluations.ts';
 import type { Lab } from './lab.ts';
+import { liveFrame, liveScene } from './live.ts';
 import { modelCard } from './model-card.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { probeDevice } from './probe.ts';
@@ -158,6 +159,15 @@ export function createRouter(lab: Lab) {
       ),
     },
     stage: { details: os.stage.details.handler(({ input }) => lab.stageDetails(input.id)) },
+    live: {
+      scene: os.live.scene.handler(({ input }) => {
+        const run = lab.live(input.runId);
+        return typeof run === 'string' ? { scene: null, reason: run } : { scene: liveScene(run), reason: '' };
+      }),
+      frame: os.live.frame.handler(({ input, signal }) =>
+        liveFrame(() => lab.live(input.runId), input, signal),
+      ),
+    },
     probe: {
       open: os.probe.open.handler(({ input }) => probe.open(input)),
       evaluate: os.probe.evaluate.handler(({ input, signal }) => probe.evaluate(input, signal)),

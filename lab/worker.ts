@@ -33,6 +33,7 @@ import type {
   TrainResult,
   WorkerMessage,
 } from './jobs.ts';
+import { FeedWriter } from './live-feed.ts';
 import type { FinishedEpisode } from './recorder.ts';
 import { algorithmNamed, learnedReward, rewardNamed, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
@@ -369,6 +370,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
       if (alert !== undefined) link.say(alert);
     },
     sums,
+    live: new FeedWriter(job.live),
   });
   if (saved) {
     env.restore(saved.env);
