@@ -595,7 +595,10 @@ export const contract = {
     weights: oc
       .input(z.object({ id }))
       .output(z.array(z.object({ step: z.int(), line: z.int(), weight: z.number(), at: z.number() }))),
-    /** `data` unpacks to `steps` float64 [n] and one float64 [n] array a metric name (NaN where absent). */
+    /**
+     * `data` unpacks to `steps` float64 [n] and one float64 [n] array a metric name (NaN where absent); with `time/all` among them also
+     * to `seconds` float64 [n], the time of training by step (evaluations and pauses do not count).
+     */
     metrics: oc
       .input(
         z.object({

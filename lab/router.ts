@@ -9,6 +9,7 @@ import {
   type RewardEvaluationInfo,
 } from './api.ts';
 import { catalog } from './catalog.ts';
+import { secondsOf } from './curves.ts';
 import { docPage, docPages, metricHelp } from './docs.ts';
 import { UsageError } from './errors.ts';
 import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
@@ -119,6 +120,8 @@ export function createRouter(lab: Lab) {
         });
         const arrays: Record<string, PackedArray> = { steps: series.steps };
         for (const [name, values] of series.values) arrays[name] = values;
+        const pace = series.values.get('time/all');
+        if (pace !== undefined) arrays['seconds'] = secondsOf(series.steps, pace);
         return { names: [...series.values.keys()], data: new Blob([pack(arrays)]) };
       }),
       mark: os.runs.mark.handler(({ input }) => lab.markRuns(input.marks)),

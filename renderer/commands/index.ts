@@ -337,6 +337,13 @@ export const commands: readonly Command[] = [
     run: () => focusPanel('episodes'),
   },
   { id: 'go-curves', title: 'Curves', group: 'Go to', shortcuts: ['v'], run: () => focusPanel('curves') },
+  {
+    id: 'compare-runs',
+    title: 'Compare runs',
+    group: 'Go to',
+    shortcuts: ['r'],
+    run: () => focusPanel('run-table'),
+  },
   { id: 'go-lineage', title: 'Lineage', group: 'Go to', shortcuts: [], run: () => focusPanel('lineage') },
   {
     id: 'judge',

@@ -8,6 +8,7 @@ import { EpisodesPanel } from './episodes.tsx';
 import { JudgePanel } from './judge.tsx';
 import { LineagePanel } from './lineage.tsx';
 import { NewRunPanel } from './new-run.tsx';
+import { RunTablePanel } from './run-table.tsx';
 import { RunsPanel } from './runs.tsx';
 import { StagePanel } from './stage.tsx';
 import { TimelinePanel } from './timeline.tsx';
@@ -22,6 +23,7 @@ export interface Panel {
 
 export const panels: readonly Panel[] = [
   { id: 'stage', title: 'Stage', component: StagePanel, place: 'stage' },
+  { id: 'run-table', title: 'Compare runs', component: RunTablePanel, place: 'stage' },
   { id: 'judge', title: 'Judge rewards', component: JudgePanel, place: 'stage' },
   { id: 'docs', title: 'Documentation', component: DocsPanel, place: 'stage' },
   { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },

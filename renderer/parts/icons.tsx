@@ -36,6 +36,8 @@ const strokes = {
   enlarge: 'M9.5 2.5h4v4M13.5 2.5L9 7M6.5 13.5h-4v-4M2.5 13.5L7 9',
   menu: 'M2.5 4h11M2.5 8h11M2.5 12h11',
   layout: 'M2 3h12v10H2zM6 3v10M6 9h8',
+  sliders: 'M2 4.5h6M12 4.5h2M2 11.5h2M8 11.5h6M10 2.5v4M6 9.5v4',
+  pin: 'M6 2h4l-.6 4.2L12 8.5v1.3H4V8.5l2.6-2.3zM8 10v4',
   chevron: 'M6 3.5L10.5 8 6 12.5',
   warning: 'M8 2L14.5 13.5h-13zM8 6.5v3M8 11.5h.01',
 } as const;

@@ -83,6 +83,11 @@ export function runColour(runId: number, scheme: Scheme): string {
   return hues[(runId - 1) % hues.length]![scheme];
 }
 
+/** Of a run (`7`) or a group of runs (`g2`): a side of a comparison. */
+export function sideColour(memory: Palette, side: string, scheme: Scheme): string {
+  return /^\d/.test(side) ? runColour(Number(side), scheme) : memory.colour(`group/${side}`, scheme);
+}
+
 /** Colour ramp for progress in [0, 1]: blue to yellow through teal, ever lighter (after viridis). Linear RGB, no alpha. */
 export function progressRgb(value: number): [number, number, number] {
   const stops: readonly [number, number, number][] = [

@@ -1,0 +1,46 @@
+/** What the curves panel shows: single runs, groups with their intervals, or truth beside proxy. Kept for the next visit. */
+
+import { create } from 'zustand';
+import type { CurveAxis } from '../../lab/api.ts';
+import { focusPanel, memory } from './layout.ts';
+
+export type CurveMode = 'runs' | 'groups' | 'truth';
+
+export interface CurveView {
+  readonly mode: CurveMode;
+  /** Groups and runs of the mode `groups`; empty: that of the selected run, and the pinned baseline. */
+  readonly sides: readonly string[];
+  readonly x: CurveAxis;
+  readonly isLog: boolean;
+  /** Differences from the baseline in place of the curves themselves. */
+  readonly isDifference: boolean;
+  readonly truth: string | null;
+  readonly proxy: string | null;
+  /** The part of the x axis in view; null: all of it. */
+  readonly zoom: { readonly low: number; readonly high: number } | null;
+}
+
+const key = 'reward-lab.curves';
+type Kept = Pick<CurveView, 'mode' | 'x' | 'isLog'>;
+const kept = JSON.parse(memory.get(key) ?? '{}') as Partial<Kept>;
+
+export const useCurveView = create<CurveView>()(() => ({
+  mode: kept.mode ?? 'runs',
+  sides: [],
+  x: kept.x ?? 'steps',
+  isLog: kept.isLog ?? false,
+  isDifference: false,
+  truth: null,
+  proxy: null,
+  zoom: null,
+}));
+
+useCurveView.subscribe(({ mode, x, isLog }) =>
+  memory.set(key, JSON.stringify({ mode, x, isLog } satisfies Kept)),
+);
+
+/** From the table of runs. */
+export function drawSides(sides: readonly string[]): void {
+  useCurveView.setState({ mode: 'groups', sides: [...sides], zoom: null });
+  focusPanel('curves');
+}
