@@ -14,6 +14,7 @@ import { evaluationsContract } from './api/evaluations.ts';
 import { liveContract } from './api/live.ts';
 import { probeContract } from './api/probe.ts';
 import { runsContract } from './api/runs.ts';
+import { disagreeContract, episodeScoreContract, scoreEvents } from './api/score.ts';
 import { stageContract } from './api/stage.ts';
 
 export type { KeptEvaluationInfo } from './api/evaluations.ts';
@@ -34,6 +35,7 @@ export type {
   RunDetail,
   TruthBesideProxy,
 } from './api/runs.ts';
+export type { Disagreement, Normalisation, ScoredBy, ScorerRef } from './api/score.ts';
 export type { CameraViewInfo, StageDetailsInfo } from './api/stage.ts';
 
 const id = z.int().positive();
@@ -342,7 +344,8 @@ const episodeQuery = z.object({
  *  - `trueProgress` float32 [T + 1], `trueStage` uint8 [T + 1], `trueSuccess` uint8 [T + 1]
  *  - `actions` float64 [T, actionDim]
  *  - `reward/<term>/raw`, `reward/<term>/weight`, `reward/<term>/product` float64 [T] for each id in `terms`
- *  - `reward/total` float64 [T]; `value` float32 [T] where a critic was there
+ *  - `reward/total` float64 [T]; `value` float32 [T] where a critic was there, `advantage` float32 [T] where `discount` is not
+ *    null, NaN where none is known (lab/advantage.ts)
  *  - `learned/<method>` float32 [T + 1] for each entry of `learned`
  */
 const openedEpisodeSchema = z.object({
@@ -352,6 +355,8 @@ const openedEpisodeSchema = z.object({
   controlDt: z.number(),
   terms: z.array(z.string()),
   learned: z.array(z.object({ key: z.string(), title: z.string(), modelHash: z.string() })),
+  /** What `advantage` was worked out with; `gaeLambda` 0 where the algorithm has none. */
+  discount: z.object({ gamma: z.number(), gaeLambda: z.number() }).nullable().optional(),
   data: z.instanceof(Blob),
 });
 export type OpenedEpisode = z.infer<typeof openedEpisodeSchema>;
@@ -372,6 +377,7 @@ export const labEventSchema = z.discriminatedUnion('type', [
     done: z.int(),
     total: z.int(),
   }),
+  ...scoreEvents,
 ]);
 export type LabEvent = z.infer<typeof labEventSchema>;
 
@@ -384,6 +390,10 @@ const modelSchema = z.object({
   createdAt: z.number(),
   metrics: z.record(z.string(), z.number()),
   demonstrations: z.int(),
+  /** Of its fit. */
+  seed: z.int(),
+  /** Equal of models that differ only by seed and demonstrations; says nothing else. */
+  family: z.string(),
 });
 export type Model = z.infer<typeof modelSchema>;
 
@@ -619,6 +629,7 @@ export const contract = {
   episodes: {
     list: oc.input(episodeQuery).output(z.object({ total: z.int(), items: z.array(episodeSchema) })),
     open: oc.input(z.object({ id })).output(openedEpisodeSchema),
+    ...episodeScoreContract,
     /** Replays from seed and actions and compares every state hash. */
     verify: oc
       .input(z.object({ id }))
@@ -626,6 +637,7 @@ export const contract = {
   },
   models: {
     list: oc.output(z.array(modelSchema)),
+    ...disagreeContract,
     card: oc.input(z.object({ id })).output(modelCardSchema),
     ...evaluationsContract(rewardEvaluationSchema),
     /**

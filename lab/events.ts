@@ -16,7 +16,10 @@ function keyOf(event: LabEvent): string {
     case 'model':
       return `model/${event.modelId}`;
     case 'evaluation':
-      return 'evaluation';
+    case 'disagreement':
+      return event.type;
+    case 'scoring':
+      return `scoring/${event.episode}`;
   }
 }
 

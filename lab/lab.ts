@@ -13,6 +13,7 @@ import { stackHash } from '../learn/rewards/stack.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { openStore } from '../store/index.ts';
+import { hash64 } from '../store/rows.ts';
 import type {
   CheckpointRow,
   EpisodeRow,
@@ -23,7 +24,17 @@ import type {
   RunStatus,
   Store,
 } from '../store/types.ts';
-import type { Alert, Episode, Model, OpenedEpisode, Recipe, Run, StageDetailsInfo } from './api.ts';
+import { addAdvantage } from './advantage.ts';
+import type {
+  Alert,
+  Episode,
+  Model,
+  OpenedEpisode,
+  Recipe,
+  Run,
+  ScorerRef,
+  StageDetailsInfo,
+} from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { cacheOf, endpointOf } from './endpoint.ts';
@@ -70,6 +81,7 @@ import {
 import type { RewardEvaluation } from './reward-evaluation.ts';
 import { type EvaluationAsk, evaluationRequest, runRewardEvaluation } from './reward-evaluation-run.ts';
 import { markRuns, type RunMark } from './run-marks.ts';
+import { type DisagreementAsk, EpisodeScores, familyOfModel } from './score.ts';
 import { episodeSeed } from './seeds.ts';
 import { contactColumn, stageDetails } from './stage.ts';
 import { wilsonInterval } from './statistics.ts';
@@ -164,6 +176,7 @@ export class Lab {
   #closed = false;
   /** An evaluation of reward models goes on. */
   #evaluating = false;
+  readonly #scores: EpisodeScores;
   readonly #closing = new AbortController();
 
   /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
@@ -175,6 +188,7 @@ export class Lab {
     this.device = options.device ?? 'auto';
     this.#metricFiles = options.metricFiles ?? {};
     this.log = openLog(this.store.directory, this.store.readOnly);
+    this.#scores = new EpisodeScores(this.store);
     this.log.info({ project: this.store.directory, ...versions() }, 'opened');
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     this.#heartbeat.unref();
@@ -191,6 +205,7 @@ export class Lab {
     });
     await Promise.allSettled(ends);
     clearInterval(this.#heartbeat);
+    this.#scores.close();
     this.events.close();
     this.store.close();
     this.log.info('closed');
@@ -1391,8 +1406,34 @@ export class Lab {
         createdAt: row.createdAt,
         metrics: { ...row.metrics },
         demonstrations: this.store.episodes.ids({ runId: from, kind: 'demonstration' }).length,
+        seed: this.store.runs.get(row.runId).seed,
+        family: hash64(new TextEncoder().encode(familyOfModel(this.store, row))),
       };
     });
+  }
+
+  /** Any models on an episode (lab/score.ts). */
+  scoreEpisode(
+    { id, models, extras }: { readonly id: number; readonly models: readonly ScorerRef[]; extras: boolean },
+    signal?: AbortSignal,
+  ): ReturnType<EpisodeScores['score']> {
+    return this.#scores.score(id, models, extras, {
+      signal: this.#until(signal),
+      onProgress: (done, total) => this.events.emit({ type: 'scoring', episode: id, done, total }),
+    });
+  }
+
+  /** The moments at which models differ most (lab/score.ts). */
+  disagree(ask: DisagreementAsk, signal?: AbortSignal): ReturnType<EpisodeScores['disagree']> {
+    return this.#scores.disagree(ask, {
+      signal: this.#until(signal),
+      onProgress: (done, total) => this.events.emit({ type: 'disagreement', task: ask.task, done, total }),
+    });
+  }
+
+  /** Aborted by the caller, or with the lab. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
   }
 
   /**
@@ -1403,7 +1444,7 @@ export class Lab {
     const request = evaluationRequest(this.store, ask);
     if (this.#evaluating) throw new UsageError(['eval-reward: another evaluation goes on; stop it, or wait']);
     this.#evaluating = true;
-    const stop = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
+    const stop = this.#until(signal);
     try {
       return await runRewardEvaluation(request, {
         signal: stop,
@@ -1474,6 +1515,7 @@ export class Lab {
       controlDt: model.controlDt,
       terms,
       learned,
+      discount: addAdvantage(arrays, row, run.config),
       data: new Blob([pack(arrays)]),
     };
   }

@@ -148,10 +148,12 @@ export function createRouter(lab: Lab) {
         });
       }),
       open: os.episodes.open.handler(({ input }) => lab.openEpisode(input.id)),
+      score: os.episodes.score.handler(({ input, signal }) => lab.scoreEpisode(input, signal)),
       verify: os.episodes.verify.handler(({ input }) => lab.verify(input.id)),
     },
     models: {
       list: os.models.list.handler(() => lab.models()),
+      disagree: os.models.disagree.handler(({ input, signal }) => lab.disagree(input, signal)),
       evaluated: os.models.evaluated.handler(() => keptTasks(lab.store.directory)),
       lastEvaluation: os.models.lastEvaluation.handler(({ input }) =>
         keptEvaluation(lab.store.directory, input.task),
