@@ -1,0 +1,188 @@
+/**
+ * The window in headless Chromium on a real lab: `npm run bench -- window [--json]`.
+ *
+ * Software rendering (SwiftShader) on whatever else the machine does: pictures take the CPU here that a GPU would spare. A time "to the
+ * numbers" is what React and the timeline need; "to the picture" waits for the stage as well.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { buildRenderer, root } from '../build/renderer.ts';
+import type { Recipe } from '../lab/api.ts';
+import { Lab } from '../lab/lab.ts';
+import { serve } from '../lab/serve.ts';
+import { launchBrowser } from '../test/support/browser.ts';
+
+interface Figure {
+  readonly name: string;
+  readonly aim: string;
+  readonly value: number;
+  readonly unit: string;
+  /** Of all repetitions. */
+  readonly range: readonly [low: number, high: number];
+}
+
+const isJson = process.argv.includes('--json');
+const figures: Figure[] = [];
+
+function figure(name: string, aim: string, unit: string, values: readonly number[]): void {
+  const sorted = values.toSorted((a, b) => a - b);
+  const one: Figure = {
+    name,
+    aim,
+    unit,
+    value: sorted[sorted.length >> 1]!,
+    range: [sorted[0]!, sorted.at(-1)!],
+  };
+  figures.push(one);
+  if (!isJson) {
+    const [low, high] = one.range.map((value) => value.toFixed(1));
+    process.stdout.write(
+      `${name.padEnd(52)} ${one.value.toFixed(1).padStart(8)} ${unit.padEnd(10)} (${low} to ${high}; aim ${aim})\n`,
+    );
+  }
+}
+
+const recipe = (name: string, steps: number): Recipe => ({
+  name,
+  task: 'push',
+  // As long as the aim says.
+  taskSettings: { horizon: 500 },
+  algorithm: 'ppo',
+  algorithmSettings: { steps, worlds: 8, stepsPerWorld: 128, hiddenSize: 32 },
+  reward: [{ reward: 'dense' }],
+  experiment: { evaluationEpisodes: 10, shortEvaluationEpisodes: 2, baseline: false },
+});
+
+async function trained(project: string): Promise<void> {
+  const lab = new Lab({ project, device: 'wasm' });
+  const { id } = lab.start(recipe('bench', 12_288), 0);
+  while (['queued', 'running'].includes(lab.run(id).status)) await new Promise((r) => setTimeout(r, 50));
+  if (lab.run(id).status !== 'done')
+    throw new Error(`The run ended as ${lab.run(id).status}: ${lab.run(id).error}`);
+  await lab.close();
+}
+
+/** From the start of the process to a window that answers a key; the browser itself is open already. */
+async function coldStart(browser: Browser, project: string): Promise<number> {
+  const began = performance.now();
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [join(root, 'lab', 'cli.ts'), 'serve', '--project', project, '--no-open'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  try {
+    let text = '';
+    const url = await new Promise<string>((resolve, reject) => {
+      const read = (chunk: Buffer): void => {
+        text += String(chunk);
+        const found = /http:\/\/127\.0\.0\.1:\d+\/\?token=\w+/.exec(text);
+        if (found) resolve(found[0]);
+      };
+      child.stdout!.on('data', read);
+      child.stderr!.on('data', read);
+      child.on('exit', (code) => reject(new Error(`lab serve ended with ${code}: ${text}`)));
+    });
+    const page = await browser.newPage({ viewport: { width: 1440, height: 860 } });
+    await page.goto(url);
+    await page.getByTestId('episode-row').first().waitFor();
+    await page.locator('[data-testid=stage-a]').waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(
+      () => Number(document.querySelector('[data-testid=position]')?.getAttribute('data-step')) > 0,
+    );
+    const ms = performance.now() - began;
+    await page.close();
+    return ms;
+  } finally {
+    child.kill('SIGINT');
+    await new Promise((resolve) => child.once('close', resolve));
+  }
+}
+
+/** Milliseconds from an action in the page to a condition, looked at in every picture of the browser. */
+async function until(page: Page, action: string, condition: string): Promise<number> {
+  return page.evaluate(
+    ([act, is]) =>
+      new Promise<number>((resolve, reject) => {
+        const began = performance.now();
+        // biome-ignore lint/security/noGlobalEval: the bench's own text, in the bench's own page
+        const run = globalThis.eval as (text: string) => unknown;
+        run(act);
+        const look = (): void => {
+          if (run(is)) resolve(performance.now() - began);
+          else if (performance.now() - began > 20_000) reject(new Error(`20 s without: ${is}`));
+          else setTimeout(look, 1);
+        };
+        look();
+      }),
+    [action, condition] as const,
+  );
+}
+
+await buildRenderer();
+const folder = mkdtempSync(join(tmpdir(), 'reward-lab-bench-window-'));
+const browser = await launchBrowser();
+try {
+  const project = join(folder, 'project');
+  await trained(project);
+  const starts: number[] = [];
+  for (let i = 0; i < 5; i++) starts.push(await coldStart(browser, project));
+  figure('cold start to interactive', '3,000', 'ms', starts);
+
+  const lab = new Lab({ project, device: 'wasm' });
+  const door = await serve({ lab });
+  // The page's policy forbids eval; the bench measures inside the page.
+  const context = await browser.newContext({
+    bypassCSP: true,
+    viewport: { width: 1440, height: 860 },
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  await page.goto(door.url);
+  await page.getByTestId('episode-row').nth(20).waitFor();
+  await page.waitForTimeout(2500);
+
+  const opens: number[] = [];
+  const ids = await page
+    .getByTestId('episode-row')
+    .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-episode')));
+  for (const id of ids.slice(1, 16)) {
+    opens.push(
+      await until(
+        page,
+        `document.querySelector('[data-testid=episode-row][data-episode="${id}"]').click()`,
+        `document.querySelector('.stage-header .stage-facts')?.textContent.includes('${id}') && document.querySelector('[data-testid=position]').textContent.includes('/ 500')`,
+      ),
+    );
+    await page.waitForTimeout(250);
+  }
+  figure('open a 500-step episode, to the numbers', '100', 'ms', opens);
+
+  const seeks: number[] = [];
+  const key = (name: string): string =>
+    `dispatchEvent(new KeyboardEvent('keydown', { key: '${name}', bubbles: true }))`;
+  await page.keyboard.press('Home');
+  for (let step = 1; step <= 30; step++) {
+    seeks.push(
+      await until(
+        page,
+        key('ArrowRight'),
+        `document.querySelector('[data-testid=position]').getAttribute('data-step') === '${step}'`,
+      ),
+    );
+    await page.waitForTimeout(60);
+  }
+  figure('seek, to the numbers', '50', 'ms', seeks);
+
+  await context.close();
+  await door.close();
+  await lab.close();
+} finally {
+  await browser.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+if (isJson) process.stdout.write(`${JSON.stringify({ figures }, null, 2)}\n`);
