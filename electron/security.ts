@@ -133,7 +133,10 @@ export function setupPermissions(
   session.setPermissionRequestHandler((_contents, _permission, callback) => callback(false));
   session.setPermissionCheckHandler(() => false);
   session.setDevicePermissionHandler(() => false);
-  session.on('will-download', (event) => event.preventDefault());
+  // Pictures and clips that the window made itself are saved, under a name that the user sees; nothing else is downloaded.
+  session.on('will-download', (event, item) => {
+    if (!item.getURL().startsWith(`blob:${origin}/`)) event.preventDefault();
+  });
 }
 
 export function isOurPage(address: string): boolean {

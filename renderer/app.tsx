@@ -26,6 +26,7 @@ import { listenToKeyboard } from './commands/keyboard.ts';
 import { shortcutKeys } from './commands/keys.ts';
 import { openDock } from './dock.ts';
 import { retryNow, useConnection } from './lab.ts';
+import { ExportDialog } from './panels/export-dialog.tsx';
 import { panels } from './panels/index.ts';
 import { CommandButton, isMac } from './parts/command-button.tsx';
 import { CrashCard } from './parts/crash-card.tsx';
@@ -95,6 +96,7 @@ export function App() {
         />
       </main>
       <Palette />
+      <ExportDialog />
       <ShortcutSheet />
     </div>
   );

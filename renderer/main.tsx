@@ -17,6 +17,7 @@ import { Notifications } from '@mantine/notifications';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { connect } from './lab.ts';
+import { dressViews } from './stage/dressing.ts';
 import { followAddress } from './state/address.ts';
 import { keepInStep } from './state/sync.ts';
 
@@ -52,6 +53,7 @@ const theme = createTheme({
 
 connect();
 void keepInStep();
+dressViews();
 followAddress();
 
 createRoot(document.getElementById('root')!).render(

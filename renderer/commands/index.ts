@@ -27,6 +27,7 @@ import {
 } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
 import { startTour } from '../tour.ts';
+import { stageCommands } from './stage.ts';
 
 /** What only the mounted window can do. */
 export interface WindowActions {
@@ -45,6 +46,7 @@ export interface Command {
   readonly group:
     | 'Playback'
     | 'Camera'
+    | 'Stage'
     | 'Compare'
     | 'Episodes'
     | 'Runs'
@@ -249,6 +251,7 @@ export const commands: readonly Command[] = [
   { id: 'camera-front', title: 'Camera: front', group: 'Camera', shortcuts: ['2'], run: camera('front') },
   { id: 'camera-side', title: 'Camera: side', group: 'Camera', shortcuts: ['3'], run: camera('side') },
   { id: 'camera-top', title: 'Camera: top', group: 'Camera', shortcuts: ['4'], run: camera('top') },
+  ...stageCommands,
   {
     id: 'compare',
     title: 'Compare several episodes, or go back to one',

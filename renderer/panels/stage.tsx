@@ -10,6 +10,7 @@ import { Icon } from '../parts/icons.tsx';
 import { LetterButton, useLetterStyle } from '../parts/letter.tsx';
 import { GhostLayer } from '../stage/ghosts.ts';
 import { columnsOf } from '../stage/grid.ts';
+import { labelOf } from '../stage/label.ts';
 import { StageView } from '../stage/view.ts';
 import { enterView, stageViews } from '../stage/views.ts';
 import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
@@ -25,7 +26,9 @@ import {
   usePlayers,
 } from '../state/players.ts';
 import { isActive, useRuns } from '../state/runs.ts';
+import { useStageLook } from '../state/stage-look.ts';
 import { grouped } from '../timeline/scale.ts';
+import { StageLegend, StageTools } from './stage-tools.tsx';
 import { Welcome } from './welcome.tsx';
 
 export function StagePanel() {
@@ -90,6 +93,7 @@ function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lette
       <div className="stage-body">
         <StageCanvas name={name} />
         {lettered && <GhostLegend />}
+        <StageLegend name={name} />
         {slot.status === 'failed' && (
           <div className="stage-message" role="alert">
             <Text fw={600}>This episode could not be opened</Text>
@@ -236,6 +240,7 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
           {loaded && <span className="wide"> at {grouped(loaded.episode.trainedSteps)} steps</span>}
         </Badge>
       )}
+      <StageTools name={name} />
       {name === 'a' && !lettered && (
         <CommandButton command="compare" icon="compare" size="sm" testId="compare" />
       )}
@@ -439,17 +444,16 @@ function placeLabel(
 ): void {
   if (!element) return;
   const { loaded } = usePlayers.getState()[name];
-  element.hidden = !anchor || !loaded;
-  if (!anchor || !loaded) return;
-  const frame = frameIn(name);
-  const truth = loaded.trueProgress[frame] ?? 0;
-  const learned = loaded.learned[0]?.values[frame];
+  const lines = loaded && labelOf(loaded, frameIn(name), useStageLook.getState().label);
+  element.hidden = !anchor || !lines;
+  if (!anchor || !lines) return;
+  const [truth, learned] = lines.rings ?? [0, 0];
   const [, ringTrue, ringLearned] = element.querySelectorAll('circle');
   ringTrue?.setAttribute('stroke-dashoffset', String(outer * (1 - truth)));
   ringLearned?.setAttribute('stroke-dashoffset', String(inner * (1 - (learned ?? 0))));
   const [textTrue, textLearned] = element.querySelectorAll('.stage-label-text > div');
-  if (textTrue) textTrue.textContent = `true ${truth.toFixed(2)}`;
-  if (textLearned) textLearned.textContent = learned === undefined ? '' : `learned ${learned.toFixed(2)}`;
+  if (textTrue) textTrue.textContent = lines.first;
+  if (textLearned) textLearned.textContent = lines.second;
   // Measured with its new text in it.
   // Beside the tool; on its other side where the view ends.
   const room = element.parentElement?.clientWidth ?? 0;

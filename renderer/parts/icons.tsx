@@ -39,6 +39,7 @@ const strokes = {
   sliders: 'M2 4.5h6M12 4.5h2M2 11.5h2M8 11.5h6M10 2.5v4M6 9.5v4',
   pin: 'M6 2h4l-.6 4.2L12 8.5v1.3H4V8.5l2.6-2.3zM8 10v4',
   chevron: 'M6 3.5L10.5 8 6 12.5',
+  camera: 'M1.8 4.8h2.9L6 3h4l1.3 1.8h2.9v8.2H1.8zM8 6.3a2.4 2.4 0 1 0 0 4.8 2.4 2.4 0 0 0 0-4.8',
   warning: 'M8 2L14.5 13.5h-13zM8 6.5v3M8 11.5h.01',
 } as const;
 

@@ -13,11 +13,16 @@ import { progressRgb, type Scheme } from '../state/colours.ts';
 import type { CameraPreset } from '../state/layout.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import { paceClock } from '../state/players.ts';
+import type { Follow } from '../state/stage-look.ts';
 import { changingOf, StageBodies } from './bodies.ts';
 import { frame } from './framing.ts';
 import type { StageLayer } from './layer.ts';
 import { groundGrid, roleColour } from './look.ts';
+import type { Tag } from './names.ts';
+import { pathOf, pathsOfObjects, placeOn, toolPathOf } from './paths.ts';
+import { lookThrough, type RobotEye } from './robot-cameras.ts';
 import { type Scenery, sceneryOf } from './scenery.ts';
+import { shareOf, trailRange, trailValues } from './trail.ts';
 
 /** Relative to the runner, where the camera goes along with one. */
 export interface CameraPose {
@@ -56,6 +61,20 @@ export class StageView {
   private readonly renderer: three.WebGLRenderer;
   private readonly scene = new three.Scene();
   private readonly camera = new three.PerspectiveCamera(fieldOfView, 1, 0.02, 40);
+  /** Stands where the camera stands and shows as much at the distance of its target. */
+  private readonly flat = new three.OrthographicCamera();
+  private readonly robotCamera = new three.PerspectiveCamera();
+  private isFlat = false;
+  private robotEye: ((frame: number) => RobotEye) | null = null;
+  private isHeld = false;
+  private followed: Follow = 'auto';
+  private trail = 'auto';
+  private trailSpan = 'past';
+  /** While pictures are taken, nothing else is drawn. */
+  private capturing: { width: number; height: number; frame: number } | null = null;
+  private readonly pictureListeners = new Set<() => void>();
+  /** What is written over the picture at a frame; the names layer puts it here, exports burn it in. */
+  tags: (frame: number) => readonly Tag[] = () => [];
   private readonly controls: OrbitControls;
   private readonly sun: three.DirectionalLight;
   private readonly sky: three.HemisphereLight;
@@ -72,11 +91,13 @@ export class StageView {
   private environment: three.WebGLRenderTarget | null = null;
   private scheme: Scheme;
   private episode: LoadedEpisode | null = null;
+  /** Paths of those that may be followed, of the episode on stage. */
+  private readonly followPaths = new Map<Follow, Float32Array | null>();
   private task = '';
   private looks = '';
   private world = new three.Group();
   private bodies: StageBodies | null = null;
-  private trails: Line2[] = [];
+  private trails: Trail[] = [];
   private readonly layers = new Set<StageLayer>();
   /** Position of the tool at each frame. [T + 1, 3] */
   private toolPath: Float32Array = new Float32Array();
@@ -209,17 +230,136 @@ export class StageView {
       (x / this.canvas.clientWidth) * 2 - 1,
       1 - (y / this.canvas.clientHeight) * 2,
     );
-    caster.setFromCamera(at, this.camera);
+    caster.setFromCamera(at, this.eye());
     return caster.ray;
   }
 
   /** While something else is dragged the camera stays. */
   holdCamera(isHeld: boolean): void {
-    this.controls.enabled = !isHeld;
+    this.isHeld = isHeld;
+    this.controls.enabled = !isHeld && !this.robotEye;
+  }
+
+  get frameNow(): number {
+    return this.frame;
+  }
+
+  get isDark(): boolean {
+    return this.scheme === 'dark';
+  }
+
+  /** Half the size of the scene, metres. */
+  get reach(): number {
+    return this.scenery.reach;
+  }
+
+  /** After every picture, also those that nothing but the camera changed. Returns how to stop. */
+  onPicture(listener: () => void): () => void {
+    this.pictureListeners.add(listener);
+    return () => this.pictureListeners.delete(listener);
+  }
+
+  /** Where a point of the world is in the picture, as a share of its width and height; null behind the camera. */
+  project(x: number, y: number, z: number): { x: number; y: number } | null {
+    const point = new three.Vector3(x, y, z).project(this.eye());
+    return point.z > 1 || point.z < -1 ? null : { x: (point.x + 1) / 2, y: (1 - point.y) / 2 };
+  }
+
+  setProjection(projection: 'perspective' | 'orthographic'): void {
+    this.isFlat = projection === 'orthographic';
+    this.invalidate();
+  }
+
+  /** Through a camera of the robot, given by the frame; null: one's own. */
+  lookThrough(eye: ((frame: number) => RobotEye) | null): void {
+    this.robotEye = eye;
+    this.controls.enabled = !this.isHeld && !eye;
+    this.invalidate();
+  }
+
+  /** Name of a series and how much of the trail; see `trail.ts`. */
+  setTrail(choice: string, span: string): void {
+    const isNew = choice !== this.trail;
+    this.trail = choice;
+    this.trailSpan = span;
+    if (isNew && this.episode) this.drawTrails(this.episode);
+    this.showTrails();
+    this.invalidate();
+  }
+
+  /** Who the camera goes along with. What is chosen comes into the middle; `auto` and `off` leave the camera where it is. */
+  follow(whom: Follow): void {
+    if (whom === this.followed) return;
+    this.followed = whom;
+    if (!this.episode) return;
+    this.along.copy(this.alongNow());
+    if (whom !== 'auto' && whom !== 'off' && this.followPath()) {
+      const [x, y, z] = placeOn(this.followPath()!, this.frame, [0, 0, 0]);
+      const shift = new three.Vector3(x, y, z).sub(this.controls.target);
+      this.preset = null;
+      this.camera.position.add(shift);
+      this.controls.target.copy(new three.Vector3(x, y, z));
+      this.controls.update();
+    }
+    this.fitSun();
+    this.invalidate();
+  }
+
+  /**
+   * Draws the episode at a frame as a picture of this size, pixels, and returns the canvas, whose content holds until the caller
+   * gives control back. Nothing else is drawn until `release`.
+   */
+  capture(frame: number, width: number, height: number): HTMLCanvasElement {
+    this.capturing ??= { width: 0, height: 0, frame: this.frame };
+    if (this.capturing.width !== width || this.capturing.height !== height) {
+      const shown = Math.max(1, this.canvas.clientWidth) / Math.max(1, this.canvas.clientHeight);
+      this.renderer.setPixelRatio(1);
+      this.renderer.setSize(width, height, false);
+      this.camera.aspect = width / height;
+      // What is on screen is in the picture, whatever its shape.
+      const screen = Math.tan((fieldOfView * Math.PI) / 360) / Math.min(1, shown);
+      const half = screen * Math.max(1, shown / this.camera.aspect);
+      this.camera.fov = (Math.atan(half) * 360) / Math.PI;
+      this.camera.updateProjectionMatrix();
+      this.capturing = { ...this.capturing, width, height };
+    }
+    this.frame = Math.min(frame, this.episode?.length ?? 0);
+    this.applyPoses();
+    this.placeGround();
+    this.renderer.shadowMap.needsUpdate = true;
+    this.renderer.render(this.scene, this.eye());
+    return this.canvas;
+  }
+
+  /** Back to what is on screen. */
+  release(): void {
+    if (!this.capturing) return;
+    this.frame = this.capturing.frame;
+    this.capturing = null;
+    if (this.request === -1) return;
+    this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
+    this.resize(this.canvas.parentElement!);
+    this.redrawAll();
+  }
+
+  /** Largest side of a picture, pixels. */
+  get largestPicture(): number {
+    return this.renderer.capabilities.maxTextureSize;
+  }
+
+  /** Where the tool is, as a share of the picture; null when behind the camera. */
+  toolInPicture(): { x: number; y: number } | null {
+    if (!this.episode || this.toolPath.length === 0) return null;
+    const i = Math.min(this.episode.length, Math.round(this.frame)) * 3;
+    return this.project(this.toolPath[i]!, this.toolPath[i + 1]!, this.toolPath[i + 2]! + this.toolLift);
   }
 
   /** A frame of the episode; between two frames poses are interpolated. */
   setFrame(frame: number): void {
+    if (this.capturing) {
+      this.capturing.frame = frame;
+      return;
+    }
     if (frame === this.frame || !this.episode) return;
     this.frame = frame;
     this.applyPoses();
@@ -309,25 +449,29 @@ export class StageView {
   };
 
   private invalidate(): void {
-    if (this.request !== 0 || this.isHidden) return;
+    if (this.request !== 0 || this.isHidden || this.capturing) return;
     clearTimeout(this.stillTimer);
     this.request = requestAnimationFrame(this.draw);
   }
 
   /** Twice as fine each way, once nothing moves any more: as smooth as several samples a pixel. */
   private readonly drawStill = (): void => {
-    if (this.request !== 0 || this.isHidden) return;
+    if (this.request !== 0 || this.isHidden || this.capturing) return;
     if (!this.isPictureDone()) {
       this.stillTimer = setTimeout(this.drawStill, 100);
       return;
     }
     this.renderer.setPixelRatio(2);
-    this.renderer.render(this.scene, this.camera);
+    this.renderer.render(this.scene, this.eye());
     this.markPicture();
   };
 
   private readonly draw = (): void => {
     if (this.request === -1) return;
+    if (this.capturing) {
+      this.request = 0;
+      return;
+    }
     const now = performance.now();
     // Without a GPU a picture costs tens of milliseconds. Asking for the next before it is there would fill the queue
     // until the whole window waits for it; lists and keys must not.
@@ -342,13 +486,17 @@ export class StageView {
     // Not earlier: a canvas of another size is blank until it is drawn.
     if (this.isSoftware && this.renderer.getPixelRatio() !== 1) this.renderer.setPixelRatio(1);
     this.placeGround();
-    this.renderer.render(this.scene, this.camera);
+    this.renderer.render(this.scene, this.eye());
     if (this.isSoftware) {
       this.markPicture();
       clearTimeout(this.stillTimer);
       this.stillTimer = setTimeout(this.drawStill, stillAfter);
     }
+    // What lies on the graphics card, for tests and the curious.
+    const { memory, programs } = this.renderer.info;
+    this.canvas.dataset['memory'] = `${memory.geometries} ${memory.textures} ${programs?.length ?? 0}`;
     this.events.onDraw(this.anchor());
+    for (const listener of this.pictureListeners) listener();
   };
 
   private markPicture(): void {
@@ -394,29 +542,53 @@ export class StageView {
   }
 
   private anchor(): { x: number; y: number } | null {
-    if (!this.episode || this.toolPath.length === 0) return null;
-    const i = Math.min(this.episode.length, Math.round(this.frame)) * 3;
-    const point = new three.Vector3(
-      this.toolPath[i]!,
-      this.toolPath[i + 1]!,
-      this.toolPath[i + 2]! + this.toolLift,
-    ).project(this.camera);
-    if (point.z > 1) return null;
-    return {
-      x: ((point.x + 1) / 2) * this.canvas.clientWidth,
-      y: ((1 - point.y) / 2) * this.canvas.clientHeight,
-    };
+    const at = this.toolInPicture();
+    return at && { x: at.x * this.canvas.clientWidth, y: at.y * this.canvas.clientHeight };
+  }
+
+  /** What the picture is seen with. */
+  private eye(): three.Camera {
+    if (this.robotEye) {
+      lookThrough(this.robotCamera, this.robotEye(this.frame), this.camera.aspect, this.camera.far);
+      return this.robotCamera;
+    }
+    if (!this.isFlat) {
+      this.camera.updateMatrixWorld();
+      return this.camera;
+    }
+    const { flat, camera } = this;
+    const half = camera.position.distanceTo(this.controls.target) * Math.tan((camera.fov * Math.PI) / 360);
+    flat.top = half;
+    flat.bottom = -half;
+    flat.right = half * camera.aspect;
+    flat.left = -flat.right;
+    // Also what lies behind the camera: there is no behind without perspective.
+    flat.near = -camera.far;
+    flat.far = camera.far;
+    flat.position.copy(camera.position);
+    flat.quaternion.copy(camera.quaternion);
+    flat.updateProjectionMatrix();
+    flat.updateMatrixWorld();
+    return flat;
   }
 
   private presetPose(preset: CameraPreset): CameraPose {
     const vertical = Math.tan((this.camera.fov * Math.PI) / 360);
     const { points, isFlat } = this.scenery;
     const direction = presetDirections[preset];
+    // Points count from the runner's place where there is one; the pose is wanted from where the camera has gone along to.
+    const [dx, dy] = this.scenery.path ? placeOn(this.scenery.path, this.frame, [0, 0, 0]) : [0, 0];
+    const [x, y] = [dx - this.along.x, dy - this.along.y];
+    const shift = (point: readonly [number, number, number]): [number, number, number] => [
+      point[0] + x,
+      point[1] + y,
+      point[2],
+    ];
     return frame({
-      points,
+      points: points.map(shift),
       // Into mazes and boards one looks from higher up.
       direction: preset === 'perspective' && isFlat ? [direction[0], direction[1], 1.1] : direction,
-      centre: this.scenery.centre,
+      centre: shift(this.scenery.centre),
       tangents: [vertical * this.camera.aspect, vertical],
       margin: 0.06,
     });
@@ -450,23 +622,23 @@ export class StageView {
   }
 
   private drawTrails(episode: LoadedEpisode): void {
-    for (const trail of this.trails) {
-      this.world.remove(trail);
-      trail.geometry.dispose();
+    for (const { line } of this.trails) {
+      this.world.remove(line);
+      line.geometry.dispose();
     }
     this.trails = [];
     const { length } = episode;
-    const objectPaths = pathsOfObjects(episode);
-    const tool = pathOf(episode, 'gripper') ?? pathOf(episode, 'agent');
-    // Without hand or agent it is the object that does the task (a pendulum's bob, a car on a hill); links may be posts.
-    this.toolPath = tool ?? objectPaths[0] ?? pathOf(episode, 'link') ?? new Float32Array();
-    const progress = episode.learned[0]?.values ?? episode.trueProgress;
+    const hasTool = episode.bodies.some(({ role }) => role === 'gripper' || role === 'agent');
+    this.toolPath = toolPathOf(episode);
     if (this.toolPath.length > 0) {
       const colours = new Float32Array((length + 1) * 3);
-      for (let t = 0; t <= length; t++) colours.set(progressRgb(progress[t]!), t * 3);
+      const by = trailValues(episode, this.trail, this.toolPath);
+      const plain = new three.Color(roleColour('gripper', this.scheme)).toArray();
+      for (let t = 0; t <= length; t++)
+        colours.set(by ? progressRgb(shareOf(by, by.values[t]!)) : plain, t * 3);
       this.addTrail(this.toolPath, colours, this.toolLine);
     }
-    for (const objectPath of tool ? objectPaths : []) {
+    for (const objectPath of hasTool ? pathsOfObjects(episode) : []) {
       const colours = new Float32Array((length + 1) * 3);
       const colour = new three.Color(roleColour('object', this.scheme));
       for (let t = 0; t <= length; t++) colours.set([colour.r, colour.g, colour.b], t * 3);
@@ -476,6 +648,7 @@ export class StageView {
 
   /** Where presets look at; the camera itself is moved only when another task comes on stage. */
   private frameScene(episode: LoadedEpisode): void {
+    this.followPaths.clear();
     this.scenery = sceneryOf(episode) ?? emptyScenery;
     const { reach } = this.scenery;
     this.controls.maxDistance = Math.max(8, 6 * reach);
@@ -502,16 +675,7 @@ export class StageView {
 
   /** Moves the camera with whoever it goes along with. */
   private goAlong(): void {
-    const { path } = this.scenery;
-    const to = new three.Vector3();
-    if (path) {
-      const last = path.length / 3 - 1;
-      const low = Math.min(Math.floor(this.frame), last);
-      const high = Math.min(low + 1, last);
-      const part = Math.min(1, Math.max(0, this.frame - low));
-      to.x = path[low * 3]! + (path[high * 3]! - path[low * 3]!) * part;
-      to.y = path[low * 3 + 1]! + (path[high * 3 + 1]! - path[low * 3 + 1]!) * part;
-    }
+    const to = this.alongNow();
     if (to.equals(this.along)) return;
     const pose = this.pose();
     this.along.copy(to);
@@ -519,11 +683,34 @@ export class StageView {
     this.fitSun();
   }
 
+  /** Where whoever the camera goes along with is now; the ground's origin where it stays. */
+  private alongNow(): three.Vector3 {
+    const path = this.followPath();
+    if (!path) return new three.Vector3();
+    const [x, y] = placeOn(path, this.frame, [0, 0, 0]);
+    return new three.Vector3(x, y, 0);
+  }
+
+  private followPath(): Float32Array | null {
+    const { episode, followed } = this;
+    if (!episode || followed === 'off') return null;
+    if (followed === 'auto') return this.scenery.path;
+    const known = this.followPaths.get(followed);
+    if (known !== undefined) return known;
+    const roles = { tool: ['gripper', 'tool'], agent: ['agent', 'link'], object: ['object'] }[followed];
+    const found = roles.map((role) => pathOf(episode, role)).find((path) => path !== null);
+    const path = found ?? this.scenery.path;
+    this.followPaths.set(followed, path);
+    return path;
+  }
+
   private fitSun(): void {
     const { centre, reach } = this.scenery;
     const scale = Math.max(1, reach / 1.6);
     const [x, y, z] = centre;
-    this.sun.target.position.set(x, y, z).add(this.along);
+    // Where the scene is, whoever the camera has gone along with.
+    const [ax, ay] = this.scenery.path ? placeOn(this.scenery.path, this.frame, [0, 0, 0]) : [0, 0];
+    this.sun.target.position.set(x + ax, y + ay, z);
     this.sun.position.set(1.1, -1.5, 2.9).multiplyScalar(scale).add(this.sun.target.position);
     const shadow = this.sun.shadow.camera;
     const half = Math.max(0.9, reach * 1.7);
@@ -545,7 +732,14 @@ export class StageView {
     line.frustumCulled = false;
     line.renderOrder = 3;
     this.world.add(line);
-    this.trails.push(line);
+    const start = ['instanceStart', 'instanceEnd', 'instanceColorStart', 'instanceColorEnd'].flatMap(
+      (name) => {
+        const attribute = geometry.getAttribute(name) as three.InterleavedBufferAttribute | undefined;
+        return attribute ? [[name, attribute.data, attribute.offset] as const] : [];
+      },
+    );
+    geometry.userData['first'] = 0;
+    this.trails.push({ line, start });
   }
 
   private applyPoses(): void {
@@ -553,18 +747,30 @@ export class StageView {
     if (!episode) return;
     this.bodies?.place(episode, this.frame);
     this.goAlong();
-    const low = Math.min(Math.floor(this.frame), episode.length);
-    for (const trail of this.trails) {
-      trail.visible = low > 0;
-      trail.geometry.instanceCount = low;
-    }
+    this.showTrails();
     for (const layer of this.layers) layer.place?.(episode, this.frame);
+  }
+
+  /** Segments of the trails at this frame. */
+  private showTrails(): void {
+    const { episode } = this;
+    if (!episode) return;
+    const [first, end] = trailRange(this.trailSpan, this.frame, episode.length, episode.controlDt);
+    for (const { line, start } of this.trails) {
+      line.visible = end > first;
+      line.geometry.instanceCount = end - first;
+      if (line.geometry.userData['first'] === first) continue;
+      line.geometry.userData['first'] = first;
+      // The same numbers on the graphics card, read from another place on.
+      for (const [name, buffer, offset] of start)
+        line.geometry.setAttribute(name, new three.InterleavedBufferAttribute(buffer, 3, offset + 6 * first));
+    }
   }
 
   private clearWorld(): void {
     this.scene.remove(this.world);
     this.bodies?.dispose();
-    for (const trail of this.trails) trail.geometry.dispose();
+    for (const { line } of this.trails) line.geometry.dispose();
     this.world = new three.Group();
     this.bodies = null;
     this.trails = [];
@@ -576,7 +782,7 @@ export class StageView {
   private resize(host: HTMLElement): void {
     const { clientWidth: width, clientHeight: height } = host;
     this.isHidden = width === 0 || height === 0;
-    if (this.isHidden) return;
+    if (this.isHidden || this.capturing) return;
     this.renderer.setSize(width, height);
     this.camera.aspect = width / height;
     // A narrow view keeps its horizontal field, else two stages side by side would crop the scene.
@@ -590,6 +796,12 @@ export class StageView {
     }
     this.invalidate();
   }
+}
+
+interface Trail {
+  readonly line: Line2;
+  /** Its attributes as they were made: name, numbers, offset. */
+  readonly start: readonly (readonly [string, three.InterleavedBuffer, number])[];
 }
 
 /** Before the first episode. */
@@ -609,7 +821,15 @@ const looksOf = (episode: LoadedEpisode): string =>
   JSON.stringify([episode.bodies, [...changingOf(episode)].sort()]);
 
 function trailMaterial(linewidth: number, opacity: number): LineMaterial {
-  return new LineMaterial({ linewidth, opacity, vertexColors: true, transparent: true, depthWrite: false });
+  // Not tone mapped: the colours are those of the bar beside them.
+  return new LineMaterial({
+    linewidth,
+    opacity,
+    vertexColors: true,
+    transparent: true,
+    depthWrite: false,
+    toneMapped: false,
+  });
 }
 
 let softwareKnown: boolean | null = null;
@@ -624,58 +844,4 @@ function rendersInSoftware(): boolean {
   gl.getExtension('WEBGL_lose_context')?.loseContext();
   softwareKnown = /swiftshader|llvmpipe|software/i.test(name);
   return softwareKnown;
-}
-
-/** Mean position of the bodies of a role at each frame; null when there are none. [T + 1, 3] */
-function pathOf(episode: LoadedEpisode, role: string): Float32Array | null {
-  const members = episode.bodies.flatMap((body, i) => (body.role === role ? [i] : []));
-  return members.length === 0 ? null : meanPath(episode, members);
-}
-
-/** More trails than this would hide what they are about; one of their mean is drawn instead. */
-const mostTrails = 4;
-/** Metres by which the distance of two bodies that are one thing may change. */
-const rigidWithin = 0.002;
-
-/** One path for each object; bodies that keep their distance (the sides of a drawer) are one object. */
-function pathsOfObjects(episode: LoadedEpisode): readonly Float32Array[] {
-  const members = episode.bodies.flatMap((body, i) => (body.role === 'object' ? [i] : []));
-  const things: number[][] = [];
-  for (const i of members) {
-    const thing = things.find(([first]) => keepsDistance(episode, first!, i));
-    if (thing) thing.push(i);
-    else things.push([i]);
-  }
-  if (things.length > mostTrails) return [meanPath(episode, members)];
-  return things.map((thing) => meanPath(episode, thing));
-}
-
-function keepsDistance({ bodies, poses, length }: LoadedEpisode, a: number, b: number): boolean {
-  let low = Number.POSITIVE_INFINITY;
-  let high = 0;
-  for (let t = 0; t <= length; t++) {
-    const p = (t * bodies.length + a) * 7;
-    const q = (t * bodies.length + b) * 7;
-    const distance = Math.hypot(
-      poses[p]! - poses[q]!,
-      poses[p + 1]! - poses[q + 1]!,
-      poses[p + 2]! - poses[q + 2]!,
-    );
-    low = Math.min(low, distance);
-    high = Math.max(high, distance);
-  }
-  return high - low < rigidWithin;
-}
-
-/** [T + 1, 3] */
-function meanPath(episode: LoadedEpisode, members: readonly number[]): Float32Array {
-  const path = new Float32Array((episode.length + 1) * 3);
-  for (let t = 0; t <= episode.length; t++) {
-    for (let axis = 0; axis < 3; axis++) {
-      let sum = 0;
-      for (const i of members) sum += episode.poses[(t * episode.bodies.length + i) * 7 + axis]!;
-      path[t * 3 + axis] = sum / members.length;
-    }
-  }
-  return path;
 }

@@ -147,7 +147,7 @@ test('only GET is answered, and only file types the window is made of', async ()
   assert.equal((await answer(root, new Request('app://lab/run.sh'))).status, 403);
 });
 
-test('every permission is refused and nothing is downloaded', () => {
+test('every permission is refused, and nothing is downloaded but what the window made itself', () => {
   let request: Parameters<Session['setPermissionRequestHandler']>[0] = null;
   let check: Parameters<Session['setPermissionCheckHandler']>[0] = null;
   let device: Parameters<Session['setDevicePermissionHandler']>[0] = null;
@@ -171,7 +171,18 @@ test('every permission is refused and nothing is downloaded', () => {
   }
   answers.push(device!({} as never));
   assert.deepEqual(new Set(answers), new Set([false]));
-  assert.equal(wasPrevented(events, 'will-download'), true);
+  const download = (address: string): boolean => {
+    let isRefused = false;
+    const event = { preventDefault: () => (isRefused = true) };
+    events.emit('will-download', event, { getURL: () => address });
+    return !isRefused;
+  };
+  assert.deepEqual(
+    ['blob:app://lab/0f3c-11', 'https://example.org/a.exe', 'blob:https://example.org/1', 'data:,x'].map(
+      download,
+    ),
+    [true, false, false, false],
+  );
 });
 
 function wasPrevented(emitter: EventEmitter, event: string, url?: string): boolean {
