@@ -148,7 +148,14 @@ export function StageTools({ name }: { readonly name: SlotName }) {
     object: can('object'),
   };
   return (
-    <Menu position="bottom-end" shadow="md" width={248} withinPortal closeOnItemClick={false}>
+    <Menu
+      position="bottom-end"
+      shadow="md"
+      width={248}
+      withinPortal
+      closeOnItemClick={false}
+      withInitialFocusPlaceholder={false}
+    >
       <Menu.Target>
         <Tooltip label="Camera and what is drawn" openDelay={400}>
           <ActionIcon
