@@ -11,6 +11,7 @@ import { openBestMedianWorst } from '../state/choose.ts';
 import { redo, undo } from '../state/history.ts';
 import { type CameraPreset, focusPanel, useView } from '../state/layout.ts';
 import { layoutPlans } from '../state/layouts.ts';
+import { toggleWorlds } from '../state/live.ts';
 import { goToEvent } from '../state/moments.ts';
 import { neighbourSpeed, playedSpan } from '../state/player.ts';
 import {
@@ -346,6 +347,21 @@ export const commands: readonly Command[] = [
     group: 'Go to',
     shortcuts: ['r'],
     run: () => focusPanel('run-table'),
+  },
+  {
+    id: 'go-worlds',
+    title: 'Worlds of a run while it trains',
+    group: 'Go to',
+    shortcuts: [],
+    run: () => focusPanel('worlds'),
+  },
+  {
+    id: 'pause-worlds',
+    title: 'Hold the picture of the worlds, or go on',
+    help: 'The run goes on meanwhile',
+    group: 'Runs',
+    shortcuts: [],
+    run: toggleWorlds,
   },
   { id: 'go-lineage', title: 'Lineage', group: 'Go to', shortcuts: [], run: () => focusPanel('lineage') },
   {

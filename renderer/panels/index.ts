@@ -12,6 +12,7 @@ import { RunTablePanel } from './run-table.tsx';
 import { RunsPanel } from './runs.tsx';
 import { StagePanel } from './stage.tsx';
 import { TimelinePanel } from './timeline.tsx';
+import { WorldsPanel } from './worlds.tsx';
 
 export interface Panel {
   readonly id: string;
@@ -24,6 +25,7 @@ export interface Panel {
 export const panels: readonly Panel[] = [
   { id: 'stage', title: 'Stage', component: StagePanel, place: 'stage' },
   { id: 'run-table', title: 'Compare runs', component: RunTablePanel, place: 'stage' },
+  { id: 'worlds', title: 'Worlds', component: WorldsPanel, place: 'stage' },
   { id: 'judge', title: 'Judge rewards', component: JudgePanel, place: 'stage' },
   { id: 'docs', title: 'Documentation', component: DocsPanel, place: 'stage' },
   { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },

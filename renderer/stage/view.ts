@@ -835,7 +835,7 @@ function trailMaterial(linewidth: number, opacity: number): LineMaterial {
 let softwareKnown: boolean | null = null;
 
 /** Whether WebGL is drawn by the CPU. Asked of a context of its own, because antialiasing is chosen before there is one. */
-function rendersInSoftware(): boolean {
+export function rendersInSoftware(): boolean {
   if (softwareKnown !== null) return softwareKnown;
   const gl = document.createElement('canvas').getContext('webgl2');
   if (!gl) return false;
