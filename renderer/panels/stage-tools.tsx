@@ -47,11 +47,11 @@ const labelTitles: Readonly<Record<LabelChoice, string>> = {
   none: 'Nothing',
 };
 
-/** What the lab tells of an episode for the stage; null until it is there. */
-export function useDetails(loaded: LoadedEpisode | null): StageDetails | null {
+/** What the lab tells of an episode for the stage; null until it is there. Asked for only where it is wanted. */
+function useDetails(loaded: LoadedEpisode | null, isWanted: boolean): StageDetails | null {
   const [found, setFound] = useState<{ loaded: LoadedEpisode; details: StageDetails } | null>(null);
   useEffect(() => {
-    if (!loaded) return;
+    if (!loaded || !isWanted) return;
     let isOn = true;
     detailsOf(loaded).then(
       (details) => isOn && setFound({ loaded, details }),
@@ -60,8 +60,8 @@ export function useDetails(loaded: LoadedEpisode | null): StageDetails | null {
     return () => {
       isOn = false;
     };
-  }, [loaded]);
-  return found && found.loaded === loaded ? found.details : null;
+  }, [loaded, isWanted]);
+  return isWanted && found && found.loaded === loaded ? found.details : null;
 }
 
 function Choice({
@@ -135,7 +135,8 @@ const keysOf = (id: string): string | undefined =>
 export function StageTools({ name }: { readonly name: SlotName }) {
   const isFirst = usePlayers((state) => state.shown[0] === name);
   const loaded = usePlayers((state) => state[name].loaded);
-  const details = useDetails(loaded);
+  const [isOpen, setOpen] = useState(false);
+  const details = useDetails(loaded, isOpen);
   const look = useStageLook();
   if (!isFirst) return null;
   const set = (patch: Partial<typeof look>): void => useStageLook.setState(patch);
@@ -155,6 +156,8 @@ export function StageTools({ name }: { readonly name: SlotName }) {
       withinPortal
       closeOnItemClick={false}
       withInitialFocusPlaceholder={false}
+      opened={isOpen}
+      onChange={setOpen}
     >
       <Menu.Target>
         <Tooltip label="Camera and what is drawn" openDelay={400}>
@@ -298,7 +301,7 @@ const digits = (value: number): string =>
 export function StageLegend({ name }: { readonly name: SlotName }) {
   const loaded = usePlayers((state) => state[name].loaded);
   const { trail, trailSpan, contacts } = useStageLook();
-  const details = useDetails(loaded);
+  const details = useDetails(loaded, contacts);
   const frame = useFrame(name);
   const by = useMemo(() => (loaded ? trailValues(loaded, trail, toolPathOf(loaded)) : null), [loaded, trail]);
   const forces = useMemo(

@@ -26,6 +26,8 @@ export class Dressing implements StageLayer {
   private readonly names: NameTags;
   private episode: LoadedEpisode | null = null;
   private details: StageDetails | null = null;
+  /** Whose details are on their way. */
+  private asked: LoadedEpisode | null = null;
   private strongest = 0;
   private frame = 0;
   private readonly stop: () => void;
@@ -41,9 +43,18 @@ export class Dressing implements StageLayer {
   load(episode: LoadedEpisode | null): void {
     this.episode = episode;
     this.details = null;
+    this.asked = null;
     this.names.load(episode);
     this.apply();
-    if (!episode) return;
+  }
+
+  /** Asks the lab, where something is to be drawn that it must tell. */
+  private fetch(look: StageLook): void {
+    const { episode } = this;
+    if (!episode || this.details || this.asked === episode) return;
+    const hasLidar = look.lidar && episode.bodies.some(({ name }) => name === 'lidar');
+    if (!hasLidar && !look.contacts && !look.frusta && look.robotView === null) return;
+    this.asked = episode;
     detailsOf(episode).then(
       (details) => {
         if (this.episode !== episode) return;
@@ -52,7 +63,9 @@ export class Dressing implements StageLayer {
         this.apply();
       },
       // The stage is whole without; a connection that is lost is told of elsewhere.
-      () => undefined,
+      () => {
+        if (this.asked === episode) this.asked = null;
+      },
     );
   }
 
@@ -74,6 +87,7 @@ export class Dressing implements StageLayer {
   /** As the menu says now. */
   private apply(): void {
     const look = useStageLook.getState();
+    this.fetch(look);
     const { view, details, episode } = this;
     view.setTrail(look.trail, look.trailSpan);
     view.setProjection(look.orthographic ? 'orthographic' : 'perspective');

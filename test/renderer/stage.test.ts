@@ -1,0 +1,316 @@
+/** The stage in a real browser: what it draws beside the bodies, its cameras, what it leaves on the graphics card, its files. */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
+import { decode } from 'modern-gif';
+import type { Page } from 'playwright-core';
+import type { Lab } from '../../lab/lab.ts';
+import { defaultsOf } from '../../sim/fields.ts';
+import { tasks } from '../../sim/tasks/index.ts';
+import { barriers, openWindow } from '../support/window.ts';
+
+type TaskId = keyof typeof tasks;
+
+/** One episode of the expert. */
+async function record(lab: Lab, task: TaskId): Promise<void> {
+  const { version, fields } = tasks[task];
+  const run = lab.collect({
+    name: task,
+    task,
+    taskVersion: version,
+    taskSettings: defaultsOf(fields),
+    seed: 1,
+    policy: 'expert',
+    noise: 0,
+    episodes: 1,
+    failures: 0,
+  });
+  await lab.finished(run);
+}
+
+/** Share of pixels of two pictures that differ, by the browser's own decoder. */
+function difference(page: Page, one: Buffer, other: Buffer): Promise<number> {
+  return page.evaluate(
+    async (sources) => {
+      const data = await Promise.all(
+        sources.map(async (source) => {
+          const image = new Image();
+          image.src = `data:image/png;base64,${source}`;
+          await image.decode();
+          const canvas = document.createElement('canvas');
+          canvas.width = image.width;
+          canvas.height = image.height;
+          const context = canvas.getContext('2d')!;
+          context.drawImage(image, 0, 0);
+          return context.getImageData(0, 0, canvas.width, canvas.height).data;
+        }),
+      );
+      const [a, b] = data as [Uint8ClampedArray, Uint8ClampedArray];
+      let different = 0;
+      for (let i = 0; i < a.length; i += 4)
+        if (Math.abs(a[i]! - b[i]!) + Math.abs(a[i + 1]! - b[i + 1]!) + Math.abs(a[i + 2]! - b[i + 2]!) > 24)
+          different++;
+      return different / (a.length / 4);
+    },
+    [one.toString('base64'), other.toString('base64')],
+  );
+}
+
+/** Colours of one picture file, decoded where no content security policy stands in the way: width, height, different colours, least alpha. */
+function lookAt(page: Page, bytes: Buffer, type: string): Promise<[number, number, number, number]> {
+  return page.evaluate(
+    async ([source, kind]) => {
+      const blob = await (await fetch(`data:${kind};base64,${source}`)).blob();
+      const canvas = document.createElement('canvas');
+      const context = canvas.getContext('2d')!;
+      if (kind.startsWith('video/')) {
+        const video = document.createElement('video');
+        video.muted = true;
+        video.src = URL.createObjectURL(blob);
+        await new Promise((resolve, reject) => {
+          video.onseeked = resolve;
+          video.onerror = () => reject(new Error(video.error?.message ?? 'the clip does not play'));
+          video.onloadeddata = () => {
+            video.currentTime = 0.2;
+          };
+        });
+        canvas.width = video.videoWidth;
+        canvas.height = video.videoHeight;
+        context.drawImage(video, 0, 0);
+      } else {
+        const picture = await createImageBitmap(blob);
+        canvas.width = picture.width;
+        canvas.height = picture.height;
+        context.drawImage(picture, 0, 0);
+      }
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const seen = new Set<number>();
+      let alpha = 255;
+      for (let i = 0; i < data.length; i += 4) {
+        seen.add((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!);
+        alpha = Math.min(alpha, data[i + 3]!);
+      }
+      return [canvas.width, canvas.height, seen.size, alpha] as [number, number, number, number];
+    },
+    [bytes.toString('base64'), type] as const,
+  );
+}
+
+const drawn: readonly TaskId[] = ['push', 'pick-place', 'maze', 'cheetah', 'pendulum'];
+
+test('contacts, names, cameras, trails, and pictures and clips of them', { timeout: 400_000 }, async (t) => {
+  const { lab, page, url, mistakes, picture } = await openWindow(t, {
+    name: 'stage',
+    size: { width: 1180, height: 760 },
+  });
+  page.setDefaultTimeout(60_000);
+  for (const task of drawn) await record(lab, task);
+  const trained = lab.start(
+    {
+      name: 'short',
+      task: 'reach',
+      algorithm: 'ppo',
+      algorithmSettings: { steps: 2048, worlds: 8, stepsPerWorld: 64, minibatch: 128, hiddenSize: 16 },
+      reward: [{ reward: 'dense', weight: 1 }],
+      experiment: { evaluationEpisodes: 2, shortEvaluationEpisodes: 1, evaluateEvery: 2048 },
+    },
+    1,
+  );
+  await lab.finished(trained.id);
+  const { items } = lab.store.episodes.list({ limit: 200, sort: 'id', descending: false });
+  const idOf = (task: string): number => items.findLast((episode) => episode.task === task)!.id;
+
+  const stage = page.getByTestId('stage-a');
+  /** The stage alone, once it stands still: then it is drawn twice as fine, where the CPU draws. */
+  const shot = async (): Promise<Buffer> => {
+    await page.waitForTimeout(300);
+    await stage.evaluate(async (canvas) => {
+      const isFine = (): boolean => (canvas as HTMLCanvasElement).width >= 2 * canvas.clientWidth;
+      for (let i = 0; i < 60 && !isFine(); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    await page.waitForTimeout(200);
+    return stage.screenshot();
+  };
+  const open = async (task: string): Promise<void> => {
+    await page.goto('about:blank');
+    await page.goto(`${url}#a=${idOf(task)}&t=1.5`);
+    await page.getByTestId('legend-a').waitFor();
+  };
+  const choose = async (sub: string | null, item: string): Promise<void> => {
+    await page.getByTestId('stage-tools').click();
+    if (sub) {
+      await page.getByTestId(sub).focus();
+      await page.keyboard.press('ArrowRight');
+    }
+    await page.getByTestId(item).click();
+    if (!sub) await page.keyboard.press('Escape');
+    await page.getByTestId('stage-contacts').waitFor({ state: 'detached' });
+  };
+  const step = async (title: string, part: () => Promise<void>): Promise<void> => {
+    try {
+      await part();
+    } catch (cause) {
+      await picture('failed');
+      throw new Error(`Where ${title}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  };
+
+  await step('contact forces are drawn and told in newtons', async () => {
+    await open('pick-place');
+    const before = await shot();
+    await page.keyboard.press('7');
+    await page
+      .getByTestId('forces-a')
+      .getByText(/largest \d+(\.\d+)? N/)
+      .waitFor();
+    const changed = await difference(page, before, await shot());
+    assert.ok(changed > 0.0005 && changed < 0.2, `share of changed pixels: ${changed}`);
+    await picture('contacts');
+  });
+
+  await step('bodies have names; without perspective the picture is another', async () => {
+    await page.keyboard.press('8');
+    await page.waitForFunction(() =>
+      document.querySelector<HTMLElement>('.stage-names')?.dataset['names']?.includes('block'),
+    );
+    const before = await shot();
+    await page.keyboard.press('9');
+    assert.ok((await difference(page, before, await shot())) > 0.02);
+    await page.keyboard.press('9');
+    // The same camera again.
+    assert.ok((await difference(page, before, await shot())) < 0.002);
+  });
+
+  await step('one looks through the wrist camera, and the menu is free of barriers', async () => {
+    const before = await shot();
+    await choose('stage-through', 'through-wrist');
+    assert.ok((await difference(page, before, await shot())) > 0.2);
+    await picture('wrist');
+    await page.getByTestId('stage-tools').click();
+    await page.getByTestId('stage-contacts').waitFor();
+    await page.waitForTimeout(300);
+    assert.deepEqual(await barriers(page), []);
+    await picture('menu');
+    await page.keyboard.press('Escape');
+    await choose('stage-through', 'through-own');
+    await choose(null, 'stage-frusta');
+    await page.waitForFunction(() =>
+      document.querySelector<HTMLElement>('.stage-names')?.dataset['names']?.includes('wrist'),
+    );
+  });
+
+  await step('a maze shows the rays of its lidar', async () => {
+    await open('maze');
+    const before = await shot();
+    await choose(null, 'stage-lidar');
+    assert.ok((await difference(page, before, await shot())) > 0.0005);
+    await choose(null, 'stage-lidar');
+  });
+
+  await step('a trail takes the colours of a reward term, with the numbers of its ends', async () => {
+    await open('reach');
+    const before = await shot();
+    const term = await page.evaluate(() => document.querySelector('.stage-legend')?.textContent);
+    assert.match(term ?? '', /true progress/);
+    await page.getByTestId('stage-tools').click();
+    await page.getByTestId('stage-trail').focus();
+    await page.keyboard.press('ArrowRight');
+    await page
+      .getByRole('menuitem', { name: /^Reward: / })
+      .first()
+      .click();
+    assert.ok((await difference(page, before, await shot())) > 0.0003);
+    assert.match((await page.getByTestId('legend-a').textContent()) ?? '', /task\//);
+    await choose('stage-span', 'span-none');
+    assert.equal(await page.locator('.stage-ramp').count(), 0);
+    await choose('stage-span', 'span-all');
+  });
+
+  const plain = await (await page.context().browser()!.newContext()).newPage();
+  const saved = async (): Promise<{ name: string; bytes: Buffer }> => {
+    const waiting = page.waitForEvent('download', { timeout: 60_000 });
+    await page.getByTestId('export-make').click();
+    const download = await waiting;
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+  };
+
+  await step('a picture is saved, twice as large as the stage, also without ground', async () => {
+    await open('push');
+    const { width, height } = (await stage.boundingBox())!;
+    await page.keyboard.press('Control+Shift+p');
+    const { name, bytes } = await saved();
+    assert.equal(name, `push-episode-${idOf('push')}-1.50s.png`);
+    const even = (side: number): number => 2 * Math.round(side);
+    const [w, h, colours, alpha] = await lookAt(plain, bytes, 'image/png');
+    assert.deepEqual([w, h, alpha], [even(width), even(height), 255]);
+    assert.ok(colours > 500, `colours: ${colours}`);
+    await picture('picture-dialog');
+    await page.getByTestId('export-transparent').check();
+    assert.equal((await lookAt(plain, (await saved()).bytes, 'image/png'))[3], 0);
+    await page.getByRole('button', { name: 'Close' }).last().click();
+  });
+
+  await step('a clip is saved as WebM and as GIF, with as many pictures as it says', async () => {
+    await page.keyboard.press('Control+Shift+e');
+    await page.getByTestId('export-to').fill('1.5');
+    await page.getByTestId('export-from').fill('0.5');
+    await page.getByTestId('burn-terms').check();
+    await page.getByTestId('export-width').click();
+    await page.getByRole('option', { name: '480 px' }).click();
+    assert.deepEqual(await barriers(page), []);
+    await picture('clip-dialog');
+    const clip = await saved();
+    assert.equal(clip.name, `push-episode-${idOf('push')}.webm`);
+    const input = new Input({ source: new BufferSource(clip.bytes), formats: ALL_FORMATS });
+    const track = (await input.getPrimaryVideoTrack())!;
+    const { packetCount } = await track.computePacketStats();
+    assert.deepEqual([packetCount, track.displayWidth], [20, 480]);
+    const [w, , colours] = await lookAt(plain, clip.bytes, 'video/webm');
+    assert.ok(w === 480 && colours > 200, `clip of width ${w} with ${colours} colours`);
+
+    await page.locator('[data-testid=export-format]').getByText('GIF').click();
+    const { name, bytes } = await saved();
+    assert.match(name, /\.gif$/);
+    const gif = decode(new Uint8Array(bytes));
+    assert.deepEqual([gif.frames.length, gif.width, gif.frames[3]!.delay], [20, 480, 50]);
+    await page.keyboard.press('Escape');
+  });
+
+  await step('a clip that is stopped saves nothing', async () => {
+    await page.keyboard.press('Control+Shift+e');
+    await page.getByTestId('export-fps').click();
+    await page.getByRole('option', { name: '60' }).click();
+    await page.getByTestId('export-make').click();
+    await page.getByTestId('export-stop').click();
+    await page.getByTestId('export-said').getByText('Stopped').waitFor();
+    await page.keyboard.press('Escape');
+  });
+
+  await step('fifty episodes of different tasks leave nothing on the graphics card', async () => {
+    await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+    const memory: number[][] = [];
+    const ids = drawn.map(idOf);
+    for (let i = 0; i < 50; i++) {
+      const id = ids[i % ids.length]!;
+      await page.locator(`[data-testid=episode-row][data-episode="${id}"]`).click();
+      await page
+        .locator('.stage-facts', { hasText: String(id) })
+        .first()
+        .waitFor();
+      if (i % ids.length !== 0) continue;
+      await page.waitForTimeout(400);
+      memory.push((await stage.getAttribute('data-memory'))!.split(' ').map(Number));
+    }
+    // After the first round everything that is kept for all tasks is there.
+    const [geometries, textures, programs] = memory[1]!;
+    const last = memory.at(-1)!;
+    assert.ok(
+      last[0]! <= geometries! && last[1]! <= textures! && last[2]! <= programs!,
+      `geometries, textures and programs after each round: ${memory.join(' | ')}`,
+    );
+  });
+
+  assert.deepEqual(mistakes, []);
+});
