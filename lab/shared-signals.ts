@@ -32,10 +32,7 @@ export const signals = {
 /** Some ten microseconds, which is what it costs to sleep and be woken. */
 const spins = 1000;
 
-/**
- * Longest sleep before the signal is looked at again, ms. A notice that got lost (seen on an overbooked machine with many
- * threads) then costs this long instead of the run.
- */
+/** Longest sleep before the signal is looked at again, ms: a notice that got lost costs this long instead of the run. */
 const longestSleep = 20;
 
 /**
@@ -53,7 +50,9 @@ export function spinUntil(
   for (;;) {
     const left = mostMs - (performance.now() - begun);
     if (left <= 0) return false;
-    const woken = Atomics.wait(signal, index, value, Math.min(longestSleep, left));
-    if (woken !== 'timed-out' || Atomics.load(signal, index) !== value) return true;
+    Atomics.wait(signal, index, value, Math.min(longestSleep, left));
+    // Being woken says nothing: the notice of the change before may come late, when whoever changed the signal was held up between
+    // the two. Taken for a new change it made a thread do a step twice.
+    if (Atomics.load(signal, index) !== value) return true;
   }
 }
