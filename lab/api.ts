@@ -13,6 +13,8 @@ import { docsContract } from './api/docs.ts';
 import { evaluationsContract } from './api/evaluations.ts';
 import { liveContract } from './api/live.ts';
 import { probeContract } from './api/probe.ts';
+import { queueContract, seedsContract } from './api/queue.ts';
+import { recipesContract } from './api/recipes.ts';
 import { runsContract } from './api/runs.ts';
 import { disagreeContract, episodeScoreContract, scoreEvents } from './api/score.ts';
 import { stageContract } from './api/stage.ts';
@@ -27,6 +29,8 @@ export type {
   ProbeRange,
   ProbeStep,
 } from './api/probe.ts';
+export type { QueueInfo } from './api/queue.ts';
+export type { SavedRecipe } from './api/recipes.ts';
 export type {
   ComparisonInfo,
   ConfigValue,
@@ -560,6 +564,7 @@ export const contract = {
     .input(z.object({ cursor: z.int().min(0), waitMs: z.int().min(0).max(30_000).default(15_000) }))
     .output(z.object({ cursor: z.int(), events: z.array(labEventSchema) })),
   recipes: {
+    ...recipesContract(recipeSchema),
     /** Checks a recipe text; never throws on a bad recipe. */
     check: oc
       .input(z.object({ yaml: z.string().max(200_000) }))
@@ -619,6 +624,7 @@ export const contract = {
       )
       .output(z.object({ names: z.array(z.string()), data: z.instanceof(Blob) })),
     ...runsContract,
+    ...seedsContract(recipeSchema),
     lineage: oc.input(z.object({ id })).output(
       z.object({
         nodes: z.array(lineageNode),
@@ -673,6 +679,7 @@ export const contract = {
       )
       .output(rewardEvaluationSchema),
   },
+  queue: queueContract,
   stage: stageContract,
   live: liveContract(bodySchema, stageSchema),
   /** What rewards say of states that nobody recorded. */

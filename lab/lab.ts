@@ -25,6 +25,7 @@ import type {
   Store,
 } from '../store/types.ts';
 import { addAdvantage } from './advantage.ts';
+import type { QueueInfo } from './api/queue.ts';
 import type {
   Alert,
   Episode,
@@ -494,6 +495,22 @@ export class Lab {
     active.finished = turn.then(() => this.#conduct(id, active));
     this.#changed(id);
     this.#next();
+  }
+
+  /** Runs that wait, the next one first. */
+  get queue(): QueueInfo {
+    return { waiting: this.#queue.map(({ id }) => id), most: availableParallelism() };
+  }
+
+  /** A waiting run to a place in the queue, 0: the next. @throws UsageError when it does not wait. */
+  moveInQueue(id: number, to: number): QueueInfo {
+    const from = this.#queue.findIndex((entry) => entry.id === id);
+    if (from < 0)
+      throw new UsageError([`run ${id} is ${this.find(id).status}; only runs that wait can be moved`]);
+    const [entry] = this.#queue.splice(from, 1);
+    this.#queue.splice(Math.min(to, this.#queue.length), 0, entry!);
+    for (const waiting of this.#queue) this.#changed(waiting.id);
+    return this.queue;
   }
 
   #next(): void {

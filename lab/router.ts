@@ -22,6 +22,7 @@ import { probeDevice } from './probe.ts';
 import { StateProbe } from './probe-state.ts';
 import { groupCurves, truthBesideProxy } from './run-curves.ts';
 import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
+import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from './saved-recipes.ts';
 import { version } from './versions.ts';
 
 export type { LabContract };
@@ -76,6 +77,12 @@ export function createRouter(lab: Lab) {
     catalog: os.catalog.handler(catalogOnce),
     watch: os.watch.handler(({ input, signal }) => lab.events.since(input.cursor, input.waitMs, signal)),
     recipes: {
+      list: os.recipes.list.handler(() => savedRecipes(lab.store)),
+      save: os.recipes.save.handler(({ input }) =>
+        saveRecipe(lab.store, input.id, input.recipe, input.replace),
+      ),
+      restore: os.recipes.restore.handler(({ input }) => restoreRecipe(lab.store, input.id, input.yaml)),
+      remove: os.recipes.remove.handler(({ input }) => removeRecipe(lab.store, input.id)),
       check: os.recipes.check.handler(({ input }) => {
         try {
           const recipe = parseRecipe(input.yaml, 'recipe');
@@ -99,6 +106,10 @@ export function createRouter(lab: Lab) {
         };
       }),
       start: os.runs.start.handler(({ input }) => ({ id: lab.start(input.recipe, input.seed).id })),
+      startSeeds: os.runs.startSeeds.handler(({ input }) => {
+        const { group, runs } = lab.startGroup(input.recipe, input.seeds);
+        return { group: group.id, ids: [...runs] };
+      }),
       stop: os.runs.stop.handler(({ input }) => ({ stopped: lab.stop(input.id) })),
       resume: os.runs.resume.handler(({ input }) => {
         lab.resume(input.id);
@@ -164,6 +175,10 @@ export function createRouter(lab: Lab) {
       ),
     },
     stage: { details: os.stage.details.handler(({ input }) => lab.stageDetails(input.id)) },
+    queue: {
+      list: os.queue.list.handler(() => lab.queue),
+      move: os.queue.move.handler(({ input }) => lab.moveInQueue(input.id, input.to)),
+    },
     live: {
       scene: os.live.scene.handler(({ input }) => {
         const run = lab.live(input.runId);

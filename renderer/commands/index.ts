@@ -349,6 +349,13 @@ export const commands: readonly Command[] = [
     run: () => focusPanel('run-table'),
   },
   {
+    id: 'go-weights',
+    title: 'Weights of the rewards',
+    group: 'Go to',
+    shortcuts: [],
+    run: () => focusPanel('weights'),
+  },
+  {
     id: 'go-worlds',
     title: 'Worlds of a run while it trains',
     group: 'Go to',

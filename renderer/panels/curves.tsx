@@ -34,6 +34,7 @@ import { palette, useView } from '../state/layout.ts';
 import { runsOfSide, sidesOf, sideTitle } from '../state/run-rows.ts';
 import { loadPinned, useRunTable } from '../state/run-table.ts';
 import { drawnRuns, toggleOverlay, useRuns } from '../state/runs.ts';
+import { useWeightMarks } from '../state/weights.ts';
 import { grouped, short } from '../timeline/scale.ts';
 import { duration } from './runs.tsx';
 import { EmptyHint } from './stage.tsx';
@@ -285,6 +286,20 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
     [shown, ids, data, x, scheme],
   );
   drawn.current = charts;
+  const changes = useWeightMarks(ids);
+  const marks = useMemo(
+    () =>
+      ids.flatMap((id): ChartMark[] => {
+        const series = data.get(id);
+        const places = x === 'steps' ? series?.steps : series?.seconds;
+        if (!series || !places) return [];
+        return (changes.get(id) ?? []).flatMap(({ number, step }) => {
+          const at = x === 'steps' ? step : places[series.steps.findLastIndex((one) => one <= step)];
+          return at === undefined ? [] : [{ x: at, label: `w${number}`, colour: runColour(id, scheme) }];
+        });
+      }),
+    [ids, data, x, scheme, changes],
+  );
   const smoothed = useMemo(
     () =>
       charts.map(({ title, series }) => ({
@@ -349,6 +364,7 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
               caption={<MetricName name={title} method={runs.get(ids[0] ?? -1)?.algorithm} />}
               now={short(last)}
               series={series}
+              marks={marks}
               isLog={isLog}
               isShare={isShare(title)}
               place={placeText[x]}

@@ -12,6 +12,7 @@ import { RunTablePanel } from './run-table.tsx';
 import { RunsPanel } from './runs.tsx';
 import { StagePanel } from './stage.tsx';
 import { TimelinePanel } from './timeline.tsx';
+import { WeightsPanel } from './weights.tsx';
 import { WorldsPanel } from './worlds.tsx';
 
 export interface Panel {
@@ -34,5 +35,6 @@ export const panels: readonly Panel[] = [
   { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },
   { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },
   { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
+  { id: 'weights', title: 'Weights', component: WeightsPanel, place: 'right' },
   { id: 'lineage', title: 'Lineage', component: LineagePanel, place: 'right' },
 ];

@@ -8,6 +8,7 @@ import {
   Collapse,
   Group,
   NumberInput,
+  Popover,
   Select,
   Stack,
   Switch,
@@ -16,16 +17,20 @@ import {
   Tooltip,
   UnstyledButton,
 } from '@mantine/core';
+import './new-run.css';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { Catalog, FieldInfo, Recipe } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
+import { useAgain } from '../state/again.ts';
 import {
   changed,
   checkDraft,
+  type Difference,
   type Draft,
   type DraftReward,
   defaults,
+  differencesOf,
   draftFromRecipe,
   emptyDraft,
   fieldsOf,
@@ -35,14 +40,22 @@ import {
   rangeText,
   recipeFromDraft,
   rewardLine,
+  seedsFrom,
+  settingsFor,
+  tunedOf,
   type Value,
   type Values,
+  withSetting,
 } from '../state/draft.ts';
+import { loadRecipes, recipeIdOf, removeRecipe, saveRecipe, useRecipes } from '../state/recipes.ts';
 import { useRuns } from '../state/runs.ts';
 import { showStarted } from '../state/sync.ts';
 import { EmptyHint } from './stage.tsx';
 
 type FieldTable = Readonly<Record<string, FieldInfo>>;
+
+/** Before the id of a recipe that is kept in the project: it may be called like one of the lab's. */
+const keptMark = 'saved/';
 
 export function NewRunPanel() {
   const catalog = useRuns((state) => state.catalog);
@@ -57,9 +70,14 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
   const [refused, setRefused] = useState<Problems>({});
   const [filter, setFilter] = useState('');
   const [busy, setBusy] = useState(false);
+  const [runs, setRuns] = useState<Value>(1);
+  const saved = useRecipes((state) => state.saved);
+  const wanted = useAgain((state) => state.wanted);
   const wrong = useMemo(() => checkDraft(catalog, draft), [catalog, draft]);
   const problems: Problems = { ...refused, ...wrong };
-  const count = Object.keys(wrong).length;
+  const several = Number(runs);
+  const isManyWrong = !Number.isInteger(several) || several < 1 || several > 100;
+  const count = Object.keys(wrong).length + (isManyWrong ? 1 : 0);
 
   const change = (patch: Partial<Draft>): void => {
     setDraft((before) => ({ ...before, ...patch }));
@@ -68,7 +86,8 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
 
   async function pickRecipe(id: string | null): Promise<void> {
     setRecipeId(id);
-    const entry = catalog.recipes.find((recipe) => recipe.id === id);
+    const kept = id?.startsWith(keptMark) ? saved.find((one) => `${keptMark}${one.id}` === id) : undefined;
+    const entry = kept ?? catalog.recipes.find((recipe) => recipe.id === id);
     if (!entry) return;
     try {
       const answer = await lab.recipes.check({ yaml: entry.yaml });
@@ -81,21 +100,34 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
     }
   }
 
+  useEffect(() => {
+    void loadRecipes().catch((error: unknown) => console.warn('Saved recipes:', error));
+  }, []);
+
+  // `Again` of a run: its configuration, whatever was in the form.
+  useEffect(() => {
+    if (!wanted) return;
+    setRecipeId(null);
+    setDraft(draftFromRecipe(catalog, wanted.recipe, wanted.seed));
+    setRefused({});
+    useAgain.setState({ wanted: null });
+  }, [wanted, catalog]);
+
   // A recipe is a better start than a blank form; tasks are listed from easy to hard.
   useEffect(() => {
     const easy = new RegExp(`^task: *${catalog.tasks[0]?.id}\\s*$`, 'm');
     const first = catalog.recipes.find(({ yaml }) => easy.test(yaml)) ?? catalog.recipes[0];
-    if (first) void pickRecipe(first.id);
+    if (first && !wanted) void pickRecipe(first.id);
   }, []);
 
   async function start(): Promise<void> {
     setBusy(true);
     try {
-      const { id } = await lab.runs.start({
-        recipe: recipeFromDraft(catalog, draft),
-        seed: Number(draft.seed),
-      });
-      await showStarted(id);
+      const recipe = recipeFromDraft(catalog, draft);
+      if (several > 1) {
+        const { ids } = await lab.runs.startSeeds({ recipe, seeds: seedsFrom(Number(draft.seed), several) });
+        await showStarted(ids[0]!);
+      } else await showStarted((await lab.runs.start({ recipe, seed: Number(draft.seed) })).id);
     } catch (error) {
       const refusal = error instanceof Error ? error : new Error(String(error));
       setRefused(problemsFromRefusal(pathsOf(catalog, draft), refusal));
@@ -104,7 +136,9 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
     }
   }
 
-  const recipe = catalog.recipes.find(({ id }) => id === recipeId);
+  const kept = saved.find(({ id }) => `${keptMark}${id}` === recipeId);
+  const recipe = kept ?? catalog.recipes.find(({ id }) => id === recipeId);
+  const tuned = tunedOf(catalog, draft.task, draft.algorithm);
   const task = catalog.tasks.find(({ id }) => id === draft.task);
   const algorithm = catalog.algorithms.find(({ id }) => id === draft.algorithm);
   return (
@@ -123,7 +157,23 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
             label="Recipe"
             description={recipe?.summary ?? 'Start from a recipe, or fill in the form from defaults'}
             placeholder="From defaults"
-            data={catalog.recipes.map(({ id, title }) => ({ value: id, label: title }))}
+            data={[
+              ...(saved.length === 0
+                ? []
+                : [
+                    {
+                      group: 'Saved in this project',
+                      items: saved.map(({ id, title, problem }) => ({
+                        value: `${keptMark}${id}`,
+                        label: problem === null ? title : `${title} (cannot be used)`,
+                      })),
+                    },
+                  ]),
+              {
+                group: 'With the lab',
+                items: catalog.recipes.map(({ id, title }) => ({ value: id, label: title })),
+              },
+            ]}
             value={recipeId}
             onChange={(value) => void pickRecipe(value)}
             clearable
@@ -149,6 +199,18 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
               error={problems['seed']}
               data-testid="field-seed"
             />
+            <NumberInput
+              size="sm"
+              label="Seeds at once"
+              value={runs as number | string}
+              min={1}
+              max={100}
+              allowDecimal={false}
+              clampBehavior="none"
+              onChange={setRuns}
+              error={isManyWrong ? 'Wanted a whole number from 1 to 100' : undefined}
+              data-testid="field-seeds"
+            />
           </Group>
           <Group grow align="flex-start" gap="sm">
             <Select
@@ -159,7 +221,12 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
               value={draft.task}
               allowDeselect={false}
               onChange={(value) =>
-                value && change({ task: value, taskSettings: defaults(fieldsOf.task(catalog, value)) })
+                value &&
+                change({
+                  task: value,
+                  taskSettings: defaults(fieldsOf.task(catalog, value)),
+                  algorithmSettings: settingsFor(catalog, value, draft.algorithm),
+                })
               }
               error={problems['task']}
               data-testid="field-task"
@@ -173,12 +240,18 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
               allowDeselect={false}
               onChange={(value) =>
                 value &&
-                change({ algorithm: value, algorithmSettings: defaults(fieldsOf.algorithm(catalog, value)) })
+                change({ algorithm: value, algorithmSettings: settingsFor(catalog, draft.task, value) })
               }
               error={problems['algorithm']}
               data-testid="field-algorithm"
             />
           </Group>
+          <Differences
+            list={differencesOf(catalog, draft)}
+            tuned={tuned}
+            onReset={(path, value) => change(withSetting(draft, path, value))}
+            onTuned={() => change({ algorithmSettings: settingsFor(catalog, draft.task, draft.algorithm) })}
+          />
           <RewardStack
             catalog={catalog}
             lines={draft.reward}
@@ -240,18 +313,192 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
             leftSection={<Icon name="play" size={12} />}
             data-testid="start-run"
           >
-            Start
+            {several > 1 && !isManyWrong ? `Start ${several} runs` : 'Start'}
           </Button>
           <Text size="xs" c={count > 0 ? 'red' : 'dimmed'} aria-live="polite">
             {readOnly
               ? 'This project was opened read-only.'
               : count > 0
-                ? firstProblem(wrong)
+                ? Object.keys(wrong).length > 0
+                  ? firstProblem(wrong)
+                  : 'Seeds at once: wanted a whole number from 1 to 100'
                 : 'Runs in the lab; this window may be closed meanwhile.'}
           </Text>
+          <span className="grow" />
+          <KeepRecipe
+            key={recipeId}
+            suggestion={kept?.id ?? recipeIdOf(draft.name)}
+            kept={kept?.id ?? null}
+            disabled={readOnly || count > 0}
+            recipe={() => recipeFromDraft(catalog, draft)}
+            onSaved={(id) => setRecipeId(`${keptMark}${id}`)}
+            onRemoved={() => setRecipeId(null)}
+          />
         </Group>
       </div>
     </form>
+  );
+}
+
+/** What is not as usual, at a glance; each can be put back. */
+function Differences({
+  list,
+  tuned,
+  onReset,
+  onTuned,
+}: {
+  readonly list: readonly Difference[];
+  readonly tuned: Values | undefined;
+  readonly onReset: (path: string, value: Value) => void;
+  readonly onTuned: () => void;
+}) {
+  const isTuned = ({ path, value }: Difference): boolean =>
+    path.startsWith('algorithmSettings.') && tuned?.[path.split('.')[1]!] === value;
+  return (
+    <section className="differences" aria-label="Differences from the defaults" data-testid="differences">
+      <Group gap="xs">
+        <Text size="sm" fw={500}>
+          Differences from the defaults
+        </Text>
+        <Text size="xs" c="dimmed">
+          {list.length}
+        </Text>
+        <span className="grow" />
+        {tuned && (
+          <Button size="compact-xs" variant="subtle" onClick={onTuned} data-testid="tuned-settings">
+            Tuned settings
+          </Button>
+        )}
+      </Group>
+      {list.length === 0 ? (
+        <Text size="xs" c="dimmed">
+          None: every setting has its default.
+        </Text>
+      ) : (
+        <ul>
+          {list.map((one) => (
+            <li key={one.path}>
+              <span className="truncate" title={one.path}>
+                {one.path.split('.').at(-1)}
+              </span>
+              <span className="mono nowrap">
+                <span className="dim">{String(one.usual)} →</span> {String(one.value)}
+                {isTuned(one) && <span className="dim"> tuned</span>}
+              </span>
+              <ActionIcon
+                size="xs"
+                variant="subtle"
+                color="gray"
+                aria-label={`Put ${one.path} back to ${String(one.usual)}`}
+                onClick={() => onReset(one.path, one.usual)}
+              >
+                <Icon name="reset" size={10} />
+              </ActionIcon>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+/** Saves what the form says as a recipe of the project, or takes the chosen one away. */
+function KeepRecipe({
+  suggestion,
+  kept,
+  disabled,
+  recipe,
+  onSaved,
+  onRemoved,
+}: {
+  readonly suggestion: string;
+  /** The saved recipe that was chosen. */
+  readonly kept: string | null;
+  readonly disabled: boolean;
+  readonly recipe: () => Recipe;
+  readonly onSaved: (id: string) => void;
+  readonly onRemoved: () => void;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  const [name, setName] = useState<string | null>(null);
+  const [problem, setProblem] = useState('');
+  const isKnown = useRecipes((state) => state.saved.some(({ id }) => id === recipeIdOf(name ?? suggestion)));
+  const id = recipeIdOf(name ?? suggestion);
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+      setOpen(false);
+      setProblem('');
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const save = (): Promise<void> =>
+    attempt(async () => {
+      await saveRecipe(id, recipe(), isKnown);
+      onSaved(id);
+    });
+  return (
+    <Popover opened={isOpen} onChange={setOpen} position="top-end" withArrow trapFocus shadow="md">
+      <Popover.Target>
+        <Button
+          size="xs"
+          variant="default"
+          className="no-shrink"
+          disabled={disabled}
+          onClick={() => setOpen(!isOpen)}
+          data-testid="keep-recipe"
+        >
+          Save recipe…
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="xs" w={250}>
+          <TextInput
+            size="xs"
+            label="Name of the recipe"
+            description={`recipes/${id}.yaml in this project`}
+            value={name ?? suggestion}
+            onChange={(event) => setName(event.currentTarget.value)}
+            onKeyDown={(event) => {
+              if (event.key !== 'Enter') return;
+              // Not the form's: Enter there starts a run.
+              event.preventDefault();
+              if (id !== '') void save();
+            }}
+            error={problem === '' ? undefined : problem}
+            data-autofocus
+            data-testid="recipe-name"
+          />
+          <Group gap="xs">
+            <Button
+              size="compact-xs"
+              disabled={id === ''}
+              onClick={() => void save()}
+              data-testid="save-recipe"
+            >
+              {isKnown ? 'Replace' : 'Save'}
+            </Button>
+            {kept !== null && (
+              <Button
+                size="compact-xs"
+                variant="subtle"
+                color="red"
+                data-testid="remove-recipe"
+                onClick={() =>
+                  void attempt(async () => {
+                    await removeRecipe(kept);
+                    onRemoved();
+                  })
+                }
+              >
+                Remove {kept}
+              </Button>
+            )}
+          </Group>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
   );
 }
 

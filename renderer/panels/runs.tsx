@@ -6,6 +6,8 @@ import type { Run } from '../../lab/api.ts';
 import { runCommand } from '../commands/index.ts';
 import { lab } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
+import { QueuePlace } from '../parts/queue-place.tsx';
+import { runAgain } from '../state/again.ts';
 import { runColour } from '../state/colours.ts';
 import { grouped as groupedRuns } from '../state/family.ts';
 import { useScheme } from '../state/hooks.ts';
@@ -231,9 +233,10 @@ function RunRow({
             data-testid={`stop-run-${run.id}`}
             onClick={() => void order(lab.runs.stop({ id: run.id }), 'The run could not be stopped')}
           >
-            Stop
+            {run.status === 'queued' ? 'Remove' : 'Stop'}
           </Button>
         )}
+        {run.status === 'queued' && <QueuePlace id={run.id} />}
         {(run.status === 'paused' || run.status === 'crashed') && (
           <Button
             size="compact-xs"
@@ -243,6 +246,17 @@ function RunRow({
             onClick={() => void order(lab.runs.resume({ id: run.id }), 'The run could not be resumed')}
           >
             Resume
+          </Button>
+        )}
+        {run.kind === 'train' && (
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="gray"
+            data-testid={`again-run-${run.id}`}
+            onClick={() => void order(runAgain(run.id), 'The form could not be filled')}
+          >
+            Again…
           </Button>
         )}
       </Group>

@@ -130,6 +130,57 @@ export function recipeFromDraft(catalog: Catalog, draft: Draft): Recipe {
   };
 }
 
+export interface Difference {
+  /** As in the recipe. */
+  readonly path: string;
+  readonly value: Value;
+  readonly usual: Value;
+}
+
+/** Every setting that is not its default, in the order of the form. */
+export function differencesOf(catalog: Catalog, draft: Draft): Difference[] {
+  const of = (prefix: string, fields: FieldTable, values: Values): Difference[] =>
+    Object.entries(changed(fields, values)).map(([name, value]) => ({
+      path: `${prefix}.${name}`,
+      value,
+      usual: fields[name]!.default,
+    }));
+  return [
+    ...draft.reward.flatMap((line, i) =>
+      of(`reward.${i}.settings`, fieldsOf.reward(catalog, line.reward), line.settings),
+    ),
+    ...of('experiment', catalog.experimentFields, draft.experiment),
+    ...of('taskSettings', fieldsOf.task(catalog, draft.task), draft.taskSettings),
+    ...of('algorithmSettings', fieldsOf.algorithm(catalog, draft.algorithm), draft.algorithmSettings),
+  ];
+}
+
+/** The draft with one setting, by its path in the recipe, at another value. */
+export function withSetting(draft: Draft, path: string, value: Value): Draft {
+  const parts = path.split('.');
+  const name = parts.at(-1)!;
+  if (parts[0] === 'reward') {
+    const reward = draft.reward.map((line, i) =>
+      i === Number(parts[1]) ? { ...line, settings: { ...line.settings, [name]: value } } : line,
+    );
+    return { ...draft, reward };
+  }
+  const table = parts[0] as 'experiment' | 'taskSettings' | 'algorithmSettings';
+  return { ...draft, [table]: { ...draft[table], [name]: value } };
+}
+
+/** What the task was tuned to with this algorithm; undefined where it was not. */
+export const tunedOf = (catalog: Catalog, task: string, algorithm: string): Values | undefined =>
+  catalog.tasks.find(({ id }) => id === task)?.training?.[algorithm]?.settings;
+
+/** The algorithm's settings for a task: tuned where somebody did, else its own defaults. */
+export const settingsFor = (catalog: Catalog, task: string, algorithm: string): Values =>
+  defaults(fieldsOf.algorithm(catalog, algorithm), tunedOf(catalog, task, algorithm));
+
+/** The seeds of `count` runs, one after the other. */
+export const seedsFrom = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => first + i);
+
 const plain = (value: number): string =>
   Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential() : String(value);
 

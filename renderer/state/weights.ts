@@ -1,6 +1,6 @@
 /** Weights of reward stacks, and how they were changed while runs trained: for the panel and for the marks on curves. */
 
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import { create } from 'zustand';
 import { lab, useConnection } from '../lab.ts';
 import { useRuns } from './runs.ts';
@@ -106,5 +106,15 @@ const none: readonly WeightMark[] = [];
 /** Changes of weights by run, oldest first, for vertical lines on its curves; empty for runs without any. */
 export function useWeightMarks(ids: readonly number[]): ReadonlyMap<number, readonly WeightMark[]> {
   const runs = useRunWeights(ids);
-  return new Map(ids.map((id) => [id, runs.get(id)?.marks ?? none]));
+  const key = ids.join();
+  return useMemo(
+    () =>
+      new Map(
+        key
+          .split(',')
+          .filter(Boolean)
+          .map((id) => [Number(id), runs.get(Number(id))?.marks ?? none]),
+      ),
+    [key, runs],
+  );
 }
