@@ -506,7 +506,7 @@ export class Lab {
   moveInQueue(id: number, to: number): QueueInfo {
     const from = this.#queue.findIndex((entry) => entry.id === id);
     if (from < 0)
-      throw new UsageError([`run ${id} is ${this.find(id).status}; only runs that wait can be moved`]);
+      throw new UsageError([`run ${this.find(id).id} does not wait; only runs that wait can be moved`]);
     const [entry] = this.#queue.splice(from, 1);
     this.#queue.splice(Math.min(to, this.#queue.length), 0, entry!);
     for (const waiting of this.#queue) this.#changed(waiting.id);

@@ -56,7 +56,10 @@ test('waiting runs change places; seeds of one experiment are one group', async 
   const [a, b, c] = waiting as [number, number, number];
   assert.deepEqual(lab.moveInQueue(c, 0).waiting, [c, a, b]);
   assert.deepEqual(lab.moveInQueue(c, 99).waiting, [a, b, c]);
-  assert.throws(() => lab.moveInQueue(runs[0]!, 0), /run \d+ is running; only runs that wait can be moved/);
+  assert.throws(
+    () => lab.moveInQueue(runs[0]!, 0),
+    /run \d+ does not wait; only runs that wait can be moved/,
+  );
   lab.stop(b);
   assert.deepEqual(lab.queue.waiting, [a, c]);
   assert.equal((await lab.finished(b)).status, 'paused');
