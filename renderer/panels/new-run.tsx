@@ -382,8 +382,8 @@ function Differences({
                 {one.path.split('.').at(-1)}
               </span>
               <span className="mono nowrap">
-                <span className="dim">{String(one.usual)} →</span> {String(one.value)}
-                {isTuned(one) && <span className="dim"> tuned</span>}
+                {String(one.value)} <span className="dim">not {String(one.usual)}</span>
+                {isTuned(one) && <span className="dim">, tuned</span>}
               </span>
               <ActionIcon
                 size="xs"

@@ -154,7 +154,7 @@ function RunWeightsForm({
                   <td className="right">{grouped(mark.step)}</td>
                   <td>{mark.reward}</td>
                   <td className="right">
-                    {mark.from} → {mark.to}
+                    {mark.from} to {mark.to}
                   </td>
                 </tr>
               ))}
@@ -205,10 +205,13 @@ function Line({
   readonly disabled: boolean;
   readonly onChange: (value: number | string) => void;
 }) {
+  const isNative = useRuns(
+    (state) => state.catalog?.rewards.find(({ id }) => id === reward)?.kind === 'native',
+  );
   const value = wish ?? sent ?? weight;
   const most = Math.max(1, 2 * Math.abs(initial), 2 * Math.abs(weight));
   const facts = [
-    use === null ? 'native' : (useText[use] ?? use),
+    use === null || isNative ? 'native' : (useText[use] ?? use),
     `began with ${initial}`,
     ...(isScheduled ? ['times its schedule'] : []),
     ...(sent === undefined ? [] : ['waits for the next update']),

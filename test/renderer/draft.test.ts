@@ -5,12 +5,15 @@ import { recipeSchema } from '../../lab/api.ts';
 import {
   checkDraft,
   checkValue,
+  differencesOf,
   draftFromRecipe,
   emptyDraft,
   pathsOf,
   problemsFromRefusal,
   rangeText,
   recipeFromDraft,
+  seedsFrom,
+  withSetting,
 } from '../../renderer/state/draft.ts';
 
 const number = { type: 'number', default: 0.2, min: 0, max: 1, help: 'Clip.' } as const;
@@ -154,4 +157,21 @@ test('a refusal in words lands at the field that it names, else above the form',
     'algorithmSettings.clipCoef': 'clipCoef: found 3, wanted 0 to 1',
   });
   assert.deepEqual(problemsFromRefusal(paths, { message: 'The disk is full' }), { '': 'The disk is full' });
+});
+
+test('what differs from the defaults is listed by its path, and put back one by one', () => {
+  const draft = emptyDraft(catalog);
+  assert.deepEqual(differencesOf(catalog, draft), []);
+  const [name, field] = Object.entries(catalog.algorithms[0]!.fields).find(
+    ([, { type }]) => type === 'number' || type === 'integer',
+  )!;
+  const usual = field.default as number;
+  const path = `algorithmSettings.${name}`;
+  const other = withSetting(draft, path, usual + 1);
+  assert.deepEqual(differencesOf(catalog, other), [{ path, value: usual + 1, usual }]);
+  assert.deepEqual(withSetting(other, path, usual), draft);
+});
+
+test('seeds at once follow each other', () => {
+  assert.deepEqual(seedsFrom(3, 4), [3, 4, 5, 6]);
 });
