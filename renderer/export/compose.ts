@@ -152,8 +152,10 @@ function burn(
   if (tool) {
     const truth = loaded.trueProgress[frame] ?? 0;
     const learned = loaded.learned[0]?.values[frame];
-    const width = (learned === undefined ? 96 : 112) * unit;
     const height = 44 * unit;
+    font(11, 600);
+    const text = learned === undefined ? 'true 0.00' : 'learned 0.00';
+    const width = height + context.measureText(text).width + 14 * unit;
     const at = { x: tool.x * cell.width, y: tool.y * cell.height };
     const fits = at.x + 14 * unit + width < cell.width - 6 * unit;
     const x = Math.max(6 * unit, fits ? at.x + 14 * unit : at.x - 14 * unit - width);

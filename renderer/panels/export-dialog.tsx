@@ -263,11 +263,11 @@ function Form({
             </Group>
           </>
         )}
-        <Group gap="lg">
+        <Group gap="md">
           {burn('title', 'Title')}
           {burn('progress', 'Progress')}
           {burn('terms', 'Reward terms')}
-          {burn('names', 'Names, if shown')}
+          {burn('names', 'Names')}
         </Group>
         {kind === 'picture' && (
           <Checkbox

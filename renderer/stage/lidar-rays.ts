@@ -11,7 +11,12 @@ export class LidarRays {
     opacity: 0.4,
     depthWrite: false,
   });
-  private readonly dotMaterial = new three.PointsMaterial({ size: 5, sizeAttenuation: false });
+  private readonly dotMaterial = new three.PointsMaterial({
+    size: 5,
+    sizeAttenuation: false,
+    // They lie in the very face that the ray met, which would hide one half of each.
+    depthTest: false,
+  });
   private readonly lines = new three.LineSegments(new three.BufferGeometry(), this.lineMaterial);
   private readonly dots = new three.Points(new three.BufferGeometry(), this.dotMaterial);
 

@@ -20,6 +20,9 @@ export function namedBodies(bodies: readonly BodyInfo[]): number[] {
     if (role === 'link' && hasHand) return [];
     // A hand is one thing, whatever it is made of.
     if (role === 'gripper' && bodies.findIndex((body) => body.role === 'gripper') !== i) return [];
+    // A part of something that has a name already: `egoCabin` of `ego`.
+    if ([...known].some((whole) => name.startsWith(whole) && /^[A-Z]/.test(name.slice(whole.length))))
+      return [];
     const first = name.replace(/\d+$/, '');
     // A further shape of a body that is there already; things that are counted (`block1`, `block2`) have no plain one.
     return first !== name && known.has(first) ? [] : [i];

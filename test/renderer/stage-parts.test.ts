@@ -111,6 +111,7 @@ test('things have names, furniture and crowds have none, a hand has one', () => 
     body('block1', 'object'),
     body('block2', 'object'),
     body('upperArm', 'link'),
+    body('block1Lid', 'object'),
     ...Array.from({ length: 12 }, (_, i) => body(`marker${i}`, 'marker')),
   ];
   assert.deepEqual(
