@@ -11,6 +11,7 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { docsContract } from './api/docs.ts';
 import { evaluationsContract } from './api/evaluations.ts';
+import { driveContract, episodeLineageContract, forkEvents, forkSchema, forksContract } from './api/forks.ts';
 import { liveContract } from './api/live.ts';
 import { probeContract } from './api/probe.ts';
 import { queueContract, seedsContract } from './api/queue.ts';
@@ -20,6 +21,15 @@ import { disagreeContract, episodeScoreContract, scoreEvents } from './api/score
 import { stageContract } from './api/stage.ts';
 
 export type { KeptEvaluationInfo } from './api/evaluations.ts';
+export type {
+  DriveFrame,
+  DriveKey,
+  EpisodeLineage,
+  ForkActor,
+  ForkChoices,
+  ForkReward,
+  ForkTree,
+} from './api/forks.ts';
 export type { LiveFrame } from './api/live.ts';
 export type {
   ProbeEvaluated,
@@ -316,6 +326,7 @@ export const episodeSchema = z.object({
   rewardHash: z.string().nullable(),
   createdAt: z.number(),
   verified: z.boolean().nullable(),
+  fork: forkSchema.nullable(),
 });
 export type Episode = z.infer<typeof episodeSchema>;
 
@@ -382,6 +393,7 @@ export const labEventSchema = z.discriminatedUnion('type', [
     total: z.int(),
   }),
   ...scoreEvents,
+  ...forkEvents,
 ]);
 export type LabEvent = z.infer<typeof labEventSchema>;
 
@@ -636,6 +648,7 @@ export const contract = {
     list: oc.input(episodeQuery).output(z.object({ total: z.int(), items: z.array(episodeSchema) })),
     open: oc.input(z.object({ id })).output(openedEpisodeSchema),
     ...episodeScoreContract,
+    ...episodeLineageContract,
     /** Replays from seed and actions and compares every state hash. */
     verify: oc
       .input(z.object({ id }))
@@ -681,6 +694,8 @@ export const contract = {
   },
   queue: queueContract,
   stage: stageContract,
+  forks: forksContract,
+  drive: driveContract(openedEpisodeSchema),
   live: liveContract(bodySchema, stageSchema),
   /** What rewards say of states that nobody recorded. */
   probe: probeContract,

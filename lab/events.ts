@@ -18,6 +18,8 @@ function keyOf(event: LabEvent): string {
     case 'evaluation':
     case 'disagreement':
       return event.type;
+    case 'fork':
+      return `fork/${event.episode}`;
     case 'scoring':
       return `scoring/${event.episode}`;
   }

@@ -179,6 +179,7 @@ export class Lab {
   #evaluating = false;
   readonly #scores: EpisodeScores;
   readonly #closing = new AbortController();
+  readonly #beforeClose: (() => void)[] = [];
 
   /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
   constructor(options: LabOptions) {
@@ -200,6 +201,7 @@ export class Lab {
     if (this.#closed) return;
     this.#closed = true;
     this.#closing.abort();
+    for (const work of this.#beforeClose) work();
     const ends = [...this.#active].map(([id, active]) => {
       this.stop(id);
       return active.finished;
@@ -370,6 +372,25 @@ export class Lab {
       found.set(Number(role.slice('reward/'.length)), this.store.models.get(idOf(from)));
     }
     return found;
+  }
+
+  /** The reward models behind what a run pays: its own, else those of the run that it evaluates. */
+  modelsBehind({ id, config }: RunRow): Map<number, ModelRow> {
+    const own = this.modelsOf(id);
+    const evaluated = config['evaluatedRun'] as number | undefined;
+    return own.size > 0 || evaluated === undefined ? own : this.modelsOf(evaluated);
+  }
+
+  /** Says of a stored episode that it is there. */
+  tellEpisode(id: number): void {
+    const episode = this.episode(id);
+    this.events.emit({ type: 'episode', episode });
+    this.#changed(episode.runId);
+  }
+
+  /** Called before the project is closed, while everything can still be written. */
+  onClose(work: () => void): void {
+    this.#beforeClose.push(work);
   }
 
   #newTrainRun({ experiment, seed, marks }: PlannedRun, status: RunStatus): number {
@@ -1547,7 +1568,7 @@ export class Lab {
 
   /** Of the model that gave a run's learned progress; an evaluation has that of the run it evaluates. */
   #modelHash(run: RunRow): string {
-    const [model] = this.modelsOf((run.config['evaluatedRun'] as number | undefined) ?? run.id).values();
+    const [model] = this.modelsBehind(run).values();
     return model?.hash ?? '';
   }
 
@@ -1561,7 +1582,11 @@ export class Lab {
     }[];
     edges: { from: string; to: string; role: string }[];
   } {
-    const edges = this.store.lineage.around(node).map((edge) => ({ ...edge }));
+    // Single episodes have a lineage of their own (lab/episode-lineage.ts); here they would be in the way.
+    const edges = this.store.lineage
+      .around(node)
+      .filter(({ from, to }) => !from.startsWith('episode:') && !to.startsWith('episode:'))
+      .map((edge) => ({ ...edge }));
     const keys = new Set([node, ...edges.flatMap((edge) => [edge.from, edge.to])]);
     const nodes = [...keys].map((key) => {
       const [kind, text] = key.split(':') as ['run' | 'model' | 'episodes' | 'checkpoint', string];

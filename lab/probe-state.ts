@@ -657,7 +657,7 @@ export class StateProbe {
     const config = run.config as unknown as Partial<Experiment> & { readonly evaluatedRun?: number };
     const lines = (run.kind === 'train' || run.kind === 'evaluate') && config.reward;
     const own = (): Pick<Scene, 'entries' | 'gamma' | 'isOwn' | 'stackWords'> => {
-      const models = this.#lab.modelsOf(config.evaluatedRun ?? run.id);
+      const models = this.#lab.modelsBehind(run);
       const entries = (lines || []).map((line, index): StackEntry => {
         const method = rewardNamed(line.reward);
         if (method === undefined) throw new RangeError(`reward "${line.reward}" is not in this version`);

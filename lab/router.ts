@@ -11,8 +11,11 @@ import {
 import { catalog } from './catalog.ts';
 import { secondsOf } from './curves.ts';
 import { docPage, docPages, metricHelp } from './docs.ts';
+import { Drives } from './drive.ts';
+import { episodeLineage } from './episode-lineage.ts';
 import { UsageError } from './errors.ts';
 import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './experiment.ts';
+import { forkChoices, forkTree, makeFork } from './forks.ts';
 import { keptEvaluation, keptTasks } from './kept-evaluations.ts';
 import type { Lab } from './lab.ts';
 import { liveFrame, liveScene } from './live.ts';
@@ -48,6 +51,7 @@ export function createRouter(lab: Lab) {
     }
   });
   const probe = new StateProbe(lab);
+  const drives = new Drives(lab);
   // The registries do not change while the lab runs; recipe files may, and are read again by `recipes` on the command line.
   let known: Catalog | undefined;
   const catalogOnce = (): Catalog => {
@@ -160,6 +164,7 @@ export function createRouter(lab: Lab) {
       }),
       open: os.episodes.open.handler(({ input }) => lab.openEpisode(input.id)),
       score: os.episodes.score.handler(({ input, signal }) => lab.scoreEpisode(input, signal)),
+      lineage: os.episodes.lineage.handler(({ input }) => episodeLineage(lab, input.id)),
       verify: os.episodes.verify.handler(({ input }) => lab.verify(input.id)),
     },
     models: {
@@ -193,6 +198,17 @@ export function createRouter(lab: Lab) {
       evaluate: os.probe.evaluate.handler(({ input, signal }) => probe.evaluate(input, signal)),
       sweep: os.probe.sweep.handler(({ input, signal }) => probe.sweep(input, signal)),
       field: os.probe.field.handler(({ input, signal }) => probe.field(input, signal)),
+    },
+    forks: {
+      choices: os.forks.choices.handler(({ input }) => forkChoices(lab, input.episodeId, input.frame)),
+      create: os.forks.create.handler(({ input, signal }) => makeFork(lab, input, signal)),
+      tree: os.forks.tree.handler(({ input }) => forkTree(lab, input.id)),
+    },
+    drive: {
+      start: os.drive.start.handler(({ input }) => drives.start(input)),
+      step: os.drive.step.handler(({ input }) => drives.step(input)),
+      frame: os.drive.frame.handler(({ input }) => drives.frame(input)),
+      finish: os.drive.finish.handler(({ input }) => drives.finish(input)),
     },
     sample: { create: os.sample.create.handler(() => ({ id: lab.sample() })) },
   });

@@ -9,7 +9,7 @@ import { type MonitorAlert, Monitors } from '../learn/diagnostics/monitors.ts';
 import { TermSums, termMetrics } from '../learn/diagnostics/term-sums.ts';
 import { sampling } from '../learn/diagnostics/units.ts';
 import { openSenses } from '../learn/rewards/senses.ts';
-import { createStack, type RewardStack, ruleOf, type StackEntry } from '../learn/rewards/stack.ts';
+import { createStack, type RewardStack } from '../learn/rewards/stack.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
@@ -17,7 +17,6 @@ import { openComputeFor } from './compute.ts';
 import { openCounterfactuals } from './counterfactuals.ts';
 import { openEndpoint } from './endpoint.ts';
 import { messageOf } from './errors.ts';
-import type { Experiment } from './experiment.ts';
 import { fitContext } from './fit.ts';
 import type {
   CollectJob,
@@ -28,19 +27,19 @@ import type {
   FitResult,
   Job,
   JobResult,
-  ModelBytes,
   TrainJob,
   TrainResult,
   WorkerMessage,
 } from './jobs.ts';
 import { FeedWriter } from './live-feed.ts';
 import type { FinishedEpisode } from './recorder.ts';
-import { algorithmNamed, learnedReward, rewardNamed, taskNamed } from './registry.ts';
+import { algorithmNamed, learnedReward, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
 import { type Actor, type RolloutOptions, runEpisodes } from './rollout.ts';
 import { playRounds } from './rounds.ts';
 import { episodeSeed } from './seeds.ts';
 import { trainSelfPlay } from './self-play-job.ts';
+import { stackEntries } from './stack-entries.ts';
 import { openWorlds } from './worlds.ts';
 
 /** Messages with data that may wait for the disk before the thread waits too. */
@@ -146,28 +145,6 @@ class Link {
 
 function taskModel(task: string, settings: AnySettings): TaskModel {
   return taskNamed(task)!.create(settings);
-}
-
-function stackEntries(experiment: Experiment, models: ModelBytes): StackEntry[] {
-  return experiment.reward.map((line, index) => {
-    const method = rewardNamed(line.reward)!;
-    const own = typeof line.gamma === 'number' ? { gamma: line.gamma } : {};
-    const rule = ruleOf(line);
-    if (method.kind === 'native')
-      return { kind: 'native', reward: method, weight: line.weight, ...own, ...rule };
-    const bytes = models[index];
-    if (bytes === undefined)
-      throw new RangeError(`Reward stack line ${index} (${line.reward}) has no fitted model`);
-    return {
-      kind: 'learned',
-      method: line.reward,
-      model: method.load(bytes),
-      use: line.use,
-      weight: line.weight,
-      ...own,
-      ...rule,
-    };
-  });
 }
 
 /** One episode for each seed, every one of them kept, until the lab says stop. */
@@ -322,7 +299,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
   const worlds = await openWorlds(model, count, job.threads);
 
   // 2. learner and environment, new or as they were
-  const entries = stackEntries(experiment, job.models);
+  const entries = stackEntries(experiment.reward, job.models);
   const stack = createStack(entries, { model, gamma, count });
   const setup: LearnerSetup = {
     ...sizes,
@@ -456,7 +433,7 @@ async function evaluate(link: Link, job: EvaluateJob): Promise<CollectResult> {
   const { experiment } = job;
   const model = taskModel(experiment.task, experiment.taskSettings);
   const gamma = experiment.algorithmSettings['gamma'] as number;
-  const entries = stackEntries(experiment, job.models);
+  const entries = stackEntries(experiment.reward, job.models);
   const policy: Policy = algorithmNamed(experiment.algorithm)!.loadPolicy(
     openCheckpoint(job.checkpoint, experiment).learner,
     model,

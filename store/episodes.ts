@@ -3,7 +3,11 @@ import { DamagedBlobError, decodeColumns, encodeColumns } from './formats/episod
 import { numberOf, runCheck } from './rows.ts';
 import type { Column, EpisodeQuery, EpisodeRow, Store } from './types.ts';
 
-interface Row extends Omit<EpisodeRow, 'success' | 'verified' | 'finalProgress' | 'returnTotal' | 'returns'> {
+interface Row
+  extends Omit<EpisodeRow, 'success' | 'verified' | 'finalProgress' | 'returnTotal' | 'returns' | 'fork'> {
+  readonly parentId: number | null;
+  readonly forkFrame: number | null;
+  readonly actor: string | null;
   readonly success: 0 | 1;
   readonly verified: 0 | 1 | null;
   readonly finalProgress: number | null;
@@ -30,15 +34,18 @@ const sortColumns: Readonly<Record<NonNullable<EpisodeQuery['sort']>, string>> =
 
 const columns = `id, run_id AS runId, task, kind, seed, trained_steps AS trainedSteps, length, ending, success,
   final_progress AS finalProgress, return_total AS returnTotal, reward_hash AS rewardHash, checksum, verified,
-  created_at AS createdAt`;
+  created_at AS createdAt, parent_id AS parentId, fork_frame AS forkFrame, actor`;
 
 export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['episodes'] {
   const one = db.prepare<[number], Row>(`SELECT ${columns} FROM episodes WHERE id = ?`);
   const insert =
     db.prepare(`INSERT INTO episodes (run_id, task, kind, seed, trained_steps, length, ending, success,
-    final_progress, return_total, reward_hash, checksum, created_at)
+    final_progress, return_total, reward_hash, checksum, parent_id, fork_frame, actor, created_at)
     VALUES (@runId, @task, @kind, @seed, @trainedSteps, @length, @ending, @success, @finalProgress, @returnTotal,
-    @rewardHash, @checksum, @now)`);
+    @rewardHash, @checksum, @parentId, @forkFrame, @actor, @now)`);
+  const forks = db
+    .prepare<[number], number>('SELECT id FROM episodes WHERE parent_id = ? ORDER BY id')
+    .pluck();
   const insertData = db.prepare('INSERT INTO episode_data (episode_id, bytes) VALUES (?, ?)');
   const data = db.prepare<[number], Buffer>('SELECT bytes FROM episode_data WHERE episode_id = ?').pluck();
   const checkRun = runCheck(db);
@@ -65,8 +72,9 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
     for (const { episodeId, name, value } of returns.all(JSON.stringify([...byEpisode.keys()]))) {
       byEpisode.get(episodeId)![name] = numberOf(value);
     }
-    return rows.map((row) => ({
+    return rows.map(({ parentId, forkFrame, actor, ...row }) => ({
       ...row,
+      fork: forkFrame === null ? null : { parent: parentId, frame: forkFrame, actor: actor ?? '' },
       success: row.success === 1,
       verified: row.verified === null ? null : row.verified === 1,
       finalProgress: numberOf(row.finalProgress),
@@ -86,11 +94,25 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
           `Episode of run ${episode.runId}: length ${episode.length}, wanted a whole number`,
         );
       }
+      const { fork } = episode;
+      if (
+        fork != null &&
+        !(Number.isInteger(fork.frame) && fork.frame >= 0 && fork.frame <= episode.length)
+      ) {
+        throw new RangeError(
+          `Episode of run ${episode.runId}: forked at frame ${fork.frame}, wanted 0 to ${episode.length}`,
+        );
+      }
       const bytes = encodeColumns(episode.columns);
       return write(() => {
         checkRun(episode.runId, 'the episode was not stored');
-        const { columns: _, returns: values, success, ...plain } = episode;
-        const row = { ...plain, success: success ? 1 : 0, now: Date.now() };
+        const { columns: _, returns: values, success, fork: __, ...plain } = episode;
+        const left = {
+          parentId: fork?.parent ?? null,
+          forkFrame: fork?.frame ?? null,
+          actor: fork?.actor ?? null,
+        };
+        const row = { ...plain, ...left, success: success ? 1 : 0, now: Date.now() };
         const id = Number(insert.run(row).lastInsertRowid);
         insertData.run(id, bytes);
         for (const [name, value] of Object.entries(values)) insertReturn.run(id, termId(name), value);
@@ -121,6 +143,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
         .pluck()
         .all(...values);
     },
+    forksOf: (id) => forks.all(id),
     columns(id, names) {
       const bytes = data.get(id);
       if (bytes === undefined) {

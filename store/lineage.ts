@@ -1,7 +1,7 @@
 import type { OpenedDatabase } from './database.ts';
 import type { LineageEdge, Store } from './types.ts';
 
-const nodePattern = /^(run|model|checkpoint|episodes):[1-9]\d*$/;
+const nodePattern = /^(run|model|checkpoint|episodes|episode):[1-9]\d*$/;
 
 export function openLineage({ db, write }: OpenedDatabase): Store['lineage'] {
   const insert = db.prepare('INSERT OR IGNORE INTO lineage (from_node, to_node, role) VALUES (?, ?, ?)');
@@ -28,5 +28,5 @@ export function openLineage({ db, write }: OpenedDatabase): Store['lineage'] {
 
 function checkNode(node: string): void {
   if (nodePattern.test(node)) return;
-  throw new RangeError(`Lineage node ${node}: wanted run:1, model:1, checkpoint:1 or episodes:1`);
+  throw new RangeError(`Lineage node ${node}: wanted run:1, model:1, checkpoint:1, episodes:1 or episode:1`);
 }

@@ -67,9 +67,20 @@ export interface EpisodeRow {
   /** Outcome of the last `verify`; null = never verified. */
   readonly verified: boolean | null;
   readonly createdAt: number;
+  /** Where it left another episode; null of those that began by themselves. */
+  readonly fork: Fork | null;
 }
-export type NewEpisode = Omit<EpisodeRow, 'id' | 'createdAt' | 'verified'> & {
+/** The first `frame` steps of a forked episode are its parent's. */
+export interface Fork {
+  /** Null once the parent is gone. */
+  readonly parent: number | null;
+  readonly frame: number;
+  /** Who went on from there, in words. */
+  readonly actor: string;
+}
+export type NewEpisode = Omit<EpisodeRow, 'id' | 'createdAt' | 'verified' | 'fork'> & {
   readonly columns: readonly Column[];
+  readonly fork?: Fork | null;
 };
 
 export interface EpisodeQuery {
@@ -146,7 +157,7 @@ export interface Alert {
   readonly at: number;
 }
 
-/** Nodes are named `run:1`, `model:2`, `checkpoint:3`, `episodes:1` (all episodes of run 1). */
+/** Nodes are named `run:1`, `model:2`, `checkpoint:3`, `episodes:1` (all episodes of run 1), `episode:4` (that one: of forks). */
 export interface LineageEdge {
   readonly from: string;
   readonly to: string;
@@ -189,6 +200,8 @@ export interface Store {
     get(id: number): EpisodeRow;
     list(query?: EpisodeQuery): { total: number; items: EpisodeRow[] };
     ids(query?: Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success'>): number[];
+    /** Ids of the episodes that left this one, in the order in which they were made. */
+    forksOf(id: number): number[];
     /** @throws Error naming the episode when the stored bytes are damaged. */
     columns(id: number, names?: readonly string[]): Map<string, Column>;
     setVerified(id: number, ok: boolean): void;

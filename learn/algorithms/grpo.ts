@@ -88,6 +88,8 @@ export const grpo: Algorithm = {
   create: (settings, setup) => new Grpo(checked(settings, setup), setup),
   resume: (bytes, settings, setup) => resumed(new Grpo(checked(settings, setup), setup), bytes),
   loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds']),
+  loadSampler: (bytes, random) =>
+    checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds'], random),
 };
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */

@@ -124,6 +124,11 @@ export const ppo: Algorithm = {
     const { memorySize } = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
     return memorySize === 0 ? readMlpPolicy('PPO', block) : readMemoryPolicy('PPO', block);
   },
+  loadSampler: (bytes, random) => {
+    const block = readBlock(magic, bytes);
+    const { memorySize } = checkedHeader('PPO', block, formatVersion, ['worlds', 'steps', 'memorySize']);
+    return memorySize === 0 ? readMlpPolicy('PPO', block, random) : undefined;
+  },
   loadCritic: (bytes, settings) => readCritic(readBlock(magic, bytes), together(settings)),
 };
 

@@ -67,6 +67,8 @@ export const reinforce: Algorithm = {
   create: (settings, setup) => new Reinforce(checked(settings, setup), setup),
   resume: (bytes, settings, setup) => resumed(new Reinforce(checked(settings, setup), setup), bytes),
   loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds']),
+  loadSampler: (bytes, random) =>
+    checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds'], random),
 };
 
 const withDefaults = (given: AnySettings): ReinforceSettings =>

@@ -57,6 +57,8 @@ export const rloo: Algorithm = {
   create: (settings, setup) => new Rloo(checked(settings, setup), setup),
   resume: (bytes, settings, setup) => resumed(new Rloo(checked(settings, setup), setup), bytes),
   loadPolicy: (bytes) => checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds']),
+  loadSampler: (bytes, random) =>
+    checkedMlpPolicy(name, readBlock(magic, bytes), formatVersion, ['steps', 'worlds'], random),
 };
 
 /** Fills in defaults. @throws RangeError naming settings that cannot work together. */

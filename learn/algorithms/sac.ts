@@ -125,7 +125,8 @@ export const sac: Algorithm = {
   create: (settings, setup) => new Sac(checked(settings, setup), setup),
   resume: (bytes, settings, setup, journal) =>
     resumed(new Sac(checked(settings, setup), setup), bytes, journal),
-  loadPolicy,
+  loadPolicy: (bytes) => loadPolicy(bytes),
+  loadSampler: (bytes, random) => loadPolicy(bytes, random),
 };
 
 /** Fills in defaults. @throws RangeError naming what cannot work together. */
@@ -762,17 +763,19 @@ function createBatch(replay: Replay, rows: number) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Policies
 
-/** The squashed mean. */
+/** The squashed mean; with a generator a draw. */
 class SquashedPolicy implements Policy {
   readonly observationDim: number;
   readonly actionDim: number;
   readonly #network: Network;
   readonly #activation: Activation;
   readonly #normalizer: Normalizer;
+  readonly #random: Random | undefined;
   #inputs = new Float64Array(0);
   #outputs = new Float64Array(0);
 
-  constructor(shape: MlpShape, parameters: Float32Array, normalizer: Float64Array) {
+  constructor(shape: MlpShape, parameters: Float32Array, normalizer: Float64Array, random?: Random) {
+    this.#random = random;
     this.#network = new Network(shape, parameters);
     this.#activation = shape.activation;
     this.observationDim = this.#network.inputs;
@@ -789,6 +792,7 @@ class SquashedPolicy implements Policy {
 
   act(observations: Float64Array, count: number, out: Float64Array): void {
     const { observationDim, actionDim } = this;
+    const random = this.#random;
     checkRows(this, observations, count, out);
     if (this.#inputs.length < count * observationDim) {
       this.#inputs = new Float64Array(count * observationDim);
@@ -798,13 +802,16 @@ class SquashedPolicy implements Policy {
     this.#network.forward(this.#inputs, count, this.#outputs);
     for (let n = 0; n < count; n++) {
       for (let k = 0; k < actionDim; k++) {
-        out[n * actionDim + k] = Math.tanh(this.#outputs[2 * n * actionDim + k]!);
+        const mean = this.#outputs[2 * n * actionDim + k]!;
+        const std =
+          random === undefined ? 0 : Math.exp(logStdOf(this.#outputs[(2 * n + 1) * actionDim + k]!));
+        out[n * actionDim + k] = Math.tanh(random === undefined ? mean : mean + std * random.gaussian());
       }
     }
   }
 }
 
-function loadPolicy(bytes: Uint8Array): Policy {
+function loadPolicy(bytes: Uint8Array, random?: Random): Policy {
   const block: Block = readBlock(magic, bytes);
   const header = checkedHeader('SAC', block, formatVersion, ['observationDim', 'actionDim']);
   const { observationDim, actionDim, hidden } = header as {
@@ -821,5 +828,5 @@ function loadPolicy(bytes: Uint8Array): Policy {
   const size = parameterCount(actor);
   const parameters = float32Of('SAC', block, 'parameters', size + 1);
   const normalizer = float64Of('SAC', block, 'normalizer', 1 + 2 * observationDim);
-  return new SquashedPolicy(actor, parameters.subarray(0, size), normalizer);
+  return new SquashedPolicy(actor, parameters.subarray(0, size), normalizer, random);
 }

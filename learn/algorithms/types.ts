@@ -3,6 +3,7 @@
 import type { TaskModel } from '../../sim/env.ts';
 import type { AnySettings, Fields } from '../../sim/fields.ts';
 import type { UnitShares } from '../diagnostics/units.ts';
+import type { Random } from '../parts/random.ts';
 import type { Compute, Workload } from '../tensor/compute.ts';
 
 /**
@@ -213,6 +214,8 @@ export interface Algorithm {
   ): Learner;
   /** The policy inside a checkpoint, without building a learner. `model`: the task, for policies that plan. */
   loadPolicy(bytes: Uint8Array, model?: TaskModel): Policy;
+  /** The same with actions drawn as while learning; undefined where that policy remembers. Absent where there is none that draws. */
+  loadSampler?(bytes: Uint8Array, random: Random): Policy | undefined;
   /** The critic of states inside a checkpoint; undefined where it remembers what came before. Absent where there is none. */
   loadCritic?(bytes: Uint8Array, settings: AnySettings): Critic | undefined;
 }

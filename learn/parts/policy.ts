@@ -8,6 +8,7 @@ import { checkedHeader, float32Of, float64Of } from './checkpoint.ts';
 import { type Head, headFor } from './heads.ts';
 import { Network } from './network.ts';
 import { Normalizer } from './normalizer.ts';
+import type { Random } from './random.ts';
 
 /** @throws RangeError where the arrays are too short for so many rows. */
 export function checkRows(
@@ -24,6 +25,12 @@ export function checkRows(
   }
 }
 
+/** For actions that are drawn rather than the likeliest: the numbers beside the network that their spread is made of. */
+export interface Draw {
+  readonly loose: Float32Array;
+  readonly random: Random;
+}
+
 /** The mean action, clipped to [-1, 1]; of options the likeliest (with values as outputs: the best). */
 export class MlpPolicy implements Policy {
   readonly observationDim: number;
@@ -33,6 +40,7 @@ export class MlpPolicy implements Policy {
   readonly #normalizer: Normalizer;
   readonly #head: Head;
   readonly #isReal: boolean;
+  readonly #draw: Draw | undefined;
   #inputs = new Float64Array(0);
   #outputs = new Float64Array(0);
 
@@ -40,6 +48,7 @@ export class MlpPolicy implements Policy {
    * @param parameters of the network; copied.
    * @param normalizer what `Normalizer.save` gave.
    * @param choices options of each action component; empty: real numbers.
+   * @param draw draws actions, as while learning.
    * @throws RangeError where the network's outputs are not those of such actions.
    */
   constructor(
@@ -47,7 +56,9 @@ export class MlpPolicy implements Policy {
     parameters: Float32Array,
     normalizer: Float64Array,
     choices: readonly number[] = [],
+    draw?: Draw,
   ) {
+    this.#draw = draw;
     this.#network = new Network(shape, parameters);
     this.#activation = shape.activation;
     this.observationDim = this.#network.inputs;
@@ -79,7 +90,11 @@ export class MlpPolicy implements Policy {
     }
     this.#normalizer.apply(observations, count, this.#inputs);
     this.#network.forward(this.#inputs, count, this.#outputs);
-    for (let n = 0; n < count; n++) this.#head.mode(this.#outputs, n * outputs, out, n * actionDim);
+    for (let n = 0; n < count; n++) {
+      const draw = this.#draw;
+      if (draw === undefined) this.#head.mode(this.#outputs, n * outputs, out, n * actionDim);
+      else this.#head.sample(this.#outputs, n * outputs, draw.loose, draw.random, out, n * actionDim);
+    }
     if (!this.#isReal) return;
     for (let i = 0; i < count * actionDim; i++) out[i] = Math.max(-1, Math.min(1, out[i]!));
   }
@@ -133,8 +148,11 @@ export function policyShape({
   return { sizes: [observationDim, ...hidden, headFor(actionDim, choices).outputs], activation };
 }
 
-/** The policy of a checkpoint whose `parameters` begin with its network and whose `normalizer` is that of its observations. */
-export function readMlpPolicy(name: string, block: Block): MlpPolicy {
+/**
+ * The policy of a checkpoint whose `parameters` begin with its network and whose `normalizer` is that of its observations. With a
+ * generator it draws its actions; the loose numbers of its head are then the last ones of `parameters`.
+ */
+export function readMlpPolicy(name: string, block: Block, random?: Random): MlpPolicy {
   const header = policyHeader(name, block);
   const shape = policyShape(header);
   const size = parameterCount(shape);
@@ -149,8 +167,11 @@ export function readMlpPolicy(name: string, block: Block): MlpPolicy {
     parameters.subarray(0, size),
     float64Of(name, block, 'normalizer', 1 + 2 * header.observationDim),
     header.choices,
+    random && { random, loose: parameters.slice(parameters.length - looseOf(header)) },
   );
 }
+
+const looseOf = ({ actionDim, choices }: PolicyHeader): number => headFor(actionDim, choices).looseCount;
 
 /** The same, once version and whole numbers of the checkpoint are as they should be. */
 export function checkedMlpPolicy(
@@ -158,7 +179,8 @@ export function checkedMlpPolicy(
   block: Block,
   version: number,
   integers: readonly string[],
+  random?: Random,
 ): MlpPolicy {
   checkedHeader(name, block, version, integers);
-  return readMlpPolicy(name, block);
+  return readMlpPolicy(name, block, random);
 }

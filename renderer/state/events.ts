@@ -12,9 +12,14 @@ export interface EpisodeEvent {
   readonly title: string;
 }
 
+interface Forked {
+  readonly frame: number;
+  readonly actor: string;
+}
+
 /** What of an opened episode events are read from. */
 export interface Eventful {
-  readonly episode: { readonly ending: string; readonly forkFrame?: number | null };
+  readonly episode: { readonly ending: string; readonly fork?: Forked | null };
   readonly stages: readonly { readonly title: string }[];
   /** Control steps T. */
   readonly length: number;
@@ -28,7 +33,7 @@ export interface Eventful {
 /** In the order of their frames; of one frame in the order of the kinds. The stage an episode begins in is no event. */
 export function eventsOf(episode: Eventful): readonly EpisodeEvent[] {
   const { trueStage, trueSuccess, contact, stages, length } = episode;
-  const { ending, forkFrame } = episode.episode;
+  const { ending, fork } = episode.episode;
   const stageTitle = ({ stage }: StageBand): string => stages[stage]?.title ?? `stage ${stage}`;
   const events: EpisodeEvent[] = [
     ...stageBands(trueStage)
@@ -42,9 +47,15 @@ export function eventsOf(episode: Eventful): readonly EpisodeEvent[] {
     ...(contact ? contactStarts(contact) : []).map(
       (frame): EpisodeEvent => ({ kind: 'contact', frame, title: 'Contact' }),
     ),
-    ...(forkFrame == null
+    ...(fork == null
       ? []
-      : [{ kind: 'intervention', frame: forkFrame, title: 'Forked here' } as const satisfies EpisodeEvent]),
+      : [
+          {
+            kind: 'intervention',
+            frame: fork.frame,
+            title: `Forked here: ${fork.actor}`,
+          } as const satisfies EpisodeEvent,
+        ]),
     ...(ending === 'diverged'
       ? [{ kind: 'diverged', frame: length, title: 'Diverged' } as const satisfies EpisodeEvent]
       : []),

@@ -246,7 +246,7 @@ test('an episode that diverges is recorded with its last 100 states, also where 
       assert.equal(episode.ending, 'diverged');
       const columns = new Map(episode.columns.map((column) => [column.name, column]));
       const history = columns.get('history')!;
-      const { states, ok } = replay(model, { ...row, ...episode }, columns);
+      const { states, ok } = replay(model, { ...row, ...episode, fork: null }, columns);
       assert.ok(ok);
       assert.equal(history.width, model.stateDim);
       assert.deepEqual([...history.data], [...states.subarray(-100 * model.stateDim)]);

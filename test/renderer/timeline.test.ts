@@ -26,6 +26,7 @@ function opened(length: number): OpenedEpisode {
       rewardHash: null,
       createdAt: 0,
       verified: null,
+      fork: null,
     },
     bodies: [{ name: 'block', shape: { type: 'sphere', radius: 0.1 }, role: 'object' }],
     stages: [{ id: 'reach', title: 'Reach' }],
