@@ -442,7 +442,7 @@ export function forkTree({ store }: Lab, id: number): ForkTree {
       const frames = Array.from({ length: points }, (_, i) =>
         Math.round((i * row.length) / Math.max(1, points - 1)),
       );
-      const successAt = success.findIndex((value) => value === 1);
+      const successAt = success.indexOf(1);
       return {
         id: row.id,
         runId: row.runId,

@@ -156,8 +156,7 @@ function policyMover(lab: Lab, by: Extract<ForkActor, { kind: 'policy' }>, model
     words: `the policy of run ${run.id} at ${checkpoint.step} steps${drawn}`,
     checkpoint,
     hasCritic: ({ terms }) =>
-      critic !== undefined &&
-      critic.terms.every((name) => name === '' || terms.some(({ id }) => id === name)),
+      critic?.terms.every((name) => name === '' || terms.some(({ id }) => id === name)) === true,
     remembers,
     see: (state, observation) => {
       if (remembers) policy.act(observation, 1, unit, state);

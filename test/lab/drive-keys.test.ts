@@ -6,7 +6,11 @@ import { tasks } from '../../sim/tasks/index.ts';
 
 const spaceOf = (id: keyof typeof tasks) => tasks[id].create(defaultsOf(tasks[id].fields)).actionSpace;
 
-function actions(id: keyof typeof tasks, presses: readonly (readonly string[])[], last: Float64Array | null = null) {
+function actions(
+  id: keyof typeof tasks,
+  presses: readonly (readonly string[])[],
+  last: Float64Array | null = null,
+) {
   const space = spaceOf(id);
   const keys = driveKeys(space);
   const hand = newHand(space, keys, last);
@@ -24,7 +28,11 @@ test('every component of every task has keys, and no key means two things', () =
     const codes = keys.flatMap((key) => key.codes);
     assert.equal(new Set(codes).size, codes.length, id);
     const steered = new Set(keys.flatMap(({ adds }) => adds.map(({ component }) => component)));
-    assert.deepEqual([...steered].sort((a, b) => a - b), space.names.map((_, k) => k), id);
+    assert.deepEqual(
+      [...steered].sort((a, b) => a - b),
+      space.names.map((_, k) => k),
+      id,
+    );
   }
 });
 

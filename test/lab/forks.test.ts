@@ -42,7 +42,13 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
         frame,
         actor: `the policy of run ${runId} at 4096 steps`,
       });
-      for (const name of ['action', 'reward/total', 'learned/sarm', 'reward/shaping/sarm/raw', 'trueProgress'])
+      for (const name of [
+        'action',
+        'reward/total',
+        'learned/sarm',
+        'reward/shaping/sarm/raw',
+        'trueProgress',
+      ])
         assert.deepEqual(column(child.id, name), column(parent.id, name), name);
       assert.equal(child.rewardHash, parent.rewardHash);
       assert.equal(column(child.id, 'value').length, child.length);
@@ -66,10 +72,11 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     assert.equal(lab.verify(again.id).ok, true);
     const tree = forkTree(lab, again.id);
     assert.equal(tree.root, parent.id);
-    assert.deepEqual(
-      tree.branches.find(({ id }) => id === again.id)!.fork,
-      { parent: child.id, frame: child.length - 2, actor: 'zero action' },
-    );
+    assert.deepEqual(tree.branches.find(({ id }) => id === again.id)!.fork, {
+      parent: child.id,
+      frame: child.length - 2,
+      actor: 'zero action',
+    });
     assert.deepEqual(
       lab.store.lineage.around(`episode:${again.id}`).map(({ from, to }) => [from, to]),
       [
@@ -88,22 +95,28 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     assert.equal((await fork({ kind: 'random', seed: 4 }, 5)).checksum, random.checksum);
   });
 
-  await t.test('the same moves paid by another reward are a fork; paid by the same they are refused', async () => {
-    const yaml =
-      'name: both\ntask: reach\nalgorithm: ppo\nreward:\n  - reward: sparse\n  - reward: dense\n    weight: 2\n';
-    const paid = await fork({ kind: 'recorded' }, parent.length, { reward: { kind: 'recipe', yaml } });
-    assert.equal(paid.checksum, parent.checksum);
-    assert.equal(paid.fork?.actor, 'the same moves, paid by recipe both');
-    assert.notEqual(paid.rewardHash, parent.rewardHash);
-    assert.ok('task/distance' in paid.returns || Object.keys(paid.returns).length > 1);
-    assert.equal(lab.verify(paid.id).ok, true);
-    // Paid again as the run pays, it is the parent to the last bit.
-    const back = await fork({ kind: 'recorded' }, 0, { of: paid.id, reward: { kind: 'run', runId } });
-    assert.deepEqual(column(back.id, 'reward/total'), column(parent.id, 'reward/total'));
-    assert.equal(back.returnTotal, parent.returnTotal);
-    assert.deepEqual(lab.openEpisode(back.id).learned[0]!.modelHash, lab.openEpisode(parent.id).learned[0]!.modelHash);
-    await assert.rejects(fork({ kind: 'recorded' }, 0), /would be the same episode/);
-  });
+  await t.test(
+    'the same moves paid by another reward are a fork; paid by the same they are refused',
+    async () => {
+      const yaml =
+        'name: both\ntask: reach\nalgorithm: ppo\nreward:\n  - reward: sparse\n  - reward: dense\n    weight: 2\n';
+      const paid = await fork({ kind: 'recorded' }, parent.length, { reward: { kind: 'recipe', yaml } });
+      assert.equal(paid.checksum, parent.checksum);
+      assert.equal(paid.fork?.actor, 'the same moves, paid by recipe both');
+      assert.notEqual(paid.rewardHash, parent.rewardHash);
+      assert.ok('task/distance' in paid.returns || Object.keys(paid.returns).length > 1);
+      assert.equal(lab.verify(paid.id).ok, true);
+      // Paid again as the run pays, it is the parent to the last bit.
+      const back = await fork({ kind: 'recorded' }, 0, { of: paid.id, reward: { kind: 'run', runId } });
+      assert.deepEqual(column(back.id, 'reward/total'), column(parent.id, 'reward/total'));
+      assert.equal(back.returnTotal, parent.returnTotal);
+      assert.deepEqual(
+        lab.openEpisode(back.id).learned[0]!.modelHash,
+        lab.openEpisode(parent.id).learned[0]!.modelHash,
+      );
+      await assert.rejects(fork({ kind: 'recorded' }, 0), /would be the same episode/);
+    },
+  );
 
   await t.test('what cannot be is refused in words', async () => {
     const all = fork({ kind: 'expert' }, parent.length + 1);
@@ -132,19 +145,22 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     assert.equal(store.episodes.list({ limit: 1 }).total, count);
   });
 
-  await t.test('demonstrations can be left, too, and are paid nothing unless something is asked for', async () => {
-    const [demonstration] = store.episodes.list({ kind: 'demonstration' }).items;
-    const child = await fork({ kind: 'zero' }, 4, { of: demonstration!.id });
-    assert.equal(child.returnTotal, 0);
-    assert.equal(child.rewardHash, null);
-    assert.equal(lab.verify(child.id).ok, true);
-    const paid = await fork({ kind: 'recorded' }, 4, {
-      of: demonstration!.id,
-      reward: { kind: 'run', runId },
-    });
-    assert.notEqual(paid.runId, child.runId);
-    assert.deepEqual(Object.keys(paid.returns), Object.keys(parent.returns));
-  });
+  await t.test(
+    'demonstrations can be left, too, and are paid nothing unless something is asked for',
+    async () => {
+      const [demonstration] = store.episodes.list({ kind: 'demonstration' }).items;
+      const child = await fork({ kind: 'zero' }, 4, { of: demonstration!.id });
+      assert.equal(child.returnTotal, 0);
+      assert.equal(child.rewardHash, null);
+      assert.equal(lab.verify(child.id).ok, true);
+      const paid = await fork({ kind: 'recorded' }, 4, {
+        of: demonstration!.id,
+        reward: { kind: 'run', runId },
+      });
+      assert.notEqual(paid.runId, child.runId);
+      assert.deepEqual(Object.keys(paid.returns), Object.keys(parent.returns));
+    },
+  );
 
   await t.test('driving by keys, handed over to the expert, is stored with who did what', async () => {
     const drives = new Drives(lab);
@@ -161,7 +177,10 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     assert.equal(arrays['trueProgress']!.length, 2);
     assert.equal(arrays['actions']!.length, 6);
     await assert.rejects(drives.step({ session, steps: 1 }), /found 0 of action, keys and by/);
-    await assert.rejects(drives.step({ session, steps: 1, action: [2, 0, 0] }), /wanted 3 numbers in \[-1, 1\]/);
+    await assert.rejects(
+      drives.step({ session, steps: 1, action: [2, 0, 0] }),
+      /wanted 3 numbers in \[-1, 1\]/,
+    );
     let frame = first;
     for (let n = 0; n < 100 && frame.ending === null; n++)
       frame = await drives.step({ session, steps: 5, by: { kind: 'expert' } });
@@ -171,7 +190,10 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     const kept = store.episodes.get(id!);
     assert.equal(kept.fork?.actor, 'keyboard, then the expert from step 7, called a success');
     assert.equal(kept.returnTotal, whole.returnTotal);
-    assert.deepEqual([...unpack(await whole.data.arrayBuffer())['reward/total']!], column(kept.id, 'reward/total'));
+    assert.deepEqual(
+      [...unpack(await whole.data.arrayBuffer())['reward/total']!],
+      column(kept.id, 'reward/total'),
+    );
     assert.equal(lab.verify(kept.id).ok, true);
     await assert.rejects(drives.frame({ session, from: 0 }), /there is no such session/);
   });
@@ -186,23 +208,26 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     assert.equal(episodeLineage(lab, id!).checkpoint?.runId, runId);
   });
 
-  await t.test('sessions are few; an abandoned one is kept if something was driven, else thrown away', async () => {
-    const drives = new Drives(lab, 40);
-    const count = store.episodes.list({ limit: 1 }).total;
-    const driven = await drives.start({ episodeId: parent.id, frame: 2, reward: own });
-    await drives.start({ episodeId: parent.id, frame: 2, reward: own });
-    await drives.step({ session: driven.session, steps: 3, keys: [] });
-    await new Promise((resolve) => setTimeout(resolve, 120));
-    const { total, items } = store.episodes.list({ sort: 'id', descending: true, limit: 1 });
-    assert.equal(total, count + 1);
-    assert.deepEqual([items[0]!.fork?.actor, items[0]!.length], ['keyboard, abandoned', 5]);
-    for (let n = 0; n < 4; n++) await drives.start({ episodeId: parent.id, frame: 2, reward: own });
-    await assert.rejects(
-      drives.start({ episodeId: parent.id, frame: 2, reward: own }),
-      /at most 4 at a time/,
-    );
-    drives.close();
-  });
+  await t.test(
+    'sessions are few; an abandoned one is kept if something was driven, else thrown away',
+    async () => {
+      const drives = new Drives(lab, 40);
+      const count = store.episodes.list({ limit: 1 }).total;
+      const driven = await drives.start({ episodeId: parent.id, frame: 2, reward: own });
+      await drives.start({ episodeId: parent.id, frame: 2, reward: own });
+      await drives.step({ session: driven.session, steps: 3, keys: [] });
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      const { total, items } = store.episodes.list({ sort: 'id', descending: true, limit: 1 });
+      assert.equal(total, count + 1);
+      assert.deepEqual([items[0]!.fork?.actor, items[0]!.length], ['keyboard, abandoned', 5]);
+      for (let n = 0; n < 4; n++) await drives.start({ episodeId: parent.id, frame: 2, reward: own });
+      await assert.rejects(
+        drives.start({ episodeId: parent.id, frame: 2, reward: own }),
+        /at most 4 at a time/,
+      );
+      drives.close();
+    },
+  );
 
   await t.test('forks live in a run of their own and leave the parent’s success as it was', () => {
     assert.deepEqual(lab.evaluationOf(runId), before);
@@ -228,15 +253,18 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
     assert.equal(choices.closed, null);
   });
 
-  await t.test('the lineage of an episode names its run, policy, model, demonstrations and their labels', () => {
-    const { run, checkpoint, models, forks, edges } = episodeLineage(lab, parent.id);
-    assert.equal(run.id, runId);
-    assert.equal(checkpoint?.step, 4096);
-    assert.equal(models[0]!.method, 'sarm');
-    assert.equal(models[0]!.hash, store.models.get(models[0]!.id).hash);
-    assert.equal(models[0]!.demonstrations.count, 6);
-    assert.deepEqual(models[0]!.demonstrations.labels, [{ source: 'simulator', episodes: 6 }]);
-    assert.ok(forks.length > 5);
-    assert.ok(edges.some(({ to, role }) => to === `episode:${parent.id}` && role === 'played'));
-  });
+  await t.test(
+    'the lineage of an episode names its run, policy, model, demonstrations and their labels',
+    () => {
+      const { run, checkpoint, models, forks, edges } = episodeLineage(lab, parent.id);
+      assert.equal(run.id, runId);
+      assert.equal(checkpoint?.step, 4096);
+      assert.equal(models[0]!.method, 'sarm');
+      assert.equal(models[0]!.hash, store.models.get(models[0]!.id).hash);
+      assert.equal(models[0]!.demonstrations.count, 6);
+      assert.deepEqual(models[0]!.demonstrations.labels, [{ source: 'simulator', episodes: 6 }]);
+      assert.ok(forks.length > 5);
+      assert.ok(edges.some(({ to, role }) => to === `episode:${parent.id}` && role === 'played'));
+    },
+  );
 });

@@ -26,7 +26,7 @@ test('every change of stage but the first stage, and where success begins, are e
 test('touches, the frame of a fork and a divergence are events; at one frame stages come first', () => {
   const events = eventsOf(
     episode({
-      episode: { ending: 'diverged', forkFrame: 5 },
+      episode: { ending: 'diverged', fork: { frame: 5, actor: 'the expert' } },
       contact: Uint8Array.of(1, 0, 1, 1, 0, 0, 0),
       trueSuccess: new Uint8Array(7),
     }),
