@@ -30,6 +30,7 @@ import { ExportDialog } from './panels/export-dialog.tsx';
 import { panels } from './panels/index.ts';
 import { CommandButton, isMac } from './parts/command-button.tsx';
 import { CrashCard } from './parts/crash-card.tsx';
+import { ForkDialog } from './parts/fork-dialog.tsx';
 import { Icon, type IconName } from './parts/icons.tsx';
 import { AppMenu, LayoutMenu } from './parts/menus.tsx';
 import { shellOf } from './shell.ts';
@@ -97,6 +98,7 @@ export function App() {
       </main>
       <Palette />
       <ExportDialog />
+      <ForkDialog />
       <ShortcutSheet />
     </div>
   );

@@ -28,6 +28,7 @@ import {
 } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
 import { startTour } from '../tour.ts';
+import { forkCommands } from './forks.ts';
 import { stageCommands } from './stage.ts';
 
 /** What only the mounted window can do. */
@@ -252,6 +253,7 @@ export const commands: readonly Command[] = [
   { id: 'camera-front', title: 'Camera: front', group: 'Camera', shortcuts: ['2'], run: camera('front') },
   { id: 'camera-side', title: 'Camera: side', group: 'Camera', shortcuts: ['3'], run: camera('side') },
   { id: 'camera-top', title: 'Camera: top', group: 'Camera', shortcuts: ['4'], run: camera('top') },
+  ...forkCommands,
   ...stageCommands,
   {
     id: 'compare',

@@ -5,6 +5,7 @@ import { AlignmentPanel } from './alignment.tsx';
 import { CurvesPanel } from './curves.tsx';
 import { DocsPanel } from './docs.tsx';
 import { EpisodesPanel } from './episodes.tsx';
+import { ForksPanel } from './forks.tsx';
 import { JudgePanel } from './judge.tsx';
 import { LineagePanel } from './lineage.tsx';
 import { NewRunPanel } from './new-run.tsx';
@@ -33,6 +34,7 @@ export const panels: readonly Panel[] = [
   { id: 'alignment', title: 'Alignment', component: AlignmentPanel, place: 'timeline' },
   { id: 'episodes', title: 'Episodes', component: EpisodesPanel, place: 'left' },
   { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },
+  { id: 'forks', title: 'Forks', component: ForksPanel, place: 'right' },
   { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },
   { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
   { id: 'weights', title: 'Weights', component: WeightsPanel, place: 'right' },

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from 'react';
 import { useConnection } from '../lab.ts';
 import { CommandButton } from '../parts/command-button.tsx';
 import { CompareBar } from '../parts/compare-bar.tsx';
+import { DriveBar } from '../parts/drive-bar.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { LetterButton, useLetterStyle } from '../parts/letter.tsx';
 import { GhostLayer } from '../stage/ghosts.ts';
@@ -108,6 +109,7 @@ function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lette
           </div>
         )}
       </div>
+      <DriveBar name={name} />
     </section>
   );
 }

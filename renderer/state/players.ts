@@ -184,6 +184,15 @@ export function openEpisode(name: SlotName, id: number, start?: 'keep' | 'zero')
   return show(name, id, start ?? (isInspecting ? 'keep' : 'zero'));
 }
 
+/** An episode that is being driven, as far as it is; the clock stands at its newest frame. */
+export function showDriven(name: SlotName, loaded: LoadedEpisode): void {
+  wanted[name]++;
+  setSlot(name, { status: 'ready', loaded, error: null });
+  fitClock();
+  if (clock.state.mode === 'playing') clock.dispatch({ type: 'pause' });
+  clock.dispatch({ type: 'seek', time: clockTimeOf(name, loaded.length) });
+}
+
 /** Follows the newest episodes of a run in A. */
 export function followRun(runId: number): void {
   setSlot('a', { source: { type: 'live', runId } });

@@ -12,6 +12,7 @@ import { setAlignMode } from './alignment.ts';
 import { loadDocs } from './docs.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { type Edge, familyOf } from './family.ts';
+import { takeForkEvents } from './forks.ts';
 import { reloadStored, takeJudgeEvents } from './judge.ts';
 import { focusPanel } from './layout.ts';
 import { type DeepLink, readLink } from './link.ts';
@@ -53,6 +54,7 @@ function take(events: readonly LabEvent[]): void {
     void learnFamily();
   if (events.some((event) => event.type === 'episode')) followNewest();
   takeJudgeEvents(events);
+  takeForkEvents(events);
 }
 
 let learning = false;
