@@ -173,7 +173,6 @@ function Row({
     <li className="forks-row" data-shown={isShown || undefined}>
       <button
         type="button"
-        aria-label={label}
         aria-current={isShown || undefined}
         title={`${label}. Shift-click opens it beside`}
         onClick={(event) => {
@@ -190,6 +189,7 @@ function Row({
           </span>
           <span className={success ? 'good' : 'dim'}>
             <Icon name={success ? 'check' : 'cross'} size={11} />
+            <span className="sr-only">{outcome}</span>
           </span>
         </span>
       </button>

@@ -247,7 +247,6 @@ function LineageGraph({ shown }: { readonly shown: Shown }) {
             data-kind={node.kind}
             data-node={node.key}
             aria-current={node.key === key || undefined}
-            aria-label={`${node.kind} ${node.title}: ${goWords[node.kind]}`}
             title={`${node.title}: ${goWords[node.kind]}`}
             style={{ left: node.x, top: node.y, width: nodeSize.width, height: nodeSize.height }}
             onClick={() => go(node, edges)}

@@ -1,0 +1,128 @@
+/** Forks, driving, their tree and the lineage, in a real browser: one visit on a short real run. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tinyRun } from '../support/tiny-run.ts';
+import { barriers, openWindow } from '../support/window.ts';
+
+test('somebody forks a failed episode with the expert, drives another by hand, and sees where all of it came from', {
+  timeout: 240_000,
+}, async (t) => {
+  const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'fork' });
+  const { id: runId } = lab.start(tinyRun({ steps: 1024 }), 0);
+  assert.equal((await lab.finished(runId)).status, 'done');
+  const [failed] = lab.store.episodes.list({ runId, kind: 'evaluation', success: false }).items;
+  assert.ok(failed);
+  const newest = () => lab.store.episodes.list({ sort: 'id', descending: true, limit: 1 }).items[0]!;
+  await page.goto(`${url}#run=${runId}&a=${failed.id}&t=0.5`);
+  const stage = page.getByRole('region', { name: 'Stage', exact: true });
+  await stage.getByText(`${failed.id}`, { exact: false }).first().waitFor();
+  await page.locator('.outcome', { hasText: 'no success' }).first().waitFor();
+
+  // 1. The expert goes on, and succeeds beside its parent.
+  const tab = (title: string) => page.locator('.dv-tab', { hasText: title });
+  await tab('Forks').click();
+  await page.getByTestId('forks').getByText('No forks yet').waitFor();
+  await page.keyboard.press('Shift+F');
+  const dialog = page.getByRole('dialog', { name: 'Fork here' });
+  await dialog.getByText(`Episode ${failed.id} at step 10 (0.50 s)`).waitFor();
+  await page.waitForTimeout(300);
+  await picture('dialog');
+  assert.deepEqual(await barriers(page), [], 'dialog');
+  await dialog.getByTestId('fork-start').click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Stage B' }).locator('.outcome', { hasText: 'success' }).waitFor();
+  const expert = newest();
+  assert.deepEqual(expert.fork, { parent: failed.id, frame: 10, actor: 'the expert' });
+  assert.equal(expert.success, true);
+
+  // 2. Keys: a moment ahead and up, then the expert takes over.
+  await page.getByRole('region', { name: 'Stage A' }).getByRole('button', { name: /^A/ }).first().click();
+  await page.keyboard.press('Shift+D');
+  const bar = page.getByTestId('drive-bar');
+  await bar.getByText('Ready').waitFor();
+  await bar.getByTestId('drive-go').click();
+  await page.keyboard.down('w');
+  await page.waitForTimeout(700);
+  await picture('driving');
+  await page.keyboard.up('w');
+  // A shortcut of the window that steers nothing does nothing while somebody drives.
+  const scheme = await page.locator('.window').getAttribute('data-scheme');
+  await page.keyboard.press('t');
+  await page.keyboard.press('p');
+  await bar.getByText('Paused').waitFor();
+  assert.equal(await page.locator('.window').getAttribute('data-scheme'), scheme);
+  const stepOf = async () => Number(/step (\d+)/.exec(await bar.getByTestId('drive-numbers').innerText())?.[1]);
+  // A step that was on its way comes in.
+  await page.waitForTimeout(400);
+  const before = await stepOf();
+  assert.ok(before > 10, `driven to step ${before}`);
+  await page.keyboard.press('.');
+  await page.waitForFunction(
+    (wanted) => document.querySelector('[data-testid="drive-numbers"]')?.textContent?.includes(`step ${wanted} `),
+    before + 1,
+  );
+  assert.deepEqual(await barriers(page), [], 'driving');
+  await bar.getByTestId('drive-hand-over').click();
+  await page.getByRole('menuitem', { name: 'The expert' }).click();
+  await bar.getByTestId('drive-state').getByText('Success').waitFor({ timeout: 30_000 });
+  await bar.getByRole('button', { name: 'Call it a success' }).click();
+  await picture('driven');
+  await page.keyboard.press('Escape');
+  await bar.waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Stage C' }).locator('.outcome', { hasText: 'success' }).waitFor();
+  const driven = newest();
+  assert.match(driven.fork!.actor, /^keyboard, then the expert from step \d+, called a success$/);
+  assert.equal(lab.verify(driven.id).ok, true);
+  assert.ok(lab.store.episodes.columns(driven.id, ['action']).get('action')!.data[30] === 1, 'W is ahead');
+
+  // 3. The tree.
+  const tree = page.getByTestId('forks');
+  const branch = (id: number) => tree.getByRole('button', { name: new RegExp(`#${id}\\b`) });
+  await branch(driven.id).waitFor();
+  assert.equal(await tree.locator('.forks-row').count(), 3);
+  await page.waitForTimeout(600);
+  await picture('tree');
+  assert.deepEqual(await barriers(page), [], 'tree');
+  await branch(failed.id).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('region', { name: 'Stage C' }).locator('.outcome', { hasText: 'no success' }).waitFor();
+
+  // 4. The lineage: of the run, then of the episode of the expert.
+  await tab('Lineage').click();
+  const lineage = page.getByTestId('lineage');
+  await lineage.locator('[data-node="run:1"]').waitFor();
+  await lineage.getByText('This episode').click();
+  await lineage.locator(`[data-node="episode:${failed.id}"][aria-current]`).waitFor();
+  await lineage.getByTestId('episode-facts').getByText(`${expert.id}, ${driven.id}`).waitFor();
+  await page.waitForTimeout(300);
+  await picture('lineage');
+  assert.deepEqual(await barriers(page), [], 'lineage');
+  await lineage.locator(`[data-node="episode:${failed.id}"]`).focus();
+  await page.keyboard.press('ArrowDown');
+  const child = await page.evaluate(() => document.activeElement?.getAttribute('data-node'));
+  assert.match(child ?? '', /^episode:/);
+  await page.keyboard.press('Enter');
+  await lineage.locator(`[data-node="${child}"][aria-current]`).waitFor();
+  await lineage.getByText('List', { exact: true }).click();
+  await lineage.locator('ol.lineage').getByRole('button', { name: `episode ${failed.id}` }).waitFor();
+  await lineage.getByText('Graph', { exact: true }).click();
+
+  // 5. Light.
+  await page.keyboard.press('t');
+  await page.locator('.window[data-scheme="light"]').waitFor();
+  await page.waitForTimeout(800);
+  await picture('lineage-light');
+  assert.deepEqual(await barriers(page), [], 'lineage in light');
+  await tab('Forks').click();
+  await page.keyboard.press('Shift+D');
+  await bar.getByText('Ready').waitFor();
+  await page.waitForTimeout(600);
+  await picture('light');
+  assert.deepEqual(await barriers(page), [], 'driving in light');
+  const total = lab.store.episodes.list({ limit: 1 }).total;
+  await bar.getByTestId('drive-drop').click();
+  await bar.waitFor({ state: 'detached' });
+  assert.equal(lab.store.episodes.list({ limit: 1 }).total, total);
+  assert.deepEqual(mistakes, []);
+});
