@@ -13,7 +13,7 @@ import {
   Text,
   Textarea,
 } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ForkActor, ForkChoices, ForkReward } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { startDrive } from '../state/drive.ts';
@@ -74,6 +74,11 @@ function Form({
   const [steps, setSteps] = useState<number | string>('');
   const { working, error } = useForks();
   const [refused, setRefused] = useState<string | null>(null);
+  const first = useRef<HTMLInputElement>(null);
+  const isKnown = choices !== null;
+  useEffect(() => {
+    if (isKnown) first.current?.focus();
+  }, [isKnown]);
   const readOnly = useRuns((state) => state.info?.readOnly === true);
   const recipes = useRuns((state) => state.catalog?.recipes);
   const task = useRuns((state) => [...state.newest.values()].find(({ id }) => id === episode)?.task);
@@ -159,7 +164,7 @@ function Form({
           ]}
           value={who}
           allowDeselect={false}
-          data-autofocus
+          ref={first}
           disabled={working !== null}
           onChange={(value) => {
             setWho(value as Who);
@@ -223,8 +228,8 @@ function Form({
           disabled={working !== null}
           onChange={(value) => {
             setPay(value ?? 'own');
-            const first = recipes?.find((one) => task !== undefined && one.yaml.includes(`task: ${task}\n`));
-            if (value === 'recipe' && yaml === '') setYaml(first?.yaml ?? '');
+            const known = recipes?.find((one) => task !== undefined && one.yaml.includes(`task: ${task}\n`));
+            if (value === 'recipe' && yaml === '') setYaml(known?.yaml ?? '');
           }}
           data-testid="fork-pay"
         />
