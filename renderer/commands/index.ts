@@ -27,6 +27,7 @@ import {
   usePlayers,
 } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
+import { panTimeline, resetZoom, useTimeline, zoomTimeline } from '../state/timeline.ts';
 import { startTour } from '../tour.ts';
 import { forkCommands } from './forks.ts';
 import { stageCommands } from './stage.ts';
@@ -382,6 +383,57 @@ export const commands: readonly Command[] = [
   },
   { id: 'docs', title: 'Documentation', group: 'Go to', shortcuts: ['F1'], run: () => focusPanel('docs') },
   { id: 'tour', title: 'A look around', group: 'Go to', shortcuts: [], run: () => void startTour() },
+  {
+    id: 'timeline-zoom-in',
+    title: 'Timeline: closer',
+    help: 'Around the cursor; the wheel zooms at the pointer',
+    group: 'Window',
+    shortcuts: ['+', '='],
+    run: () => zoomTimeline(1.5),
+  },
+  {
+    id: 'timeline-zoom-out',
+    title: 'Timeline: further away',
+    group: 'Window',
+    shortcuts: ['-'],
+    run: () => zoomTimeline(1 / 1.5),
+  },
+  {
+    id: 'timeline-zoom-reset',
+    title: 'Timeline: show all',
+    help: 'Double click on the timeline does the same',
+    group: 'Window',
+    shortcuts: ['0'],
+    run: resetZoom,
+  },
+  {
+    id: 'timeline-left',
+    title: 'Timeline: earlier',
+    group: 'Window',
+    shortcuts: ['<'],
+    run: () => panTimeline(-0.5),
+  },
+  {
+    id: 'timeline-right',
+    title: 'Timeline: later',
+    group: 'Window',
+    shortcuts: ['>'],
+    run: () => panTimeline(0.5),
+  },
+  {
+    id: 'timeline-stacked',
+    title: 'Timeline: reward terms stacked, or as lines',
+    group: 'Window',
+    shortcuts: [],
+    run: () => useTimeline.setState(({ stacked }) => ({ stacked: !stacked })),
+  },
+  {
+    id: 'disagreement',
+    title: 'Where reward models differ',
+    group: 'Go to',
+    shortcuts: ['d'],
+    run: () => focusPanel('disagreement'),
+  },
   {
     id: 'timeline-table',
     title: 'Timeline as a table, or as curves',

@@ -3,6 +3,7 @@
 import type { FunctionComponent } from 'react';
 import { AlignmentPanel } from './alignment.tsx';
 import { CurvesPanel } from './curves.tsx';
+import { DisagreementPanel } from './disagreement.tsx';
 import { DocsPanel } from './docs.tsx';
 import { EpisodesPanel } from './episodes.tsx';
 import { ForksPanel } from './forks.tsx';
@@ -39,4 +40,5 @@ export const panels: readonly Panel[] = [
   { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
   { id: 'weights', title: 'Weights', component: WeightsPanel, place: 'right' },
   { id: 'lineage', title: 'Lineage', component: LineagePanel, place: 'right' },
+  { id: 'disagreement', title: 'Disagreement', component: DisagreementPanel, place: 'right' },
 ];

@@ -6,6 +6,7 @@ const paths = {
   stepForward: 'M3 3l6 5-6 5zM10.5 3h2v10h-2z',
   stepBack: 'M13 3L7 8l6 5zM3.5 3h2v10h-2z',
   plus: 'M7.2 2.5h1.6v4.7h4.7v1.6H8.8v4.7H7.2V8.8H2.5V7.2h4.7z',
+  minus: 'M2.5 7.2h11v1.6h-11z',
   close: 'M3.6 2.5L8 6.9l4.4-4.4 1.1 1.1L9.1 8l4.4 4.4-1.1 1.1L8 9.1l-4.4 4.4-1.1-1.1L6.9 8 2.5 3.6z',
   stop: 'M3.5 3.5h9v9h-9z',
 } as const;

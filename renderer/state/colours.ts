@@ -29,6 +29,8 @@ const fixed: Readonly<Record<string, number>> = {
   'progress/learned': 1,
   'reward/total': 0,
   value: 7,
+  advantage: 6,
+  'progress/difference': 3,
 };
 
 /** FNV-1a, 32 bits. */

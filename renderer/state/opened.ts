@@ -33,11 +33,17 @@ export interface LoadedEpisode {
   /** [T]; null where no reward was recorded. */
   readonly total: Numbers | null;
   readonly value: Numbers | null;
+  /** Of each step, NaN where none is known [T]; null where the run has no single discount. */
+  readonly advantage: Numbers | null;
+  /** What the advantage was worked out with. */
+  readonly discount: { readonly gamma: number; readonly gaeLambda: number } | null;
   /** Not zero while something is touched [T + 1]; null where no column says so. */
   readonly contact: ArrayLike<number> | null;
   readonly learned: readonly {
     readonly key: string;
     readonly title: string;
+    /** Of the model; empty where it is not known. */
+    readonly hash: string;
     readonly values: Float32Array;
   }[];
 }
@@ -79,10 +85,12 @@ export function loadEpisode(opened: OpenedEpisode, bytes: ArrayBuffer): LoadedEp
     }),
     total: maybe('reward/total'),
     value: maybe('value'),
+    advantage: maybe('advantage'),
+    discount: opened.discount ?? null,
     contact: arrays['contact']?.length === frames ? arrays['contact'] : null,
-    learned: opened.learned.flatMap(({ key, title }) => {
+    learned: opened.learned.flatMap(({ key, title, modelHash: hash }) => {
       const values = arrays[key] ?? arrays[`learned/${key}`];
-      return values instanceof Float32Array && values.length === frames ? [{ key, title, values }] : [];
+      return values instanceof Float32Array && values.length === frames ? [{ key, title, hash, values }] : [];
     }),
   };
 }
@@ -119,44 +127,95 @@ export interface Series {
   /** Names the colour. */
   readonly name: string;
   readonly label: string;
-  readonly lane: 'progress' | 'reward';
+  readonly lane: 'progress' | 'reward' | 'value';
   readonly values: ArrayLike<number>;
+  /** What the number is, in a sentence. */
+  readonly help: string;
+  /** Spread around it, and in words what of. */
+  readonly band?: {
+    readonly low: ArrayLike<number>;
+    readonly high: ArrayLike<number>;
+    readonly what: string;
+  };
+  /** Progress by a reward model, so that it is one of those whose difference is drawn. */
+  readonly isModel?: boolean;
+  /** Its band alone is drawn. */
+  readonly isBandOnly?: boolean;
+  /** A line of the reward stack: the total is the sum of these, weighted. */
+  readonly isTerm?: boolean;
 }
 
-export function seriesOf(episode: LoadedEpisode, weighted: boolean): Series[] {
+/** @param models curves of reward models that were chosen to be drawn beside what was recorded */
+export function seriesOf(
+  episode: LoadedEpisode,
+  weighted: boolean,
+  models: readonly Series[] = [],
+): Series[] {
   const single = episode.learned.length === 1;
-  return [
-    { name: 'progress/true', label: 'true progress', lane: 'progress', values: episode.trueProgress },
+  const { discount, episode: row, total, value, advantage } = episode;
+  const series: Series[] = [
+    {
+      name: 'progress/true',
+      label: 'true progress',
+      lane: 'progress',
+      values: episode.trueProgress,
+      help: 'How far the task is done, by the simulator: 0 nothing, 1 done. No reward model sees it.',
+    },
     ...episode.learned.map(
       ({ key, title, values }): Series => ({
         name: single ? 'progress/learned' : `progress/${key}`,
         label: `learned: ${title}`,
         lane: 'progress',
         values,
+        isModel: true,
+        help: `Progress by the reward model ${title} as it was recorded, or by the newest model of the task where none was.`,
       }),
     ),
+    ...models,
     ...episode.terms.map(
       (term): Series => ({
         name: `reward/${term.id}`,
         label: term.id,
         lane: 'reward',
         values: weighted ? term.product : term.raw,
+        isTerm: true,
+        help: weighted
+          ? `Reward term ${term.id} as it enters the sum: times its weight, by the rules of its line.`
+          : `Reward term ${term.id} as it came, before its weight.`,
       }),
     ),
-    ...(episode.total
-      ? [
-          {
-            name: 'reward/total',
-            label: weighted ? 'total' : 'total (weighted)',
-            lane: 'reward',
-            values: episode.total,
-          } as Series,
-        ]
-      : []),
-    ...(episode.value
-      ? [{ name: 'value', label: 'critic value', lane: 'reward', values: episode.value } as Series]
-      : []),
   ];
+  if (total)
+    series.push({
+      name: 'reward/total',
+      label: weighted ? 'total' : 'total (weighted)',
+      lane: 'reward',
+      values: total,
+      help: 'What the policy was paid for the step: the sum of all weighted terms.',
+    });
+  if (value)
+    series.push({
+      name: 'value',
+      label: 'critic value',
+      lane: 'value',
+      values: value,
+      help: 'What the critic expected from here on, discounted, when the step was taken.',
+    });
+  if (advantage && discount) {
+    const { gamma, gaeLambda } = discount;
+    const end =
+      row.ending === 'terminated'
+        ? 'Nothing comes after the end.'
+        : `The episode was ${row.ending === 'truncated' ? 'cut off (truncated)' : 'ended as diverged'}: the value of its last state was not recorded, so its last step has none.`;
+    series.push({
+      name: 'advantage',
+      label: 'advantage',
+      lane: 'value',
+      values: advantage,
+      help: `How much better than expected the step turned out: generalised advantage estimation of the recorded total and value, gamma ${gamma}, lambda ${gaeLambda}. ${end}`,
+    });
+  }
+  return series;
 }
 
 /** The reward of a step belongs to the frame it leads out of; the last frame has none. */

@@ -9,6 +9,7 @@ import { applyLayout, useDock } from '../dock.ts';
 import { lab, whenOpen } from '../lab.ts';
 import { projectName } from './address.ts';
 import { setAlignMode } from './alignment.ts';
+import { takeDisagreementEvents } from './disagreement.ts';
 import { loadDocs } from './docs.ts';
 import { reloadEpisodes } from './episodes.ts';
 import { type Edge, familyOf } from './family.ts';
@@ -18,6 +19,7 @@ import { focusPanel } from './layout.ts';
 import { type DeepLink, readLink } from './link.ts';
 import { clock, followNewest, followRun, openEpisode, setActive, slotNames, usePlayers } from './players.ts';
 import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
+import { takeScoreEvents } from './scores.ts';
 
 const alertColour = { info: 'blue', warning: 'yellow', error: 'red' } as const;
 
@@ -55,6 +57,8 @@ function take(events: readonly LabEvent[]): void {
   if (events.some((event) => event.type === 'episode')) followNewest();
   takeJudgeEvents(events);
   takeForkEvents(events);
+  takeScoreEvents(events);
+  takeDisagreementEvents(events);
 }
 
 let learning = false;
