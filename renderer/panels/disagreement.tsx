@@ -26,16 +26,24 @@ import { keysOf } from '../timeline/series.ts';
 import { EmptyHint } from './stage.tsx';
 
 /** What a difference is said to be, by what was done to the scores before. */
-const meanings: Readonly<Record<Normalisation, { readonly title: string; readonly help: string }>> = {
+const meanings: Readonly<
+  Record<Normalisation, { readonly title: string; readonly brief: string; readonly help: string }>
+> = {
   rank: {
     title: 'Rank',
+    brief: '0.4 apart: 40 % of all frames searched lie between.',
     help: 'Each score is replaced by the share of the model’s own scores below it, over all frames searched: 0.4 apart means that the models place the frame 40 % of all frames apart. Only their order counts.',
   },
   z: {
     title: 'z-score',
+    brief: 'In standard deviations of each model’s own scores.',
     help: 'Each score minus the model’s mean, in its standard deviations, over all frames searched.',
   },
-  none: { title: 'As given', help: 'Progress as the models give it, in [0, 1].' },
+  none: {
+    title: 'As given',
+    brief: 'Progress as the models give it.',
+    help: 'Progress as the models give it, in [0, 1].',
+  },
 };
 
 const kinds = ['demonstration', 'failure', 'random', 'training', 'evaluation'] as const;
@@ -135,56 +143,64 @@ function Form({ task, stored }: { readonly task: string; readonly stored: readon
         clearButtonProps={{ 'aria-label': 'All stored models again' }}
         data-testid="disagreement-models"
       />
-      <MultiSelect
-        size="xs"
-        label="Episodes of runs"
-        placeholder={runs.length === 0 ? 'All runs of the task' : ''}
-        data={sortedRuns(allRuns)
-          .filter((run) => run.task === task && run.episodes > 0)
-          .map((run) => ({ value: String(run.id), label: `#${run.id} ${run.name} (${run.episodes})` }))}
-        value={[...runs]}
-        onChange={(value) => set({ runs: value })}
-        searchable
-        hidePickedOptions
-        disabled={isRunning}
-        data-testid="disagreement-runs"
-      />
-      <div className="disagreement-fields">
-        <Select
+      <details>
+        <summary className="disagreement-summary" data-testid="disagreement-episodes">
+          Episodes: newest {newest}
+          {kind ? ` of kind ${kind}` : ''}
+          {success ? `, success ${success}` : ''}
+          {runs.length > 0 ? `, of ${runs.length === 1 ? `run ${runs[0]}` : `${runs.length} runs`}` : ''}
+        </summary>
+        <MultiSelect
           size="xs"
-          label="Kind"
-          placeholder="Any"
-          data={[...kinds]}
-          value={kind}
-          clearable
-          clearButtonProps={{ 'aria-label': 'Any kind' }}
+          label="Episodes of runs"
+          placeholder={runs.length === 0 ? 'All runs of the task' : ''}
+          data={sortedRuns(allRuns)
+            .filter((run) => run.task === task && run.episodes > 0)
+            .map((run) => ({ value: String(run.id), label: `#${run.id} ${run.name} (${run.episodes})` }))}
+          value={[...runs]}
+          onChange={(value) => set({ runs: value })}
+          searchable
+          hidePickedOptions
           disabled={isRunning}
-          onChange={(value) => set({ kind: value as DisagreementForm['kind'] })}
+          data-testid="disagreement-runs"
         />
-        <Select
-          size="xs"
-          label="True success"
-          placeholder="Either"
-          data={['yes', 'no']}
-          value={success}
-          clearable
-          clearButtonProps={{ 'aria-label': 'Either' }}
-          disabled={isRunning}
-          onChange={(value) => set({ success: value as DisagreementForm['success'] })}
-        />
-        <NumberInput
-          size="xs"
-          label="Newest"
-          title="So many episodes, the newest first"
-          allowDecimal={false}
-          clampBehavior="none"
-          value={newest}
-          onChange={(value) => set({ newest: value })}
-          error={isNewestFine ? undefined : 'Wanted 1 to 2000'}
-          disabled={isRunning}
-          data-testid="disagreement-newest"
-        />
-      </div>
+        <div className="disagreement-fields">
+          <Select
+            size="xs"
+            label="Kind"
+            placeholder="Any"
+            data={[...kinds]}
+            value={kind}
+            clearable
+            clearButtonProps={{ 'aria-label': 'Any kind' }}
+            disabled={isRunning}
+            onChange={(value) => set({ kind: value as DisagreementForm['kind'] })}
+          />
+          <Select
+            size="xs"
+            label="True success"
+            placeholder="Either"
+            data={['yes', 'no']}
+            value={success}
+            clearable
+            clearButtonProps={{ 'aria-label': 'Either' }}
+            disabled={isRunning}
+            onChange={(value) => set({ success: value as DisagreementForm['success'] })}
+          />
+          <NumberInput
+            size="xs"
+            label="Newest"
+            title="So many episodes, the newest first"
+            allowDecimal={false}
+            clampBehavior="none"
+            value={newest}
+            onChange={(value) => set({ newest: value })}
+            error={isNewestFine ? undefined : 'Wanted 1 to 2000'}
+            disabled={isRunning}
+            data-testid="disagreement-newest"
+          />
+        </div>
+      </details>
       {meant.length < 2 && <TooFew task={task} count={meant.length} />}
       <Group gap="sm" wrap="nowrap">
         {/* One button, always of the form: one that turned into another type under the click would do both. */}
@@ -203,7 +219,7 @@ function Form({ task, stored }: { readonly task: string; readonly stored: readon
           <AtWork />
         ) : (
           <Text size="xs" c="dimmed" className="grow">
-            {meant.length > 1 ? `${meant.length} models. ${meanings[normalise].help}` : ''}
+            {meant.length > 1 ? `${meant.length} models. ${meanings[normalise].brief}` : ''}
           </Text>
         )}
       </Group>
@@ -366,7 +382,6 @@ const MomentRow = memo(function MomentRow({ moment, place, isOpen, result, curve
       tabIndex={-1}
       className="disagreement-moment"
       aria-selected={isOpen}
-      aria-label={`${place + 1}: ${told}`}
       title={told}
       data-episode={moment.episode}
       data-frame={moment.frame}
@@ -380,6 +395,7 @@ const MomentRow = memo(function MomentRow({ moment, place, isOpen, result, curve
         <span className="dim">
           {moment.stage} · true {short(moment.trueProgress)}
           {moment.succeeded ? ' · success' : ''} · {moment.kind}
+          <span className="sr-only">; {scores}</span>
         </span>
       </span>
       <MiniCurve moment={moment} keys={result.models.map(({ key }) => key)} curves={curves} />
@@ -387,7 +403,7 @@ const MomentRow = memo(function MomentRow({ moment, place, isOpen, result, curve
   );
 });
 
-const mini = { width: 112, height: 32 };
+const mini = { width: 96, height: 32 };
 
 /** All of the episode: each model's progress, the true one, and where the moment is. */
 function MiniCurve({

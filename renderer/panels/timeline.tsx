@@ -16,7 +16,7 @@ import {
 } from 'react';
 import { CommandButton } from '../parts/command-button.tsx';
 import { ModelPicker, usePickedSeries } from '../parts/model-picker.tsx';
-import { letterColour } from '../state/colours.ts';
+import { letterColour, type Scheme } from '../state/colours.ts';
 import { eventsOf } from '../state/events.ts';
 import { useClock, useFrame, useScheme } from '../state/hooks.ts';
 import { palette, toggleSeries, useView } from '../state/layout.ts';
@@ -44,6 +44,10 @@ import { short } from '../timeline/scale.ts';
 import { differenceSeries } from '../timeline/series.ts';
 import { fitted, panned } from '../timeline/zoom.ts';
 import { EmptyHint } from './stage.tsx';
+
+/** The difference is about all of them: no hue. */
+const colourOf = (name: string, scheme: Scheme): string =>
+  name === 'progress/difference' ? (scheme === 'dark' ? '#98a2b3' : '#5f6b7a') : palette.colour(name, scheme);
 
 /** One episode on the timeline. */
 interface Track {
@@ -119,7 +123,6 @@ function Transport() {
   const isLive = usePlayers((state) => state.a.source.type === 'live');
   const weighted = useView((state) => state.weighted);
   const stacked = useTimeline((state) => state.stacked);
-  const isZoomed = useTimeline((state) => state.zoom.to !== null);
   const asTable = useView((state) => state.timelineTable);
   return (
     <div className="transport" role="toolbar" aria-label="Playback">
@@ -150,21 +153,8 @@ function Transport() {
         value={weighted ? 'weighted' : 'raw'}
         onChange={(value) => useView.setState({ weighted: value === 'weighted' })}
       />
-      <SegmentedControl
-        size="xs"
-        aria-label="Reward terms beside or on each other"
-        data={[
-          { label: 'Lines', value: 'lines' },
-          { label: 'Stacked', value: 'stacked' },
-        ]}
-        value={stacked ? 'stacked' : 'lines'}
-        onChange={(value) => useTimeline.setState({ stacked: value === 'stacked' })}
-        data-testid="timeline-stacked"
-      />
+      <CommandButton command="timeline-stacked" icon="stack" pressed={stacked} testId="timeline-stacked" />
       <ModelPicker />
-      <CommandButton command="timeline-zoom-out" icon="minus" testId="zoom-out" />
-      <CommandButton command="timeline-zoom-in" icon="plus" testId="zoom-in" />
-      <CommandButton command="timeline-zoom-reset" icon="reset" testId="zoom-reset" disabled={!isZoomed} />
       <CommandButton command="timeline-table" icon="table" pressed={asTable} testId="timeline-table-toggle" />
     </div>
   );
@@ -295,7 +285,7 @@ function TimelineCurves({ tracks }: { readonly tracks: readonly Track[] }) {
       duration,
       hidden,
       scheme,
-      colour: (name) => palette.colour(name, scheme),
+      colour: (name) => colourOf(name, scheme),
     });
   }, [tracks, duration, hidden, scheme, stacked, active, maps]);
 
@@ -477,6 +467,23 @@ function TimelineSlider({
   });
 }
 
+function Zoom() {
+  const isZoomed = useTimeline((state) => state.zoom.to !== null);
+  return (
+    <span className="timeline-zoom">
+      <CommandButton command="timeline-zoom-out" icon="minus" testId="zoom-out" size="xs" />
+      <CommandButton command="timeline-zoom-in" icon="plus" testId="zoom-in" size="xs" />
+      <CommandButton
+        command="timeline-zoom-reset"
+        icon="reset"
+        testId="zoom-reset"
+        size="xs"
+        disabled={!isZoomed}
+      />
+    </span>
+  );
+}
+
 /** Columns of numbers that fit beside the names. */
 const mostColumns = 3;
 
@@ -497,7 +504,8 @@ function Legend({ tracks, hover }: { readonly tracks: readonly Track[]; readonly
     <section className="timeline-legend" aria-label="Series">
       <Players />
       <div className="legend-row legend-head">
-        <span className="grow">{hover === null ? 'at the cursor' : `at ${hover.toFixed(2)} s`}</span>
+        <Zoom />
+        <span className="grow nowrap">{hover === null ? 'at the cursor' : `at ${hover.toFixed(2)} s`}</span>
         {tracks.length > 1 &&
           columns.map(({ name }) => (
             <span key={name} className="legend-value">
@@ -513,7 +521,7 @@ function Legend({ tracks, hover }: { readonly tracks: readonly Track[]; readonly
             <span
               className="swatch"
               data-band={series.isBandOnly || undefined}
-              style={{ background: palette.colour(series.name, scheme) }}
+              style={{ background: colourOf(series.name, scheme) }}
             />
             <span className="grow truncate">{series.label}</span>
             {columns.map(({ name, series: theirs }) => {
@@ -565,7 +573,7 @@ function SuccessRow({ columns, time }: { readonly columns: readonly Track[]; rea
       className="legend-row"
       title="Whether the task is done in this frame, by the simulator. Always drawn: a flag where it begins."
     >
-      <span className="swatch" style={{ background: palette.colour('progress/true', scheme) }} />
+      <span className="swatch" style={{ background: colourOf('progress/true', scheme) }} />
       <span className="grow truncate">success</span>
       {columns.map(({ name, episode }) => (
         <span key={name} className="legend-value mono">

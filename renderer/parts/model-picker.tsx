@@ -67,21 +67,22 @@ export function ModelPicker() {
   const chosen = useTimeline((state) => (task === null ? none : (state.picks[task] ?? none)));
   const atWork = useScores((state) => state.atWork);
   const stopped = useScores((state) => state.stopped);
-  const label = chosen.length === 0 ? 'Reward models' : `Reward models (${chosen.length})`;
+  const label = chosen.length === 0 ? 'Models' : `Models (${chosen.length})`;
   return (
     <>
-      <Popover position="top-end" shadow="md" withinPortal trapFocus returnFocus>
+      <Popover position="top-end" width={380} shadow="md" withinPortal trapFocus returnFocus>
         <Popover.Target>
           <Button
             size="compact-xs"
             variant={chosen.length > 0 ? 'light' : 'default'}
             disabled={task === null}
+            title="Reward models to draw beside what was recorded"
             data-testid="model-picker"
           >
             {label}
           </Button>
         </Popover.Target>
-        <Popover.Dropdown className="timeline-picker">
+        <Popover.Dropdown aria-label="Reward models on the timeline">
           {task !== null && <Choice task={task} chosen={chosen} />}
         </Popover.Dropdown>
       </Popover>
@@ -133,7 +134,7 @@ function Choice({ task, chosen }: { readonly task: string; readonly chosen: read
         data-testid="model-choice"
       />
       <Text size="xs" c="dimmed" mt={6}>
-        Two or more models: the pink band lies between the lowest and the highest of them.
+        Two or more models: the grey band lies between the lowest and the highest of them.
       </Text>
       {problems.map((problem) => (
         <Text key={problem} size="xs" c="var(--lab-bad)" mt={4} role="alert">

@@ -30,7 +30,6 @@ const fixed: Readonly<Record<string, number>> = {
   'reward/total': 0,
   value: 7,
   advantage: 6,
-  'progress/difference': 3,
 };
 
 /** FNV-1a, 32 bits. */
@@ -65,7 +64,13 @@ export class Palette {
   hue(name: string): number {
     const known = fixed[name] ?? this.slots[name];
     if (known !== undefined) return known % hues.length;
-    const taken = new Set([...Object.values(fixed), ...Object.values(this.slots)]);
+    // Only what is drawn in the same lane must differ: names say it before their first stroke.
+    const lane = (other: string): string => other.slice(0, other.indexOf('/') + 1);
+    const taken = new Set(
+      [...Object.entries(fixed), ...Object.entries(this.slots)].flatMap(([other, slot]) =>
+        lane(other) === lane(name) ? [slot] : [],
+      ),
+    );
     const wish = hashOf(name) % hues.length;
     let slot = wish;
     for (let i = 0; i < hues.length && taken.has(slot); i++) slot = (wish + i + 1) % hues.length;

@@ -24,7 +24,7 @@ async function timeUnder(page: Page, x: number, y: number): Promise<number> {
 }
 
 test('the timeline zooms, stacks, draws any models with their difference and goes to where they differ', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'timeline' });
   await twoModels(lab);
@@ -47,6 +47,7 @@ test('the timeline zooms, stacks, draws any models with their difference and goe
 
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.goto(`${url}#run=${run.id}&a=${training!.id}&t=0`);
+  page.setDefaultTimeout(45_000);
   const canvas = page.getByTestId('timeline');
   await page.locator(`[data-series="advantage"]`).waitFor();
   const box = await boxOf(canvas);
@@ -94,7 +95,7 @@ test('the timeline zooms, stacks, draws any models with their difference and goe
   await picture('picker-dark');
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
-  await page.getByTestId('timeline-stacked').getByText('Stacked').click();
+  await page.getByTestId('timeline-stacked').click();
   await page.waitForTimeout(200);
   await picture('stacked-dark');
   assert.match(
