@@ -64,17 +64,14 @@ export class Palette {
   hue(name: string): number {
     const known = fixed[name] ?? this.slots[name];
     if (known !== undefined) return known % hues.length;
-    // Only what is drawn in the same lane must differ: names say it before their first stroke.
-    const lane = (other: string): string => other.slice(0, other.indexOf('/') + 1);
-    const taken = new Set(
-      [...Object.entries(fixed), ...Object.entries(this.slots)].flatMap(([other, slot]) =>
-        lane(other) === lane(name) ? [slot] : [],
-      ),
-    );
     const wish = hashOf(name) % hues.length;
-    let slot = wish;
-    for (let i = 0; i < hues.length && taken.has(slot); i++) slot = (wish + i + 1) % hues.length;
-    if (taken.has(slot)) slot = wish;
+    const order = hues.map((_, i) => (wish + i) % hues.length);
+    const given = [...Object.entries(fixed), ...Object.entries(this.slots)];
+    const lane = (other: string): string => other.slice(0, other.indexOf('/') + 1);
+    const isFree = (slot: number, inLane: boolean): boolean =>
+      given.every(([other, taken]) => taken !== slot || (inLane && lane(other) !== lane(name)));
+    // Where no hue is left for all, what is drawn in the same lane goes first: the part of a name before its first stroke.
+    const slot = order.find((one) => isFree(one, false)) ?? order.find((one) => isFree(one, true)) ?? wish;
     this.slots[name] = slot;
     this.memory.save(this.slots);
     return slot;
