@@ -26,6 +26,7 @@ import {
   swapPlayers,
   usePlayers,
 } from '../state/players.ts';
+import { comeBack, reset, toggleProbe, useProbe } from '../state/probe.ts';
 import { useRuns } from '../state/runs.ts';
 import { panTimeline, resetZoom, useTimeline, zoomTimeline } from '../state/timeline.ts';
 import { startTour } from '../tour.ts';
@@ -374,6 +375,31 @@ export const commands: readonly Command[] = [
     run: toggleWorlds,
   },
   { id: 'go-lineage', title: 'Lineage', group: 'Go to', shortcuts: [], run: () => focusPanel('lineage') },
+  {
+    id: 'probe',
+    title: 'Probe this frame, or close the probe',
+    help: 'Move things or type numbers, and see what every reward says of it',
+    group: 'Rewards',
+    shortcuts: ['p'],
+    run: () => {
+      if (!useProbe.getState().isOn) focusPanel('probe');
+      toggleProbe();
+    },
+  },
+  {
+    id: 'probe-reset',
+    title: 'Probe: reset to the recorded frame',
+    group: 'Rewards',
+    shortcuts: [],
+    run: reset,
+  },
+  {
+    id: 'probe-back',
+    title: 'Probe: come back to the edited state',
+    group: 'Rewards',
+    shortcuts: [],
+    run: () => void comeBack(),
+  },
   {
     id: 'judge',
     title: 'Judge rewards',

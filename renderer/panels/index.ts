@@ -10,6 +10,7 @@ import { ForksPanel } from './forks.tsx';
 import { JudgePanel } from './judge.tsx';
 import { LineagePanel } from './lineage.tsx';
 import { NewRunPanel } from './new-run.tsx';
+import { ProbePanel } from './probe.tsx';
 import { RunTablePanel } from './run-table.tsx';
 import { RunsPanel } from './runs.tsx';
 import { StagePanel } from './stage.tsx';
@@ -39,6 +40,7 @@ export const panels: readonly Panel[] = [
   { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },
   { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
   { id: 'weights', title: 'Weights', component: WeightsPanel, place: 'right' },
+  { id: 'probe', title: 'Probe', component: ProbePanel, place: 'right' },
   { id: 'lineage', title: 'Lineage', component: LineagePanel, place: 'right' },
   { id: 'disagreement', title: 'Disagreement', component: DisagreementPanel, place: 'right' },
 ];

@@ -26,6 +26,7 @@ import {
   swapPlayers,
   usePlayers,
 } from '../state/players.ts';
+import { isEdited } from '../state/probe.ts';
 import { isActive, useRuns } from '../state/runs.ts';
 import { useStageLook } from '../state/stage-look.ts';
 import { grouped } from '../timeline/scale.ts';
@@ -446,7 +447,9 @@ function placeLabel(
 ): void {
   if (!element) return;
   const { loaded } = usePlayers.getState()[name];
-  const lines = loaded && labelOf(loaded, frameIn(name), useStageLook.getState().label);
+  // Beside a state that somebody made, recorded numbers would be wrong.
+  const lines =
+    loaded && !isEdited(name) ? labelOf(loaded, frameIn(name), useStageLook.getState().label) : null;
   element.hidden = !anchor || !lines;
   if (!anchor || !lines) return;
   const [truth, learned] = lines.rings ?? [0, 0];

@@ -94,7 +94,11 @@ export class GhostLayer implements StageLayer {
 }
 
 /** Hides the scenery, gives the rest the ghost's material and takes its shadow away. */
-function haunt(bodies: StageBodies, episode: LoadedEpisode, material: three.MeshStandardMaterial): void {
+export function haunt(
+  bodies: StageBodies,
+  episode: LoadedEpisode,
+  material: three.MeshStandardMaterial,
+): void {
   const roles = new Map(episode.bodies.map(({ name, role }) => [name, role]));
   bodies.group.traverse((node) => {
     if (node instanceof three.Mesh) {

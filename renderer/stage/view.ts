@@ -93,6 +93,7 @@ export class StageView {
   private episode: LoadedEpisode | null = null;
   /** Paths of those that may be followed, of the episode on stage. */
   private readonly followPaths = new Map<Follow, Float32Array | null>();
+  private instead: LoadedEpisode | null = null;
   private task = '';
   private looks = '';
   private world = new three.Group();
@@ -189,6 +190,7 @@ export class StageView {
     const isAlike = episode !== null && this.looks === looksOf(episode);
     if (!isAlike) this.clearWorld();
     this.episode = episode;
+    this.instead = null;
     // What is written beside the tool belongs to the picture; it comes back with the next one.
     this.events.onDraw(null);
     if (episode) {
@@ -232,6 +234,14 @@ export class StageView {
     );
     caster.setFromCamera(at, this.eye());
     return caster.ray;
+  }
+
+  /** Draws the bodies as in frame 0 of this one instead of where the clock stands; null: as recorded again. */
+  stand(instead: LoadedEpisode | null): void {
+    if (instead === this.instead) return;
+    this.instead = instead;
+    this.bodies?.forget();
+    this.redrawAll();
   }
 
   /** While something else is dragged the camera stays. */
@@ -745,7 +755,8 @@ export class StageView {
   private applyPoses(): void {
     const { episode } = this;
     if (!episode) return;
-    this.bodies?.place(episode, this.frame);
+    if (this.instead) this.bodies?.place(this.instead, 0);
+    else this.bodies?.place(episode, this.frame);
     this.goAlong();
     this.showTrails();
     for (const layer of this.layers) layer.place?.(episode, this.frame);

@@ -108,3 +108,13 @@ export function progressRgb(value: number): [number, number, number] {
   const b = stops[low + 1]!;
   return [a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part];
 }
+
+/** Colour ramp for a difference in [-1, 1]: blue below, vermilion above, pale where there is none. Linear RGB, no alpha. */
+export function differenceRgb(value: number): [number, number, number] {
+  const at = Math.min(1, Math.max(-1, Number.isFinite(value) ? value : 0));
+  const pale = [0.86, 0.86, 0.84] as const;
+  const end = at < 0 ? ([0.02, 0.14, 0.52] as const) : ([0.62, 0.09, 0.01] as const);
+  // Slower at first, so that small differences are told from none.
+  const part = Math.abs(at) ** 0.8;
+  return [0, 1, 2].map((k) => pale[k]! + (end[k]! - pale[k]!) * part) as [number, number, number];
+}
