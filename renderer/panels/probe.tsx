@@ -303,7 +303,7 @@ function Judgement({ session }: { readonly session: Session }) {
           {before?.value != null && (
             <tr data-row="value">
               <th scope="row" title={opened.quantities.find(({ id }) => id === 'value')?.help}>
-                critic value
+                critic, newest
               </th>
               <td />
               <td className="right mono">{figure(now?.value)}</td>
@@ -1034,11 +1034,11 @@ function FieldMap({ session }: { readonly session: Session }) {
       </div>
       <div className="probe-map-axis">
         <span>{tidy(Number(x.from.toFixed(3)))}</span>
-        <span>
-          {names[0]} across, {names[1]} up ({tidy(Number(y.from.toFixed(3)))} to{' '}
-          {tidy(Number(y.to.toFixed(3)))})
-        </span>
+        <span>{names[0]} across</span>
         <span>{tidy(Number(x.to.toFixed(3)))}</span>
+      </div>
+      <div className="probe-map-up">
+        {names[1]} up, {tidy(Number(y.from.toFixed(3)))} to {tidy(Number(y.to.toFixed(3)))}
       </div>
       <div className="probe-bar" style={{ background: barCss(found) }} />
       <div className="probe-bar-ends">

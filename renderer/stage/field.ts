@@ -8,7 +8,7 @@ import { isolines, isosurface } from './isolines.ts';
 import type { StageLayer } from './layer.ts';
 
 /** Arrows along each axis. */
-const arrowsAcross = 14;
+const arrowsAcross = 12;
 const contours = 8;
 
 /** A field's value as a colour, linear RGB. Differences are pale at zero, whatever their range. */
@@ -64,8 +64,8 @@ export class FieldLayer implements StageLayer {
   private readonly edge = new three.LineBasicMaterial({ transparent: true, opacity: 0.5, depthWrite: false });
   private readonly arrowInk = new three.LineBasicMaterial({
     transparent: true,
-    opacity: 0.95,
-    depthTest: false,
+    opacity: 0.9,
+    depthWrite: false,
   });
   private drawn: three.Object3D[] = [];
   private last: readonly unknown[] = [];
@@ -109,7 +109,7 @@ export class FieldLayer implements StageLayer {
     // Lines lie on the colours of the map, not on the ground.
     this.ink.color.set('#10151c');
     this.edge.color.set(scheme === 'dark' ? '#d8dde5' : '#1d2530');
-    this.arrowInk.color.set('#ffffff');
+    this.arrowInk.color.set('#10151c');
   }
 
   dispose(): void {

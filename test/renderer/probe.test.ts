@@ -35,7 +35,7 @@ test('a frame is stopped, taken apart by mouse and keyboard, and put together ag
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, {
     name: 'probe',
-    size: { width: 1500, height: 940 },
+    size: { width: 1360, height: 820 },
   });
   const { id } = lab.start(
     tinyRecipe({
@@ -155,6 +155,7 @@ test('a frame is stopped, taken apart by mouse and keyboard, and put together ag
     assert.equal(await curves.locator('path').count(), 2);
     assert.match((await curves.getAttribute('aria-label'))!, /^block\.pos\[1\] from .* True progress from/);
     const before = await value('block.pos[1]');
+    await curves.scrollIntoViewIfNeeded();
     const at = (await curves.boundingBox())!;
     await page.mouse.click(at.x + at.width * 0.8, at.y + at.height / 2);
     await until('taken from the curve', async () => (await value('block.pos[1]')) !== before);
