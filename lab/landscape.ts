@@ -399,6 +399,8 @@ export class Neighbours {
   /** Of a sample of frames: distance to the nearest frame of another episode, ascending. */
   readonly #own: Float64Array;
   readonly #z: Float64Array;
+  /** The nearest row of the last question: that of the next one is often the same, and rules out the others at once. */
+  #last = 0;
 
   /**
    * @param frames [count, dim]; @param episodes which episode each is of, ascending. Nothing of an episode counts as a neighbour of
@@ -453,15 +455,19 @@ export class Neighbours {
     const rows = this.#rows;
     const z = this.#z;
     let best = Number.POSITIVE_INFINITY;
-    for (let n = 0; n < count; n++) {
+    const look = (n: number): void => {
       const o = n * dim;
       let sum = 0;
       for (let d = 0; d < dim && sum < best; d++) {
         const difference = z[d]! - rows[o + d]!;
         sum += difference * difference;
       }
-      if (sum < best && (counts === null || counts(n))) best = sum;
-    }
+      if (!(sum < best) || (counts !== null && !counts(n))) return;
+      best = sum;
+      this.#last = n;
+    };
+    if (count > 0) look(this.#last);
+    for (let n = 0; n < count; n++) look(n);
     return best;
   }
 }

@@ -4,12 +4,13 @@ import './probe.css';
 import { Alert, Button, Checkbox, Group, NativeSelect, SegmentedControl, Slider, Text } from '@mantine/core';
 import { type MouseEvent, useEffect, useMemo, useRef, useState } from 'react';
 import type { ProbeEvaluated, ProbeHandle, ProbeQuantity, ProbeStep } from '../../lab/api.ts';
+import { CommandButton } from '../parts/command-button.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { barCss, barOf, fieldPixels } from '../stage/field.ts';
 import { howTo } from '../stage/handles.ts';
 import { showProbe } from '../stage/probe.ts';
 import { elementName, groupsOf, type Layout, stepOf, tidy, typed, unitOf } from '../state/edits.ts';
-import { redo, undo, useHistory } from '../state/history.ts';
+import { useHistory } from '../state/history.ts';
 import { useScheme } from '../state/hooks.ts';
 import { palette } from '../state/layout.ts';
 import { usePlayers } from '../state/players.ts';
@@ -117,12 +118,8 @@ function Bar({ session }: { readonly session: Session }) {
         </Text>
       </Text>
       <span className="grow" />
-      <Button size="compact-xs" variant="subtle" color="gray" disabled={!canUndo} onClick={() => void undo()}>
-        Undo
-      </Button>
-      <Button size="compact-xs" variant="subtle" color="gray" disabled={!canRedo} onClick={() => void redo()}>
-        Redo
-      </Button>
+      <CommandButton command="undo" icon="undo" size="sm" disabled={!canUndo} />
+      <CommandButton command="redo" icon="redo" size="sm" disabled={!canRedo} />
       <Button
         size="compact-xs"
         variant="default"
