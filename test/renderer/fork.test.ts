@@ -9,6 +9,7 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
   timeout: 240_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'fork' });
+  page.setDefaultTimeout(45_000);
   const { id: runId } = lab.start(tinyRun({ steps: 1024 }), 0);
   assert.equal((await lab.finished(runId)).status, 'done');
   const [failed] = lab.store.episodes.list({ runId, kind: 'evaluation', success: false }).items;
@@ -37,7 +38,7 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
   assert.equal(expert.success, true);
 
   // 2. Keys: a moment ahead and up, then the expert takes over.
-  await page.getByRole('region', { name: 'Stage A' }).getByRole('button', { name: /^A/ }).first().click();
+  await page.getByTestId('letter-a').first().click();
   await page.keyboard.press('Shift+D');
   const bar = page.getByTestId('drive-bar');
   await bar.getByText('Ready').waitFor();
