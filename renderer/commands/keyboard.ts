@@ -3,8 +3,10 @@
 import { commands } from './index.ts';
 import { matches } from './keys.ts';
 
+/** One of a few chosen, or on and off: nothing is typed there. */
+const chosen = 'input:is([type="radio"], [type="checkbox"])';
 const typing =
-  'input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"], [role="option"]';
+  'input:not([type="radio"], [type="checkbox"]), textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"], [role="option"]';
 const pressable = 'button, a[href], summary, [role="button"], [role="tab"], [role="switch"]';
 
 /** The focus came by a click: whoever then presses Space means play, not that button once more. */
@@ -15,6 +17,9 @@ export function isTaken(event: KeyboardEvent): boolean {
   const target = event.target instanceof Element ? event.target : null;
   if (target?.closest(typing)) return true;
   if (document.querySelector('[role="dialog"]') && !(event.ctrlKey || event.metaKey)) return true;
+  // Arrows and Space choose there, unless a click brought the focus.
+  if (!byPointer && (event.key === ' ' || event.key.startsWith('Arrow')) && target?.closest(chosen))
+    return true;
   // Space and Enter press the focused button; arrows walk through tabs.
   const own = (event.key === ' ' && !byPointer) || event.key === 'Enter';
   if (own && target?.closest(pressable)) return true;
