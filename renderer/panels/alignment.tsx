@@ -151,18 +151,18 @@ function PairView({
 
 function pairInWords({ letters, courses, episodes }: PairContent, { from, to }: Pair): string {
   const [i, j] = [from, to].map((frame, k) => Math.min(episodes[k as 0 | 1].length, Math.round(frame)));
-  const distance = courses ? `, ${percent(distanceOf(...courses, i!, j!))} of the room apart` : '';
+  const distance = courses ? `, they differ by ${percent(distanceOf(...courses, i!, j!))} of the room` : '';
   return `${letters[0]} step ${i} · ${letters[1]} step ${j}${distance}`;
 }
 
 function inWords({ letters, anchors, courses }: PairContent, meanDistance: number | undefined): string {
   const [a, b] = letters;
   if (meanDistance !== undefined)
-    return `On the path ${a} and ${b} are ${percent(meanDistance)} of the room apart on average.`;
+    return `On the path ${a} and ${b} differ by ${percent(meanDistance)} of the room on average.`;
   if (anchors.length > 0)
     return `Entered by both: ${anchors.map(({ title, from, to }) => `${title} (${a} ${from}, ${b} ${to})`).join(', ')}.`;
   return courses
-    ? `Lines join frames of ${a} and ${b} that are shown together; bright: their bodies are near each other.`
+    ? `Lines join frames of ${a} and ${b} that are shown together; bright: things stand alike.`
     : `Lines join frames of ${a} and ${b} that are shown together; they have no body in common.`;
 }
 

@@ -8,7 +8,7 @@ import { Line2 } from 'three/examples/jsm/lines/Line2.js';
 import { LineGeometry } from 'three/examples/jsm/lines/LineGeometry.js';
 import { LineMaterial } from 'three/examples/jsm/lines/LineMaterial.js';
 import type { BodyInfo } from '../../lab/api.ts';
-import { positionsOf } from '../state/align.ts';
+import { meanPositions } from '../state/align.ts';
 import { letterColour, type Scheme } from '../state/colours.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import type { SlotName } from '../state/players.ts';
@@ -122,7 +122,7 @@ function trailOf(episode: LoadedEpisode, colour: string): Line2 | null {
     .find((found) => found.length > 0);
   if (!members || episode.length === 0) return null;
   const geometry = new LineGeometry();
-  geometry.setPositions(Float32Array.from(positionsOf(episode, [members])));
+  geometry.setPositions(Float32Array.from(meanPositions(episode, members)));
   const line = new Line2(
     geometry,
     new LineMaterial({ color: colour, linewidth: 1.3, opacity: 0.75, transparent: true, depthWrite: false }),

@@ -144,7 +144,7 @@ function longestRise(anchors: readonly Anchor[]): Anchor[] {
   return best.reduce<Anchor[]>((longest, series) => (series.length > longest.length ? series : longest), []);
 }
 
-/** Where the bodies that matter are, in parts of the room that both episodes take up together. */
+/** What two frames are compared by, in parts of the room that it takes up in both episodes together. */
 export interface Course {
   /** [T + 1, width] */
   readonly rows: Float64Array;
@@ -152,90 +152,109 @@ export interface Course {
   readonly frames: number;
 }
 
-/** Who does the task; where nobody does (a pendulum), whatever moves. */
-const tracked: readonly (readonly BodyInfo['role'][])[] = [
-  ['object', 'gripper', 'agent'],
-  ['link', 'tool', 'mate', 'opponent', 'wheel'],
-];
+/** Pairs of sets of bodies, of the one episode and of the other, that stand for each other. */
+type Group = readonly [readonly number[], readonly number[]];
 
-/** More columns than this, and the mean of each role stands for its bodies. */
+/** More than this, and the mean of each role stands for its bodies. */
 const mostBodies = 8;
 
 /**
- * The two courses by the same columns: the bodies that both have, by name, else the mean of each role. Null where the episodes
- * have nothing in common.
+ * The two courses by the same columns; null where the episodes have nothing in common. Where both have a goal it is distances: of
+ * each object to the goal and to the hand, or of the hand to the goal. Starts and goals lie elsewhere in every episode, and a block
+ * that rests at its goal is the same moment of the task wherever that is. Without a goal it is the positions themselves.
  */
 export function coursesOf(a: Alignable, b: Alignable): readonly [Course, Course] | null {
-  for (const roles of tracked) {
-    const groups = commonBodies(a, b, roles);
-    if (groups.length === 0) continue;
-    const rows = [a, b].map((episode, which) =>
-      positionsOf(
-        episode,
-        groups.map((group) => group[which]!),
-      ),
-    );
-    const width = groups.length * 3;
-    const scale = roomOf(rows, width);
-    const [one, other] = rows.map(
-      (values): Course => ({ rows: values.map((v) => v / scale), width, frames: values.length / width }),
-    );
-    return [one!, other!];
+  const objects = commonBodies(a, b, ['object']);
+  const hands = together(a, b, ['gripper', 'agent']);
+  const goals = together(a, b, ['goal']);
+  const moved = objects.length > 0 ? objects : hands;
+  if (goals.length > 0 && moved.length > 0) {
+    const pairs: (readonly [Group, Group])[] = [
+      ...moved.map((group) => [group, goals[0]!] as const),
+      ...(objects.length > 0 && hands.length > 0 ? objects.map((group) => [hands[0]!, group] as const) : []),
+    ];
+    return scaled([0, 1].map((w) => pairs.map(([one, other]) => distances(w ? b : a, one[w]!, other[w]!))));
   }
-  return null;
+  const placed = [...objects, ...hands];
+  // Where nobody does the task (a pendulum) it is whatever moves.
+  const rest = placed.length > 0 ? placed : commonBodies(a, b, ['link', 'tool', 'mate', 'opponent', 'wheel']);
+  if (rest.length === 0) return null;
+  return scaled([0, 1].map((w) => rest.flatMap((group) => axesOf(meanPositions(w ? b : a, group[w]!)))));
 }
 
-/** Pairs of sets of body indices that stand for each other. */
-function commonBodies(
-  a: Alignable,
-  b: Alignable,
-  roles: readonly BodyInfo['role'][],
-): (readonly [readonly number[], readonly number[]])[] {
-  const named = a.bodies.flatMap((body, i) => {
-    const j = b.bodies.findIndex(({ name, role }) => name === body.name && role === body.role);
-    return roles.includes(body.role) && j >= 0 ? [[[i], [j]] as const] : [];
+/** Columns side by side, divided by the diagonal of the box that they take up. */
+function scaled(columns: readonly (readonly Float64Array[])[]): readonly [Course, Course] {
+  const ranges = columns[0]!.map((_, k) => {
+    const all = columns.map((parts) => parts[k]!);
+    const low = Math.min(
+      ...all.map((column) => column.reduce((x, y) => Math.min(x, y), Number.POSITIVE_INFINITY)),
+    );
+    const high = Math.max(
+      ...all.map((column) => column.reduce((x, y) => Math.max(x, y), Number.NEGATIVE_INFINITY)),
+    );
+    return high - low;
+  });
+  const scale = Math.hypot(...ranges) || 1;
+  const [one, other] = columns.map((parts): Course => {
+    const width = parts.length;
+    const frames = parts[0]!.length;
+    const rows = new Float64Array(frames * width);
+    parts.forEach((column, k) => {
+      for (let t = 0; t < frames; t++) rows[t * width + k] = column[t]! / scale;
+    });
+    return { rows, width, frames };
+  });
+  return [one!, other!];
+}
+
+const membersOf = ({ bodies }: Alignable, roles: readonly BodyInfo['role'][]): number[] =>
+  bodies.flatMap(({ role }, i) => (roles.includes(role) ? [i] : []));
+
+/** All bodies of some roles as one group; none where one of the episodes has none. */
+function together(a: Alignable, b: Alignable, roles: readonly BodyInfo['role'][]): Group[] {
+  const group = [membersOf(a, roles), membersOf(b, roles)] as const;
+  return group.every((members) => members.length > 0) ? [group] : [];
+}
+
+/** The bodies of some roles that both have by name, else, or of more than a few, all of a role together. */
+function commonBodies(a: Alignable, b: Alignable, roles: readonly BodyInfo['role'][]): Group[] {
+  const named = membersOf(a, roles).flatMap((i) => {
+    const { name, role } = a.bodies[i]!;
+    const j = b.bodies.findIndex((body) => body.name === name && body.role === role);
+    return j >= 0 ? [[[i], [j]] as const] : [];
   });
   if (named.length > 0 && named.length <= mostBodies) return named;
-  const members = ({ bodies }: Alignable, role: BodyInfo['role']): number[] =>
-    bodies.flatMap((body, i) => (body.role === role ? [i] : []));
-  return roles.flatMap((role) => {
-    const pair = [members(a, role), members(b, role)] as const;
-    return pair[0].length > 0 && pair[1].length > 0 ? [pair] : [];
-  });
+  return roles.flatMap((role) => together(a, b, [role]));
 }
 
-/** Mean position of each group of bodies. [T + 1, groups, 3] */
-export function positionsOf(
+/** Mean position of a set of bodies. [T + 1, 3] */
+export function meanPositions(
   { bodies, poses, length }: Pick<Alignable, 'bodies' | 'poses' | 'length'>,
-  groups: readonly (readonly number[])[],
+  group: readonly number[],
 ): Float64Array {
-  const rows = new Float64Array((length + 1) * groups.length * 3);
-  let at = 0;
+  const rows = new Float64Array((length + 1) * 3);
   for (let t = 0; t <= length; t++) {
-    for (const group of groups) {
-      for (let axis = 0; axis < 3; axis++) {
-        let sum = 0;
-        for (const i of group) sum += poses[(t * bodies.length + i) * 7 + axis]!;
-        rows[at++] = sum / group.length;
-      }
+    for (let axis = 0; axis < 3; axis++) {
+      let sum = 0;
+      for (const i of group) sum += poses[(t * bodies.length + i) * 7 + axis]!;
+      rows[t * 3 + axis] = sum / group.length;
     }
   }
   return rows;
 }
 
-/** Diagonal of the box around all positions; 1 where nothing moves. */
-function roomOf(rows: readonly Float64Array[], width: number): number {
-  const low = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-  const high = low.map((value) => -value);
-  for (const values of rows) {
-    for (let i = 0; i < values.length; i++) {
-      const axis = (i % width) % 3;
-      low[axis] = Math.min(low[axis]!, values[i]!);
-      high[axis] = Math.max(high[axis]!, values[i]!);
-    }
-  }
-  return Math.hypot(...high.map((value, axis) => value - low[axis]!)) || 1;
+/** Between the means of two sets of bodies. [T + 1] */
+function distances(episode: Alignable, one: readonly number[], other: readonly number[]): Float64Array {
+  const a = meanPositions(episode, one);
+  const b = meanPositions(episode, other);
+  return Float64Array.from({ length: episode.length + 1 }, (_, t) =>
+    Math.hypot(a[t * 3]! - b[t * 3]!, a[t * 3 + 1]! - b[t * 3 + 1]!, a[t * 3 + 2]! - b[t * 3 + 2]!),
+  );
 }
+
+/** [T + 1, 3] to three columns. */
+const axesOf = (positions: Float64Array): Float64Array[] =>
+  [0, 1, 2].map((axis) => positions.filter((_, i) => i % 3 === axis));
 
 /** Distance of frame i of one course and frame j of the other. */
 export function distanceOf(a: Course, b: Course, i: number, j: number): number {

@@ -172,6 +172,6 @@ export function clockMeaning(mode: AlignMode, letter: string): string {
     case 'stages':
       return `The clock counts the seconds of ${letter}; the others are stretched so that they enter their stages with it.`;
     case 'path':
-      return `The clock counts the seconds of ${letter}; the others show the frame whose bodies stand most alike, never going back.`;
+      return `The clock counts the seconds of ${letter}; the others show the frame at which things stand most alike, never going back.`;
   }
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { Lab } from '../../lab/lab.ts';
 import {
   type Alignable,
   alignByStages,
@@ -13,7 +15,10 @@ import {
   mapOf,
   warpNow,
 } from '../../renderer/state/align.ts';
+import { type LoadedEpisode, loadEpisode } from '../../renderer/state/opened.ts';
 import { createRandom } from '../../sim/engine/random.ts';
+import { lab as command } from '../support/lab.ts';
+import { temporaryFolder } from '../support/project.ts';
 
 const stages = ['reach', 'grasp', 'lift'].map((id) => ({ id, title: id }));
 
@@ -160,6 +165,65 @@ test('distances are parts of the room that both take up, of bodies that both hav
   // Other names, same role: the mean of the role.
   const other = episode([0, 1], { bodies: [{ name: 'puck', role: 'object' }] });
   assert.equal(coursesOf(near, other)![1].frames, 2);
+});
+
+test('episodes with goals in other places are laid beside each other by how far things are from them', () => {
+  /** A block goes from 0 to its goal and rests there. */
+  const brought = (goal: number, steps: number): Alignable => {
+    const xs = Array.from({ length: 41 }, (_, t) => goal * Math.min(1, t / steps));
+    return episode(xs, {
+      bodies: [
+        { name: 'block', role: 'object' },
+        { name: 'target', role: 'goal' },
+      ],
+      poses: xs.flatMap((x) => [x, 0, 0, 0, 0, 0, 1, goal, 0, 0, 0, 0, 0, 1]),
+    });
+  };
+  const [a, b] = coursesOf(brought(1, 10), brought(1.2, 30))!;
+  // Seen from the world, 1 of 1.2 would be reached at step 25.
+  assert.ok(Math.abs(frameBeside(warpNow(a, b).alignment, 10) - 30) < 2);
+});
+
+test('on real episodes the path finds the true entries into stages that it never saw, where seconds miss them', async (t) => {
+  const project = join(temporaryFolder(t), 'aligned');
+  const made = await command(
+    ...[
+      'collect',
+      '--project',
+      project,
+      '--task',
+      'push',
+      '--episodes',
+      '6',
+      '--noise',
+      '0.3',
+      '--seed',
+      '3',
+    ],
+  );
+  assert.equal(made.status, 0, made.stderr);
+  const lab = new Lab({ project, device: 'wasm' });
+  t.after(() => lab.close());
+  const episodes = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map(async (id) => {
+      const opened = lab.openEpisode(id);
+      return loadEpisode(opened, await opened.data.arrayBuffer());
+    }),
+  );
+  /** Mean distance, in steps, of where the block is at the goal from where it is said to be. */
+  const miss = (beside: (a: LoadedEpisode, b: LoadedEpisode, frame: number) => number): number => {
+    const misses = episodes.flatMap((a) =>
+      episodes.flatMap((b) => {
+        const [from, to] = [a, b].map(({ trueStage }) => trueStage.indexOf(2));
+        return a === b ? [] : [Math.abs(beside(a, b, from!) - to!)];
+      }),
+    );
+    return misses.reduce((sum, one) => sum + one, 0) / misses.length;
+  };
+  const byPath = miss((a, b, frame) => frameBeside(warpNow(...coursesOf(a, b)!).alignment, frame));
+  const bySeconds = miss((_a, _b, frame) => frame);
+  t.diagnostic(`missed by ${byPath.toFixed(1)} steps along the path, by ${bySeconds.toFixed(1)} by seconds`);
+  assert.ok(byPath < 3 && bySeconds > 10, `${byPath} and ${bySeconds}`);
 });
 
 test('500 by 500 frames take well under a second', () => {

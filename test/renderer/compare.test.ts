@@ -148,7 +148,7 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
   await step('ghosts stand in one scene, and each alignment puts them where it says', async () => {
     await press('h');
     await page.locator('.ghost-legend').waitFor();
-    assert.equal(await page.locator('.stage-host canvas').count(), 1);
+    assert.equal(await page.locator('canvas[data-testid^="stage-"]').count(), 1);
     const pushed = bandsOf(2)[2];
     await press('Home');
     for (let i = 0; i < 9 && (await stepOf(page)) < pushed!.start; i++) await press('Control+ArrowRight');
@@ -167,7 +167,7 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
     await press('m');
     await page.locator('.ghost-legend').waitFor();
     await page.getByTestId('clock-meaning').hover();
-    await page.getByText('whose bodies stand most alike').first().waitFor();
+    await page.getByText('at which things stand most alike').first().waitFor();
     const byPath = await stepIn('c');
     assert.ok(byPath > pushed!.start + 5, `by path C, who is slower, stands at ${byPath}`);
     await press('m', 'm');
@@ -187,11 +187,11 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
     await press('m');
     assert.match(
       await page.getByTestId('alignment-note').innerText(),
-      /On the path A and B are .+ % of the room/,
+      /On the path A and B differ by .+ % of the room/,
     );
     await page.mouse.move(box.x + box.width * 0.3, box.y + 14);
     const said = await page.getByTestId('alignment-note').innerText();
-    assert.match(said, /A step \d+ · B step \d+, .+ % of the room apart/);
+    assert.match(said, /A step \d+ · B step \d+, they differ by .+ % of the room/);
     await page.mouse.down();
     await page.mouse.up();
     await settled(page);
@@ -231,7 +231,7 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
     await openIn('I', 9);
     await row(10).click({ modifiers: ['Shift'] });
     await page.getByText('9 episodes at a time are the most').waitFor();
-    assert.equal(await page.locator('.stage-host canvas').count(), 9);
+    assert.equal(await page.locator('canvas[data-testid^="stage-"]').count(), 9);
     assert.equal(await contexts(page), 9);
     await page.waitForTimeout(3000);
     await picture('nine-dark');
