@@ -203,6 +203,8 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
   });
 
   await step('in and out points bound a loop, forwards and backwards', async () => {
+    // The tab that was clicked would walk on by arrows.
+    await page.getByTestId('position').click();
     const twenty = Array.from({ length: 20 }, () => 'ArrowRight');
     await press('Home', ...twenty, 'i', ...twenty, 'o', 'Shift+L', 'Space');
     const seen = new Set<number>();
