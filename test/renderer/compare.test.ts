@@ -229,21 +229,23 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
   });
 
   await step('nine episodes open, a tenth is refused in words, and nine contexts live', async () => {
+    // Other panels may have contexts of their own.
+    const spare = (await contexts(page)) - 4;
     for (const episode of [1, 6, 7, 8, 9]) await row(episode).click({ modifiers: ['Shift'] });
     await openIn('I', 9);
     await row(10).click({ modifiers: ['Shift'] });
     await page.getByText('9 episodes at a time are the most').waitFor();
     assert.equal(await page.locator('canvas[data-testid^="stage-"]').count(), 9);
-    assert.equal(await contexts(page), 9);
+    assert.equal(await contexts(page), 9 + spare);
     await page.waitForTimeout(3000);
     await picture('nine-dark');
     for (let round = 0; round < 2; round++) {
       await press('c');
       await page.getByTestId('stage-b').waitFor({ state: 'detached' });
-      assert.equal(await contexts(page), 1, 'contexts after eight views are closed');
+      assert.equal(await contexts(page), 1 + spare, 'contexts after eight views are closed');
       await press('c');
       await page.getByTestId('stage-i').waitFor();
-      assert.equal(await contexts(page), 9);
+      assert.equal(await contexts(page), 9 + spare);
     }
   });
 
