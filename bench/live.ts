@@ -118,7 +118,7 @@ async function measure(task: string) {
     });
     while (lab.run(id).phase !== 'training' || lab.run(id).done === 0) await sleep(50);
     await sleep(2000);
-    const rows = [];
+    const rows: { watched: number; alone: number; ratio: number; bytes: number; snapshots: number }[] = [];
     for (let pair = 0; pair < pairs; pair++) {
       const rates = { watched: 0, alone: 0 };
       let seen = { bytes: 0, snapshots: 0 };
