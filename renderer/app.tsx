@@ -28,6 +28,7 @@ import { openDock } from './dock.ts';
 import { retryNow, useConnection } from './lab.ts';
 import { ExportDialog } from './panels/export-dialog.tsx';
 import { panels } from './panels/index.ts';
+import { CardDialog } from './panels/judge.tsx';
 import { CommandButton, isMac } from './parts/command-button.tsx';
 import { CrashCard } from './parts/crash-card.tsx';
 import { ForkDialog } from './parts/fork-dialog.tsx';
@@ -100,6 +101,7 @@ export function App() {
       <ExportDialog />
       <ForkDialog />
       <ShortcutSheet />
+      <CardDialog />
     </div>
   );
 }

@@ -346,6 +346,13 @@ export const commands: readonly Command[] = [
   },
   { id: 'go-curves', title: 'Curves', group: 'Go to', shortcuts: ['v'], run: () => focusPanel('curves') },
   {
+    id: 'distances',
+    title: 'Reward distances',
+    group: 'Go to',
+    shortcuts: [],
+    run: () => focusPanel('distances'),
+  },
+  {
     id: 'compare-runs',
     title: 'Compare runs',
     group: 'Go to',

@@ -25,6 +25,7 @@ import {
   extentOf,
   normalised,
   partingText,
+  placeAt,
 } from '../state/charts.ts';
 import { runColour, sideColour } from '../state/colours.ts';
 import { type CurveMode, useCurveView } from '../state/curve-view.ts';
@@ -34,7 +35,7 @@ import { palette, useView } from '../state/layout.ts';
 import { runsOfSide, sidesOf, sideTitle } from '../state/run-rows.ts';
 import { loadPinned, useRunTable } from '../state/run-table.ts';
 import { drawnRuns, toggleOverlay, useRuns } from '../state/runs.ts';
-import { useWeightMarks } from '../state/weights.ts';
+import { useWeightMarks, type WeightMark } from '../state/weights.ts';
 import { grouped, short } from '../timeline/scale.ts';
 import { duration } from './runs.tsx';
 import { EmptyHint } from './stage.tsx';
@@ -286,19 +287,29 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
     [shown, ids, data, x, scheme],
   );
   drawn.current = charts;
-  const changes = useWeightMarks(ids);
-  const marks = useMemo(
+  // Marks come in a new map each time; what they say changes seldom.
+  const weights = JSON.stringify([...useWeightMarks(ids)]);
+  const changes = useMemo(
     () =>
-      ids.flatMap((id): ChartMark[] => {
+      (JSON.parse(weights) as [number, readonly WeightMark[]][]).flatMap(([id, list]) => {
         const series = data.get(id);
-        const places = x === 'steps' ? series?.steps : series?.seconds;
-        if (!series || !places) return [];
-        return (changes.get(id) ?? []).flatMap(({ number, step }) => {
-          const at = x === 'steps' ? step : places[series.steps.findLastIndex((one) => one <= step)];
-          return at === undefined ? [] : [{ x: at, label: `w${number}`, colour: runColour(id, scheme) }];
+        return list.flatMap((mark) => {
+          const place = series && placeOfStep(series, mark.step, x);
+          return place == null ? [] : [{ ...mark, id, place }];
         });
       }),
-    [ids, data, x, scheme, changes],
+    [data, weights, x],
+  );
+  const marks = useMemo(
+    () =>
+      changes.map(
+        ({ id, number, place }): ChartMark => ({
+          x: place,
+          label: `w${number}`,
+          colour: runColour(id, scheme),
+        }),
+      ),
+    [changes, scheme],
   );
   const smoothed = useMemo(
     () =>
@@ -352,6 +363,18 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
           </span>
         ))}
       </div>
+      {changes.length > 0 && (
+        <p className="judge-note curves-changes" data-testid="curves-changes">
+          Weights changed while training:{' '}
+          {changes
+            .map(
+              ({ id, number, reward, from, to, step }) =>
+                `w${number} (run ${id}) ${reward} ${from} to ${to} at step ${grouped(step)}`,
+            )
+            .join('; ')}
+          .
+        </p>
+      )}
       {names.length === 0 ? (
         <EmptyHint>No metrics yet: they come with the first training update.</EmptyHint>
       ) : (
@@ -375,6 +398,13 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
       )}
     </>
   );
+}
+
+/** Where a step stands on the axis; null where the run does not say. */
+function placeOfStep({ steps, seconds }: Series, step: number, axis: 'steps' | 'seconds'): number | null {
+  if (axis === 'steps') return step;
+  if (seconds === null || steps.length === 0) return null;
+  return seconds[Math.max(0, placeAt(steps, Math.min(step, steps.at(-1)!)))]!;
 }
 
 // Groups of seeds

@@ -4,6 +4,7 @@ import type { FunctionComponent } from 'react';
 import { AlignmentPanel } from './alignment.tsx';
 import { CurvesPanel } from './curves.tsx';
 import { DisagreementPanel } from './disagreement.tsx';
+import { DistancesPanel } from './distances.tsx';
 import { DocsPanel } from './docs.tsx';
 import { EpisodesPanel } from './episodes.tsx';
 import { ForksPanel } from './forks.tsx';
@@ -31,6 +32,7 @@ export const panels: readonly Panel[] = [
   { id: 'run-table', title: 'Compare runs', component: RunTablePanel, place: 'stage' },
   { id: 'worlds', title: 'Worlds', component: WorldsPanel, place: 'stage' },
   { id: 'judge', title: 'Judge rewards', component: JudgePanel, place: 'stage' },
+  { id: 'distances', title: 'Reward distances', component: DistancesPanel, place: 'stage' },
   { id: 'docs', title: 'Documentation', component: DocsPanel, place: 'stage' },
   { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },
   { id: 'alignment', title: 'Alignment', component: AlignmentPanel, place: 'timeline' },

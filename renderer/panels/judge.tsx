@@ -19,7 +19,7 @@ import {
   Text,
   Tooltip,
 } from '@mantine/core';
-import { useMemo } from 'react';
+import { useEffect, useMemo } from 'react';
 import type { Catalog, ModelCardInfo, RewardEvaluationInfo } from '../../lab/api.ts';
 import { Icon } from '../parts/icons.tsx';
 import {
@@ -34,8 +34,16 @@ import {
   shownFigure,
   wantedText,
 } from '../state/evaluation.ts';
-import { closeCard, openCard, startJudging, stopJudging, useJudge } from '../state/judge.ts';
-import { toggleWide, useView } from '../state/layout.ts';
+import {
+  closeCard,
+  judgedTask,
+  loadResult,
+  openCard,
+  startJudging,
+  stopJudging,
+  useJudge,
+} from '../state/judge.ts';
+import { focusPanel, toggleWide, useView } from '../state/layout.ts';
 import { useRuns } from '../state/runs.ts';
 import { duration } from './runs.tsx';
 import { EmptyHint } from './stage.tsx';
@@ -53,7 +61,11 @@ const verdictColour: Readonly<Record<Verdict, string>> = {
 
 export function JudgePanel() {
   const catalog = useRuns((state) => state.catalog);
-  const result = useJudge((state) => state.result);
+  const task = useJudge(judgedTask) ?? catalog?.tasks[0]?.id ?? '';
+  const kept = useJudge((state) => state.results.get(task)) ?? null;
+  useEffect(() => {
+    if (task !== '') void loadResult(task);
+  }, [task]);
   if (!catalog) return <EmptyHint>Asking the lab what there is to judge…</EmptyHint>;
   return (
     <div className="panel-column" data-testid="judge">
@@ -61,15 +73,15 @@ export function JudgePanel() {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be in reach of the keyboard */}
       <section className="grow-scroll" tabIndex={0} aria-label="What the evaluation says">
         <Outcome />
-        {result === null ? <Hint /> : <Findings result={result} catalog={catalog} />}
+        {kept === null ? <Hint /> : <Findings result={kept.evaluation} at={kept.at} catalog={catalog} />}
       </section>
-      <CardDialog />
     </div>
   );
 }
 
 function JudgeForm({ catalog }: { readonly catalog: Catalog }) {
-  const { task: chosenTask, chosen, episodes, seed, stored, phase } = useJudge();
+  const { chosen, episodes, seed, stored, phase } = useJudge();
+  const chosenTask = useJudge(judgedTask);
   const isWide = useView((state) => state.wide);
   const task = chosenTask ?? catalog.tasks[0]?.id ?? '';
   const learned = catalog.rewards.filter(({ kind }) => kind === 'learned');
@@ -244,7 +256,15 @@ function Outcome() {
   );
 }
 
-function Findings({ result, catalog }: { readonly result: RewardEvaluationInfo; readonly catalog: Catalog }) {
+function Findings({
+  result,
+  at,
+  catalog,
+}: {
+  readonly result: RewardEvaluationInfo;
+  readonly at: number;
+  readonly catalog: Catalog;
+}) {
   const title = catalog.tasks.find(({ id }) => id === result.task)?.title ?? result.task;
   const [first, ...others] = sentencesOf(result.answer);
   return (
@@ -271,7 +291,7 @@ function Findings({ result, catalog }: { readonly result: RewardEvaluationInfo; 
           <Heading>How it was done</Heading>
           <Text size="xs">
             Reward Lab {result.version}, {result.task} version {result.taskVersion}, seed {result.seed},{' '}
-            {duration(result.seconds)}. {result.protocol}.
+            {duration(result.seconds)}, ended {new Date(at).toLocaleString('en-GB')}. {result.protocol}.
           </Text>
           {result.missing.map((line) => (
             <Text key={line} size="xs" mt={4}>
@@ -384,7 +404,14 @@ function MeasureTable({
   );
   return (
     <div data-testid={`judge-table-${table.id}`}>
-      <Heading>{title}</Heading>
+      <Group gap="sm" align="baseline">
+        <Heading>{title}</Heading>
+        {table.id === 'distance' && (
+          <Anchor component="button" type="button" size="xs" onClick={() => focusPanel('distances')}>
+            of all pairs, as a map
+          </Anchor>
+        )}
+      </Group>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: as above */}
       <section className="judge-scroll" tabIndex={0} aria-label={`Table: ${title}`}>
         <Table className="judge-table" fz="xs" withRowBorders verticalSpacing={4} horizontalSpacing={10}>
@@ -467,7 +494,7 @@ function Cell({
   );
 }
 
-function CommandLine({ command }: { readonly command: string }) {
+export function CommandLine({ command }: { readonly command: string }) {
   return (
     <Group gap={6} wrap="nowrap" align="flex-start" mt={4}>
       <Code className="judge-command">{command}</Code>
@@ -488,7 +515,8 @@ function CommandLine({ command }: { readonly command: string }) {
   );
 }
 
-function CardDialog() {
+/** Mounted once in the window: several panels open cards. */
+export function CardDialog() {
   const card = useJudge((state) => state.card);
   return (
     <Modal

@@ -423,6 +423,7 @@ function TagsCell({ row }: { readonly row: TableRow }) {
 
 function NoteCell({ row }: { readonly row: TableRow }) {
   const [draft, setDraft] = useState<string | null>(null);
+  const isDropped = useRef(false);
   const notes = [...new Set(row.runs.map(({ note }) => note))];
   const what = row.isGroup ? `group ${row.key}` : `run ${row.key}`;
   if (draft === null) {
@@ -435,7 +436,10 @@ function NoteCell({ row }: { readonly row: TableRow }) {
         title={said.join('\n') || undefined}
         data-testid={`note-${row.key}`}
         disabled={!isEditable()}
-        onClick={() => setDraft(notes.length === 1 ? notes[0]! : '')}
+        onClick={() => {
+          isDropped.current = false;
+          setDraft(notes.length === 1 ? notes[0]! : '');
+        }}
       >
         {said.length === 0 ? (
           <span className="run-table-add">add</span>
@@ -449,6 +453,7 @@ function NoteCell({ row }: { readonly row: TableRow }) {
   }
   const commit = (): void => {
     setDraft(null);
+    if (isDropped.current) return;
     // A group with several notes keeps them until something is written.
     if (notes.length === 1 ? draft === notes[0] : draft === '') return;
     void markRuns(
@@ -470,10 +475,14 @@ function NoteCell({ row }: { readonly row: TableRow }) {
       onChange={(event) => setDraft(event.currentTarget.value)}
       onBlur={commit}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') setDraft(null);
+        if (event.key === 'Escape') {
+          // What is thrown away is not written when the focus leaves.
+          isDropped.current = true;
+          event.currentTarget.blur();
+        }
         if (event.key === 'Enter' && !event.shiftKey) {
           event.preventDefault();
-          commit();
+          event.currentTarget.blur();
         }
       }}
     />

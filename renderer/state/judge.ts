@@ -1,7 +1,7 @@
 /** Judging reward models: what is asked for, how far the lab is, what came of it. It outlives the panel, which may be hidden. */
 
 import { create } from 'zustand';
-import type { LabEvent, Model, ModelCardInfo, RewardEvaluationInfo } from '../../lab/api.ts';
+import type { KeptEvaluationInfo, LabEvent, Model, ModelCardInfo } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { wordsOf } from './evaluation.ts';
 
@@ -16,7 +16,10 @@ export interface JudgeState {
   readonly phase: 'idle' | 'running';
   /** What the lab works on: part `done` (from 0) of `total`; null until it says so. */
   readonly progress: { readonly part: string; readonly done: number; readonly total: number } | null;
-  readonly result: RewardEvaluationInfo | null;
+  /** The last evaluation of each task that was asked for, of this visit or as the project kept it; null: there is none. */
+  readonly results: ReadonlyMap<string, KeptEvaluationInfo | null>;
+  /** Tasks with a kept evaluation, the last one first. */
+  readonly evaluated: readonly string[];
   readonly stopped: boolean;
   readonly error: string | null;
   /** The stored model whose card is open. */
@@ -35,7 +38,8 @@ export const useJudge = create<JudgeState>()(() => ({
   stored: [],
   phase: 'idle',
   progress: null,
-  result: null,
+  results: new Map(),
+  evaluated: [],
   stopped: false,
   error: null,
   card: null,
@@ -47,6 +51,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 export async function reloadStored(): Promise<void> {
   try {
     useJudge.setState({ stored: await lab.models.list() });
+    useJudge.setState({ evaluated: (await lab.models.evaluated()).map(({ task }) => task) });
   } catch (error) {
     console.warn('The stored models:', error);
   }
@@ -64,6 +69,30 @@ export function takeJudgeEvents(events: readonly LabEvent[]): void {
   }
 }
 
+/** Asks for the kept evaluation of a task, once. */
+export async function loadResult(task: string): Promise<void> {
+  const { results } = useJudge.getState();
+  if (results.has(task)) return;
+  const put = (kept: KeptEvaluationInfo | null): void =>
+    useJudge.setState((state) => ({ results: new Map(state.results).set(task, kept) }));
+  put(null);
+  try {
+    const kept = await lab.models.lastEvaluation({ task });
+    // One that was finished meanwhile is newer.
+    if (useJudge.getState().results.get(task) === null) put(kept);
+  } catch (error) {
+    useJudge.setState(({ results: known }) => {
+      const next = new Map(known);
+      next.delete(task);
+      return { results: next, error: messageOf(error) };
+    });
+  }
+}
+
+/** The task whose judgement is on screen: the chosen one, else the one that was judged last. */
+export const judgedTask = ({ task, evaluated }: Pick<JudgeState, 'task' | 'evaluated'>): string | null =>
+  task ?? evaluated[0] ?? null;
+
 let call: AbortController | null = null;
 
 /** @param task where none was chosen yet. */
@@ -78,7 +107,10 @@ export async function startJudging(task: string): Promise<void> {
       { task, models: wordsOf(chosen), episodes: Number(episodes), seed: Number(seed) },
       { signal: mine.signal },
     );
-    useJudge.setState({ result });
+    useJudge.setState(({ results, evaluated }) => ({
+      results: new Map(results).set(task, { at: Date.now(), evaluation: result }),
+      evaluated: [task, ...evaluated.filter((one) => one !== task)],
+    }));
   } catch (error) {
     useJudge.setState(mine.signal.aborted ? { stopped: true } : { error: messageOf(error) });
   } finally {
