@@ -149,7 +149,7 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
   await step('both are drawn as groups with intervals, minus the baseline, and saved as a file', async () => {
     await page.getByTestId('draw-sides').click();
     const chart = page.getByTestId('group-rollout/return');
-    await chart.getByText(/against the baseline at step 12,288, paired by training seed 0, 1, 2/).waitFor();
+    await chart.getByText(/against the baseline at step 6,144, paired by training seed 0, 1, 2/).waitFor();
     await page.waitForTimeout(300);
     await picture('groups-dark');
     const box = (await chart.locator('.u-over').boundingBox())!;

@@ -12,7 +12,7 @@ export async function twoGroups(lab: Lab): Promise<[fast: number[], slow: number
       reward: [{ reward: 'dense' }],
       algorithmSettings: {
         ...algorithmSettings,
-        steps: 12_288,
+        steps: 6144,
         learningRate: name === 'fast' ? 3e-3 : 1e-5,
       },
       experiment: { ...experiment, evaluateEvery: 1024 },
