@@ -364,7 +364,6 @@ function TagsCell({ row }: { readonly row: TableRow }) {
       <button
         type="button"
         className="run-table-edit"
-        aria-label={`Edit the tags of ${what}${all.length > 0 ? `: ${all.join(', ')}` : ''}`}
         data-testid={`tags-${row.key}`}
         disabled={!isEditable()}
         onClick={() => {
@@ -372,6 +371,7 @@ function TagsCell({ row }: { readonly row: TableRow }) {
           setEditing(true);
         }}
       >
+        <span className="sr-only">Edit the tags of {what}: </span>
         {all.length === 0 && <span className="run-table-add">add</span>}
         {all.map((tag) => (
           <span
@@ -432,7 +432,6 @@ function NoteCell({ row }: { readonly row: TableRow }) {
       <button
         type="button"
         className="run-table-edit run-table-note"
-        aria-label={`Edit the note of ${what}`}
         title={said.join('\n') || undefined}
         data-testid={`note-${row.key}`}
         disabled={!isEditable()}
@@ -441,6 +440,7 @@ function NoteCell({ row }: { readonly row: TableRow }) {
           setDraft(notes.length === 1 ? notes[0]! : '');
         }}
       >
+        <span className="sr-only">Edit the note of {what}: </span>
         {said.length === 0 ? (
           <span className="run-table-add">add</span>
         ) : said.length > 1 ? (
