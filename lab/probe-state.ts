@@ -210,7 +210,7 @@ export class StateProbe {
           const { row, missing } = one;
           const spread = missing === null ? of(`spread/${row.id}`) : null;
           const distance = missing === null ? of(`distance/${row.id}`) : null;
-          const near = distance === null ? null : await this.#neighbours(one);
+          const near = missing === null ? await this.#neighbours(one) : null;
           return {
             id: row.id,
             value: missing === null ? of(`model/${row.id}`) : null,
@@ -479,7 +479,7 @@ export class StateProbe {
     wanted: readonly string[],
     write: (id: string, value: (n: number) => number) => void,
   ): void {
-    const { model, row } = scene;
+    const { model } = scene;
     const dim = model.stateDim;
     const size = now.length / dim;
     const actionDim = model.actionSpace.dim;
@@ -536,7 +536,7 @@ export class StateProbe {
     for (let c = 0; c < stack.terms.length; c++) stack.weights[c] = this.#weightOf(scene, frame, stack, c);
     stack.step(now, actions, next, after, terminated);
     const hidden = deviating(scene);
-    let isWhole = scene.isOwn && row.length >= 0;
+    let isWhole = scene.isOwn;
     for (const [c, { id }] of stack.terms.entries()) {
       write(`raw/${id}`, (n) => (isSound[n] === 1 ? stack.raw[c * size + n]! : Number.NaN));
       if (hidden.has(id)) isWhole = false;
