@@ -23,7 +23,6 @@ export function ForksPanel() {
   const version = useForks((state) => state.version);
   const [tree, setTree] = useState<ForkTree | null>(null);
   const [error, setError] = useState<string | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another version is asked for anew
   useEffect(() => {
     if (episode === null) return;
     let isOver = false;
@@ -42,7 +41,8 @@ export function ForksPanel() {
     };
   }, [episode, version]);
 
-  if (episode === null) return <EmptyHint>Open an episode to see what it was forked from and into.</EmptyHint>;
+  if (episode === null)
+    return <EmptyHint>Open an episode to see what it was forked from and into.</EmptyHint>;
   if (error !== null) return <EmptyHint>{error}</EmptyHint>;
   if (!tree) return <EmptyHint>Asking the lab…</EmptyHint>;
   return (
@@ -93,7 +93,13 @@ function Tree({
         <Cursor active={active} x={x} height={rows.length * rowHeight} />
       </svg>
       {rows.map((row) => (
-        <Row key={row.branch.id} row={row} active={active} isShown={row.branch.id === episode} dt={tree.controlDt} />
+        <Row
+          key={row.branch.id}
+          row={row}
+          active={active}
+          isShown={row.branch.id === episode}
+          dt={tree.controlDt}
+        />
       ))}
     </ul>
   );
@@ -128,11 +134,23 @@ function Branch({
           strokeDasharray="3 2"
         />
       )}
-      <path d={`M${x(from)} ${base}H${x(branch.length)}`} stroke={colour} strokeWidth="2" strokeLinecap="round" />
+      <path
+        d={`M${x(from)} ${base}H${x(branch.length)}`}
+        stroke={colour}
+        strokeWidth="2"
+        strokeLinecap="round"
+      />
       {points.length > 1 && <polyline points={points.join(' ')} stroke="var(--lab-true)" strokeWidth="1.5" />}
       {parent >= 0 && <circle cx={x(from)} cy={base} r="3.5" fill="var(--lab-accent)" />}
       {branch.successAt !== null && (
-        <circle cx={x(branch.successAt)} cy={base} r="3" fill="var(--lab-panel)" stroke="var(--lab-good)" strokeWidth="2" />
+        <circle
+          cx={x(branch.successAt)}
+          cy={base}
+          r="3"
+          fill="var(--lab-panel)"
+          stroke="var(--lab-good)"
+          strokeWidth="2"
+        />
       )}
     </g>
   );

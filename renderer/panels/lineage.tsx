@@ -50,7 +50,6 @@ export function LineagePanel() {
   const [shown, setShown] = useState<Shown | null>(null);
   const [error, setError] = useState<string | null>(null);
   const wanted = of === 'run' ? selected : episode;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another phase and other forks are asked for anew
   useEffect(() => {
     if (wanted === null) return;
     let isOver = false;
@@ -102,7 +101,9 @@ export function LineagePanel() {
       </div>
       {wanted === null ? (
         <EmptyHint>
-          {of === 'run' ? 'Select a run to see where it comes from.' : 'Open an episode to see what it came from.'}
+          {of === 'run'
+            ? 'Select a run to see where it comes from.'
+            : 'Open an episode to see what it came from.'}
         </EmptyHint>
       ) : error !== null ? (
         <EmptyHint>{error}</EmptyHint>
@@ -199,7 +200,6 @@ function LineageGraph({ shown }: { readonly shown: Shown }) {
   };
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dragging is for pointers alone; nodes are buttons, and there is a list
     <div
       ref={room}
       className="lineage-graph"
@@ -226,13 +226,27 @@ function LineageGraph({ shown }: { readonly shown: Shown }) {
       >
         <svg width={graph.width} height={graph.height} aria-hidden="true">
           <defs>
-            <marker id="lineage-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+            <marker
+              id="lineage-arrow"
+              viewBox="0 0 8 8"
+              refX="7"
+              refY="4"
+              markerWidth="7"
+              markerHeight="7"
+              orient="auto"
+            >
               <path d="M0 0.5L7 4L0 7.5z" fill="var(--lab-dim)" />
             </marker>
           </defs>
           {graph.edges.map(({ from, to, role, path, labelX, labelY }) => (
             <g key={`${from} ${to} ${role}`}>
-              <path d={path} fill="none" stroke="var(--lab-dim)" strokeWidth="1.3" markerEnd="url(#lineage-arrow)" />
+              <path
+                d={path}
+                fill="none"
+                stroke="var(--lab-dim)"
+                strokeWidth="1.3"
+                markerEnd="url(#lineage-arrow)"
+              />
               <text x={labelX} y={labelY + 3}>
                 {role}
               </text>
@@ -342,16 +356,28 @@ function EpisodeFacts({ of }: { readonly of: EpisodeLineage }) {
         ? 'no stored checkpoint'
         : `run ${of.checkpoint.runId} at ${of.checkpoint.step} steps, checkpoint ${of.checkpoint.id}, ${of.checkpoint.hash}`,
     ],
-    ...of.models.map(({ id, method, hash, role, demonstrations: { count, failures, runId, labels } }): [string, string] => [
-      `model ${id}`,
-      `${method}, ${role}, ${hash}; fitted on ${count} demonstrations${failures > 0 ? ` and ${failures} failures` : ''} of run ${runId}, labelled by ${labels.map(({ source, episodes }) => `${source} (${episodes})`).join(', ') || 'nobody'}`,
-    ]),
+    ...of.models.map(
+      ({ id, method, hash, role, demonstrations: { count, failures, runId, labels } }): [string, string] => [
+        `model ${id}`,
+        `${method}, ${role}, ${hash}; fitted on ${count} demonstrations${failures > 0 ? ` and ${failures} failures` : ''} of run ${runId}, labelled by ${labels.map(({ source, episodes }) => `${source} (${episodes})`).join(', ') || 'nobody'}`,
+      ],
+    ),
     ...(of.demonstrations === null
       ? []
-      : [['demonstrations', `${of.demonstrations.count} of run ${of.demonstrations.runId}`] as [string, string]]),
+      : [
+          ['demonstrations', `${of.demonstrations.count} of run ${of.demonstrations.runId}`] as [
+            string,
+            string,
+          ],
+        ]),
     ...(of.parent === null
       ? []
-      : [['parent', `episode ${of.parent.id}, left at step ${of.parent.frame} by ${of.parent.actor}`] as [string, string]]),
+      : [
+          ['parent', `episode ${of.parent.id}, left at step ${of.parent.frame} by ${of.parent.actor}`] as [
+            string,
+            string,
+          ],
+        ]),
     ['forks', of.forks.length === 0 ? 'none' : of.forks.join(', ')],
   ];
   return (

@@ -24,7 +24,8 @@ export function DriveBar({ name }: { readonly name: SlotName }) {
 }
 
 function stateWords({ mode, ending, success, by, loaded, frame }: DriveState): string {
-  if (ending !== null) return success ? 'Success' : ending === 'diverged' ? 'Diverged' : 'The episode is over';
+  if (ending !== null)
+    return success ? 'Success' : ending === 'diverged' ? 'Diverged' : 'The episode is over';
   if (mode === 'keys') return 'You drive';
   if (mode === 'other') return by?.kind === 'expert' ? 'The expert drives' : 'The policy drives';
   return loaded.length === frame ? 'Ready' : 'Paused';

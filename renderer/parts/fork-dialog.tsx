@@ -40,7 +40,11 @@ export function ForkDialog() {
   return (
     <Modal opened={isOpen} onClose={close} title="Fork here" size="md" withCloseButton={!isWorking}>
       {kept ? (
-        <Form key={`${kept.episode}/${kept.frame}`} {...kept} onDone={() => useView.setState({ dialog: null })} />
+        <Form
+          key={`${kept.episode}/${kept.frame}`}
+          {...kept}
+          onDone={() => useView.setState({ dialog: null })}
+        />
       ) : (
         <Text size="sm" c="dimmed">
           Open an episode and go to the moment at which it shall go on otherwise.
@@ -146,8 +150,8 @@ function Form({
     >
       <Stack gap="sm">
         <Text size="sm" c="dimmed">
-          Episode {episode} at step {frame} ({(frame * choices.controlDt).toFixed(2)} s). The fork is stored as a whole
-          episode of its own; this one stays as it is.
+          Episode {episode} at step {frame} ({(frame * choices.controlDt).toFixed(2)} s). The fork is stored
+          as a whole episode of its own; this one stays as it is.
         </Text>
         <Select
           label="Who goes on"
@@ -214,8 +218,7 @@ function Form({
           data={[
             {
               value: 'own',
-              label:
-                choices.own === null ? 'Nothing, as this episode' : `As this episode (${choices.own})`,
+              label: choices.own === null ? 'Nothing, as this episode' : `As this episode (${choices.own})`,
             },
             ...choices.rewards.map(({ runId, name, terms }) => ({
               value: String(runId),

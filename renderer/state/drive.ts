@@ -56,7 +56,11 @@ function join<A extends Joinable>(one: A, more: PackedArray | undefined): A {
 }
 
 /** The episode with the frames that came. Pure. */
-export function grown(loaded: LoadedEpisode, frame: DriveFrame, arrays: Readonly<Record<string, PackedArray>>): LoadedEpisode {
+export function grown(
+  loaded: LoadedEpisode,
+  frame: DriveFrame,
+  arrays: Readonly<Record<string, PackedArray>>,
+): LoadedEpisode {
   const { controlDt, contact, colours, total } = loaded;
   return {
     ...loaded,
@@ -89,7 +93,8 @@ export function grown(loaded: LoadedEpisode, frame: DriveFrame, arrays: Readonly
 async function take(frame: DriveFrame): Promise<void> {
   const arrays = unpack(await frame.data.arrayBuffer());
   const drive = now();
-  if (drive?.session !== frame.session || frame.from !== drive.loaded.length + 1 || frame.frame < frame.from) return;
+  if (drive?.session !== frame.session || frame.from !== drive.loaded.length + 1 || frame.frame < frame.from)
+    return;
   const loaded = grown(drive.loaded, frame, arrays);
   const { action, returnTotal, ending, success } = frame;
   change({
@@ -134,7 +139,9 @@ async function loop(): Promise<void> {
       const drive = now();
       if (!isMoving(drive)) return;
       const begun = performance.now();
-      const steers = drive.keys.some(({ codes }) => codes.some((code) => drive.down.has(code) || tapped.has(code)));
+      const steers = drive.keys.some(({ codes }) =>
+        codes.some((code) => drive.down.has(code) || tapped.has(code)),
+      );
       if (drive.mode === 'other' || !drive.waits || steers) await step();
       const wait = (1000 * drive.loaded.controlDt) / drive.rate - (performance.now() - begun);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait)));
@@ -168,7 +175,11 @@ function onKey(event: KeyboardEvent): void {
   if (!drive || isTyping(event.target)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.key === 'Tab') return;
   // A button that was reached with Tab is pressed as anywhere.
-  if ((event.key === 'Enter' || event.key === ' ') && isButton(event.target) && event.target === document.activeElement)
+  if (
+    (event.key === 'Enter' || event.key === ' ') &&
+    isButton(event.target) &&
+    event.target === document.activeElement
+  )
     if (event.key === 'Enter' || drive.mode !== 'keys') return;
   event.preventDefault();
   event.stopImmediatePropagation();
@@ -179,7 +190,8 @@ function onKey(event: KeyboardEvent): void {
   }
   if (event.repeat) return;
   if (event.code === 'Escape') return void finishDrive(drive.loaded.length > drive.frame);
-  if (event.code === 'KeyP' && !steers(drive, 'KeyP')) return setMode(drive.mode === 'paused' ? 'keys' : 'paused');
+  if (event.code === 'KeyP' && !steers(drive, 'KeyP'))
+    return setMode(drive.mode === 'paused' ? 'keys' : 'paused');
   if (event.code === 'Period') return singleStep();
   tapped.add(event.code);
   change({ down: new Set(drive.down).add(event.code) });
@@ -187,7 +199,8 @@ function onKey(event: KeyboardEvent): void {
   if (drive.mode === 'other' && steers(drive, event.code)) setMode('keys');
 }
 
-const steers = ({ keys }: DriveState, code: string): boolean => keys.some(({ codes }) => codes.includes(code));
+const steers = ({ keys }: DriveState, code: string): boolean =>
+  keys.some(({ codes }) => codes.includes(code));
 
 /** Keys that went up elsewhere were not seen. */
 function onBlur(): void {

@@ -44,7 +44,11 @@ export function takeForkEvents(events: readonly LabEvent[]): void {
 }
 
 /** The player, episode and frame that a fork would leave; null where no episode is on screen. */
-export function forkPoint(): { readonly slot: SlotName; readonly episode: number; readonly frame: number } | null {
+export function forkPoint(): {
+  readonly slot: SlotName;
+  readonly episode: number;
+  readonly frame: number;
+} | null {
   const slot = countedPlayer();
   const loaded = slot && usePlayers.getState()[slot].loaded;
   return slot && loaded ? { slot, episode: loaded.episode.id, frame: frameIn(slot) } : null;
@@ -112,7 +116,9 @@ export function treeRows({ root, branches }: ForkTree): TreeRow[] {
   const place = (branch: ForkTree['branches'][number], parent: number, depth: number): void => {
     const row = rows.push({ branch, parent, depth }) - 1;
     // What leaves later hangs nearer, so that no line crosses a branch.
-    const own = [...(children.get(branch.id) ?? [])].sort((a, b) => b.fork!.frame - a.fork!.frame || a.id - b.id);
+    const own = [...(children.get(branch.id) ?? [])].sort(
+      (a, b) => b.fork!.frame - a.fork!.frame || a.id - b.id,
+    );
     for (const child of own) place(child, row, depth + 1);
   };
   const first = branches.find(({ id }) => id === root);

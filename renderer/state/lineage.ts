@@ -1,9 +1,9 @@
 /** The lineage as a graph to draw: what came from where, laid out in layers from left to right. Pure but for `go`. */
 
 import { Graph, layout } from '@dagrejs/dagre';
+import { setEpisodeQuery } from './episodes.ts';
 import { openCard } from './judge.ts';
 import { focusPanel } from './layout.ts';
-import { setEpisodeQuery } from './episodes.ts';
 import { openEpisode, usePlayers } from './players.ts';
 import { selectRun } from './sync.ts';
 

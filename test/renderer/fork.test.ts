@@ -53,14 +53,16 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
   await page.keyboard.press('p');
   await bar.getByText('Paused').waitFor();
   assert.equal(await page.locator('.window').getAttribute('data-scheme'), scheme);
-  const stepOf = async () => Number(/step (\d+)/.exec(await bar.getByTestId('drive-numbers').innerText())?.[1]);
+  const stepOf = async () =>
+    Number(/step (\d+)/.exec(await bar.getByTestId('drive-numbers').innerText())?.[1]);
   // A step that was on its way comes in.
   await page.waitForTimeout(400);
   const before = await stepOf();
   assert.ok(before > 10, `driven to step ${before}`);
   await page.keyboard.press('.');
   await page.waitForFunction(
-    (wanted) => document.querySelector('[data-testid="drive-numbers"]')?.textContent?.includes(`step ${wanted} `),
+    (wanted) =>
+      document.querySelector('[data-testid="drive-numbers"]')?.textContent?.includes(`step ${wanted} `),
     before + 1,
   );
   assert.deepEqual(await barriers(page), [], 'driving');
@@ -87,7 +89,10 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
   assert.deepEqual(await barriers(page), [], 'tree');
   await branch(failed.id).focus();
   await page.keyboard.press('Enter');
-  await page.getByRole('region', { name: 'Stage C' }).locator('.outcome', { hasText: 'no success' }).waitFor();
+  await page
+    .getByRole('region', { name: 'Stage C' })
+    .locator('.outcome', { hasText: 'no success' })
+    .waitFor();
 
   // 4. The lineage: of the run, then of the episode of the expert.
   await tab('Lineage').click();
@@ -106,7 +111,10 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
   await page.keyboard.press('Enter');
   await lineage.locator(`[data-node="${child}"][aria-current]`).waitFor();
   await lineage.getByText('List', { exact: true }).click();
-  await lineage.locator('ol.lineage').getByRole('button', { name: `episode ${failed.id}` }).waitFor();
+  await lineage
+    .locator('ol.lineage')
+    .getByRole('button', { name: `episode ${failed.id}` })
+    .waitFor();
   await lineage.getByText('Graph', { exact: true }).click();
 
   // 5. Light.

@@ -8,6 +8,7 @@ import { choicesOf, RewardedEnv } from '../../../lab/rewarded-env.ts';
 import { toUnit } from '../../../lab/unit-actions.ts';
 import { algorithms } from '../../../learn/algorithms/index.ts';
 import type { Algorithm, Learner, LearnerSetup, Trajectory } from '../../../learn/algorithms/types.ts';
+import { Random } from '../../../learn/parts/random.ts';
 import { rewards } from '../../../learn/rewards/index.ts';
 import { createStack } from '../../../learn/rewards/stack.ts';
 import { openKernel } from '../../../learn/tensor/kernel/open.ts';
@@ -140,7 +141,8 @@ for (const [id, algorithm] of Object.entries(algorithms) as [string, Algorithm][
     const again = new Float64Array(count * dim);
     const states = env.simulator.states;
     const first = await learner.policy();
-    const second = algorithm.loadPolicy(await learner.save(), model);
+    const saved = await learner.save();
+    const second = algorithm.loadPolicy(saved, model);
     for (let world = 0; world < count; world++) {
       first.begin?.(world);
       second.begin?.(world);
@@ -148,8 +150,15 @@ for (const [id, algorithm] of Object.entries(algorithms) as [string, Algorithm][
     first.act(env.observations, count, actions, states);
     second.act(env.observations, count, again, states);
     assert.deepEqual(again, actions);
+    const draw = (seed: number): number[] => {
+      const sampler = algorithm.loadSampler?.(saved, new Random(seed));
+      const drawn = new Float64Array(count * dim);
+      sampler?.act(env.observations, count, drawn);
+      return [...drawn];
+    };
+    assert.deepEqual(draw(1), draw(1));
     const choices = setup.choices ?? [];
-    for (const [i, action] of actions.entries()) {
+    for (const [i, action] of [...actions, ...draw(1)].entries()) {
       const n = choices[i % dim];
       if (n === undefined) assert.ok(action >= -1 && action <= 1, `${action}`);
       else assert.ok(Number.isInteger(action) && action >= 0 && action < n, `${action}`);

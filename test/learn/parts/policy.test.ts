@@ -4,6 +4,7 @@ import { readBlock, writeBlock } from '../../../learn/parts/block.ts';
 import { checkedHeader, checkSame, float32Of, float64Of } from '../../../learn/parts/checkpoint.ts';
 import { Normalizer } from '../../../learn/parts/normalizer.ts';
 import { MlpPolicy, policyHeader, policyShape, readMlpPolicy } from '../../../learn/parts/policy.ts';
+import { Random } from '../../../learn/parts/random.ts';
 
 const magic = 'RLABTEST';
 const nothingSeen = new Normalizer(1).save();
@@ -96,4 +97,28 @@ test('checkpoints of another version, network or type are refused by what differ
   assert.throws(() => float64Of('Test', block, 'none'), /has no none/);
   assert.throws(() => float64Of('Test', block, 'small'), /small has 32-bit numbers, wanted 64/);
   assert.throws(() => float32Of('Test', block, 'few'), /few has 64-bit numbers, wanted 32/);
+});
+
+test('a policy that draws has the mean and the deviation of its head, and the same draws for the same seed', () => {
+  // Mean 0.25 whatever is seen, deviation 0.1: the last number is its logarithm.
+  const block = readBlock(
+    magic,
+    writeBlock(
+      magic,
+      { observationDim: 1, actionDim: 1, choices: [], hidden: [] },
+      { parameters: Float32Array.of(0, 0.25, 77, Math.log(0.1)), normalizer: nothingSeen },
+    ),
+  );
+  const draw = (seed: number, count: number): Float64Array => {
+    const out = new Float64Array(count);
+    readMlpPolicy('Test', block, new Random(seed)).act(new Float64Array(count), count, out);
+    return out;
+  };
+  const drawn = draw(1, 4000);
+  const mean = drawn.reduce((sum, value) => sum + value, 0) / drawn.length;
+  const deviation = Math.sqrt(drawn.reduce((sum, value) => sum + (value - mean) ** 2, 0) / drawn.length);
+  assert.ok(Math.abs(mean - 0.25) < 0.01, `mean ${mean}`);
+  assert.ok(Math.abs(deviation - 0.1) < 0.01, `deviation ${deviation}`);
+  assert.deepEqual(draw(1, 5), draw(1, 5));
+  assert.notDeepEqual(draw(1, 5), draw(2, 5));
 });
