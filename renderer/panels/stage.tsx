@@ -76,6 +76,7 @@ function Stages() {
           <StageSlot key={name} name={name} lettered={isSeveral} />
         ))}
       </div>
+      <DriveBar />
     </div>
   );
 }
@@ -110,7 +111,6 @@ function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lette
           </div>
         )}
       </div>
-      <DriveBar name={name} />
     </section>
   );
 }

@@ -14,13 +14,13 @@ import {
   singleStep,
   useDrive,
 } from '../state/drive.ts';
-import type { SlotName } from '../state/players.ts';
+import { usePlayers } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
 import { Icon } from './icons.tsx';
 
-export function DriveBar({ name }: { readonly name: SlotName }) {
+export function DriveBar() {
   const drive = useDrive((state) => state.drive);
-  return drive?.slot === name ? <Bar drive={drive} /> : null;
+  return drive && <Bar drive={drive} />;
 }
 
 function stateWords({ mode, ending, success, by, loaded, frame }: DriveState): string {
@@ -34,6 +34,7 @@ function stateWords({ mode, ending, success, by, loaded, frame }: DriveState): s
 function Bar({ drive }: { readonly drive: DriveState }) {
   const { loaded, mode, ending, horizon, keys, down, mark, finishing, frame, rate } = drive;
   const readOnly = useRuns((state) => state.info?.readOnly === true);
+  const isSeveral = usePlayers((state) => state.shown.length > 1);
   const isOver = ending !== null;
   const driven = loaded.length - frame;
   const now = loaded.length;
@@ -42,6 +43,7 @@ function Bar({ drive }: { readonly drive: DriveState }) {
     <section className="drive-bar" aria-label="Driving" data-testid="drive-bar" data-mode={mode}>
       <div className="drive-row">
         <span className="drive-state" role="status" data-testid="drive-state">
+          {isSeveral && `${drive.slot.toUpperCase()}: `}
           {stateWords(drive)}
         </span>
         <div className="drive-numbers" data-testid="drive-numbers">
@@ -89,7 +91,7 @@ function Bar({ drive }: { readonly drive: DriveState }) {
       </ul>
       <div className="drive-row">
         <Button
-          size="compact-sm"
+          size="compact-xs"
           variant={mode === 'keys' ? 'default' : 'filled'}
           disabled={isOver || finishing}
           onClick={(event) => {
@@ -102,7 +104,7 @@ function Bar({ drive }: { readonly drive: DriveState }) {
         >
           {mode === 'keys' ? 'Pause' : 'Drive'}
         </Button>
-        <Button size="compact-sm" variant="default" disabled={isOver || finishing} onClick={singleStep}>
+        <Button size="compact-xs" variant="default" disabled={isOver || finishing} onClick={singleStep}>
           One step
         </Button>
         <HandOver drive={drive} />
@@ -124,7 +126,7 @@ function Bar({ drive }: { readonly drive: DriveState }) {
         {(['success', 'failure'] as const).map((one) => (
           <Button
             key={one}
-            size="compact-sm"
+            size="compact-xs"
             variant={mark === one ? 'filled' : 'default'}
             color={one === 'success' ? 'teal' : 'red'}
             aria-pressed={mark === one}
@@ -134,7 +136,7 @@ function Bar({ drive }: { readonly drive: DriveState }) {
           </Button>
         ))}
         <Button
-          size="compact-sm"
+          size="compact-xs"
           variant="default"
           disabled={finishing}
           onClick={() => void finishDrive(false)}
@@ -143,7 +145,7 @@ function Bar({ drive }: { readonly drive: DriveState }) {
           Throw away
         </Button>
         <Button
-          size="compact-sm"
+          size="compact-xs"
           disabled={finishing || driven === 0 || readOnly}
           title={readOnly ? 'This project is read-only' : 'Stored as a fork, beside the episode that it left'}
           onClick={() => void finishDrive(true)}
@@ -186,7 +188,7 @@ function HandOver({ drive }: { readonly drive: DriveState }) {
     <Menu position="top-start" shadow="md">
       <Menu.Target>
         <Button
-          size="compact-sm"
+          size="compact-xs"
           variant="default"
           disabled={ending !== null || finishing || mode === 'other'}
           data-testid="drive-hand-over"
