@@ -23,6 +23,7 @@ import { modelCard } from './model-card.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { probeDevice } from './probe.ts';
 import { StateProbe } from './probe-state.ts';
+import { rewardNamed } from './registry.ts';
 import { groupCurves, truthBesideProxy } from './run-curves.ts';
 import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
 import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from './saved-recipes.ts';
@@ -219,9 +220,13 @@ function recipeOf(config: Readonly<Record<string, unknown>>): string {
   if (!Array.isArray(config['reward'])) return '';
   const { name, title, task, taskSettings, algorithm, algorithmSettings, reward, experiment, selfPlay } =
     config;
-  const lines = (reward as Record<string, unknown>[]).map((line) =>
-    Object.fromEntries(Object.entries(line).filter(([, value]) => value !== null)),
-  );
+  const lines = (reward as Record<string, unknown>[]).map((line) => {
+    // A native reward enters as it is: a recipe must not say how.
+    const isNative = rewardNamed(String(line['reward']))?.kind === 'native';
+    const isSaid = ([key, value]: [string, unknown]): boolean =>
+      value !== null && !(isNative && key === 'use');
+    return Object.fromEntries(Object.entries(line).filter(isSaid));
+  });
   try {
     return recipeToYaml(
       checkRecipe({

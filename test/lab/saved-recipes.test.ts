@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { call } from '@orpc/server';
 import { Lab } from '../../lab/lab.ts';
+import { createRouter } from '../../lab/router.ts';
 import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from '../../lab/saved-recipes.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
@@ -63,4 +65,20 @@ test('waiting runs change places; seeds of one experiment are one group', async 
   lab.stop(b);
   assert.deepEqual(lab.queue.waiting, [a, c]);
   assert.equal((await lab.finished(b)).status, 'paused');
+});
+
+test('the recipe of a run, native and learned rewards and all, starts the same run again', async (t) => {
+  const lab = new Lab({ project: temporaryFolder(t), device: 'kernel' });
+  t.after(() => lab.close());
+  const { id } = lab.start(tinyRecipe(), 7);
+  lab.stop(id);
+  await lab.finished(id);
+  const router = createRouter(lab);
+  const { yaml, config } = await call(router.runs.get, { id });
+  const answer = await call(router.recipes.check, { yaml });
+  assert.ok(answer.ok, answer.ok ? '' : answer.problems.join('; '));
+  const { id: again } = lab.start(answer.recipe, 7);
+  lab.stop(again);
+  await lab.finished(again);
+  assert.deepEqual((await call(router.runs.get, { id: again })).config, config);
 });

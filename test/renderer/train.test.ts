@@ -41,7 +41,6 @@ test('weights are changed while a run trains, taken back, and marked on its curv
   const changes = page.getByTestId('weight-changes');
   await changes.waitFor();
   assert.match((await changes.textContent()) ?? '', /w1[\d,]+dense2 to 5/);
-  await picture('weights-dark');
   await page.getByText('Changes', { exact: true }).click();
   await page.keyboard.press('Control+z');
   await changes.getByText('5 to 2').waitFor();
@@ -52,15 +51,18 @@ test('weights are changed while a run trains, taken back, and marked on its curv
       [1, 2],
     ],
   );
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.waitForTimeout(500);
-  await picture('weights-light');
-  assert.deepEqual(await barriers(page), []);
-  await page.getByText('Curves', { exact: true }).first().click();
-  await page.waitForTimeout(2500);
-  await picture('curves-marked');
+  // Pictures when the cores are free again.
   lab.stop(id);
   await lab.finished(id);
+  await page.getByText('this one is paused').waitFor();
+  await picture('weights-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.waitForTimeout(500);
+  assert.deepEqual(await barriers(page), []);
+  await picture('weights-light');
+  await page.getByText('Curves', { exact: true }).first().click();
+  await page.waitForTimeout(1500);
+  await picture('curves-marked');
   assert.deepEqual(mistakes, []);
 });
 
