@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
 import { decode } from 'modern-gif';
 import type { Page } from 'playwright-core';
@@ -98,29 +98,29 @@ function lookAt(page: Page, bytes: Buffer, type: string): Promise<[number, numbe
   );
 }
 
-const drawn: readonly TaskId[] = ['push', 'pick-place', 'maze', 'cheetah', 'pendulum'];
-
-test('contacts, names, cameras, trails, and pictures and clips of them', { timeout: 400_000 }, async (t) => {
-  const { lab, page, url, mistakes, picture } = await openWindow(t, {
-    name: 'stage',
-    size: { width: 1180, height: 760 },
-  });
+/** A window on a project with one episode of the expert of each task, before them those of a short training run on reach. */
+async function visit(t: TestContext, recorded: readonly TaskId[], trains = false) {
+  const opened = await openWindow(t, { name: 'stage', size: { width: 960, height: 660 } });
+  const { lab, page, url, picture } = opened;
+  // Long enough for a machine that has much else to do.
   page.setDefaultTimeout(60_000);
-  for (const task of drawn) await record(lab, task);
-  const trained = lab.start(
-    {
-      name: 'short',
-      task: 'reach',
-      algorithm: 'ppo',
-      algorithmSettings: { steps: 2048, worlds: 8, stepsPerWorld: 64, minibatch: 128, hiddenSize: 16 },
-      reward: [{ reward: 'dense', weight: 1 }],
-      experiment: { evaluationEpisodes: 2, shortEvaluationEpisodes: 1, evaluateEvery: 2048 },
-    },
-    1,
-  );
-  await lab.finished(trained.id);
-  const { items } = lab.store.episodes.list({ limit: 200, sort: 'id', descending: false });
-  const idOf = (task: string): number => items.findLast((episode) => episode.task === task)!.id;
+  if (trains) {
+    const trained = lab.start(
+      {
+        name: 'short',
+        task: 'reach',
+        algorithm: 'ppo',
+        algorithmSettings: { steps: 2048, worlds: 8, stepsPerWorld: 64, minibatch: 128, hiddenSize: 16 },
+        reward: [{ reward: 'dense', weight: 1 }],
+        experiment: { evaluationEpisodes: 2, shortEvaluationEpisodes: 1, evaluateEvery: 2048 },
+      },
+      1,
+    );
+    await lab.finished(trained.id);
+  }
+  for (const task of recorded) await record(lab, task);
+  /** Of an episode of a task. */
+  const idOf = (task: string): number => lab.store.episodes.list({ task, limit: 1 }).items[0]!.id;
 
   const stage = page.getByTestId('stage-a');
   /** The stage alone, once it stands still: then it is drawn twice as fine, where the CPU draws. */
@@ -157,6 +157,15 @@ test('contacts, names, cameras, trails, and pictures and clips of them', { timeo
     }
   };
 
+  return { ...opened, idOf, stage, shot, open, choose, step };
+}
+
+const drawn: readonly TaskId[] = ['push', 'pick-place', 'maze', 'cheetah', 'pendulum'];
+
+test('contacts, names, cameras and trails are drawn, and fifty episodes leave nothing behind', {
+  timeout: 300_000,
+}, async (t) => {
+  const { page, mistakes, picture, idOf, stage, shot, open, choose, step } = await visit(t, drawn, true);
   await step('contact forces are drawn and told in newtons', async () => {
     await open('pick-place');
     const before = await shot();
@@ -228,6 +237,35 @@ test('contacts, names, cameras, trails, and pictures and clips of them', { timeo
     await choose('stage-span', 'span-all');
   });
 
+  await step('fifty episodes of different tasks leave nothing on the graphics card', async () => {
+    await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+    const memory: number[][] = [];
+    const ids = drawn.map(idOf);
+    for (let i = 0; i < 50; i++) {
+      const id = ids[i % ids.length]!;
+      await page.locator(`[data-testid=episode-row][data-episode="${id}"]`).click();
+      await page
+        .locator('.stage-facts', { hasText: String(id) })
+        .first()
+        .waitFor();
+      if (i % ids.length !== 0) continue;
+      await page.waitForTimeout(400);
+      memory.push((await stage.getAttribute('data-memory'))!.split(' ').map(Number));
+    }
+    // After the first round everything that is kept for all tasks is there.
+    const [geometries, textures, programs] = memory[1]!;
+    const last = memory.at(-1)!;
+    assert.ok(
+      last[0]! <= geometries! && last[1]! <= textures! && last[2]! <= programs!,
+      `geometries, textures and programs after each round: ${memory.join(' | ')}`,
+    );
+  });
+
+  assert.deepEqual(mistakes, []);
+});
+
+test('pictures and clips are saved as large and as long as they say', { timeout: 300_000 }, async (t) => {
+  const { page, mistakes, picture, idOf, stage, open, step } = await visit(t, ['push']);
   const plain = await (await page.context().browser()!.newContext()).newPage();
   const saved = async (): Promise<{ name: string; bytes: Buffer }> => {
     const waiting = page.waitForEvent('download', { timeout: 60_000 });
@@ -286,30 +324,6 @@ test('contacts, names, cameras, trails, and pictures and clips of them', { timeo
     await page.getByTestId('export-stop').click();
     await page.getByTestId('export-said').getByText('Stopped').waitFor();
     await page.keyboard.press('Escape');
-  });
-
-  await step('fifty episodes of different tasks leave nothing on the graphics card', async () => {
-    await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
-    const memory: number[][] = [];
-    const ids = drawn.map(idOf);
-    for (let i = 0; i < 50; i++) {
-      const id = ids[i % ids.length]!;
-      await page.locator(`[data-testid=episode-row][data-episode="${id}"]`).click();
-      await page
-        .locator('.stage-facts', { hasText: String(id) })
-        .first()
-        .waitFor();
-      if (i % ids.length !== 0) continue;
-      await page.waitForTimeout(400);
-      memory.push((await stage.getAttribute('data-memory'))!.split(' ').map(Number));
-    }
-    // After the first round everything that is kept for all tasks is there.
-    const [geometries, textures, programs] = memory[1]!;
-    const last = memory.at(-1)!;
-    assert.ok(
-      last[0]! <= geometries! && last[1]! <= textures! && last[2]! <= programs!,
-      `geometries, textures and programs after each round: ${memory.join(' | ')}`,
-    );
   });
 
   assert.deepEqual(mistakes, []);
