@@ -281,6 +281,7 @@ function TimelineCurves({ tracks }: { readonly tracks: readonly Track[] }) {
         times: timesOf(name, episode.length),
         position: (time) => positionIn(name, time),
       })),
+      active: row,
       stacked: stacked ? row : null,
       duration,
       hidden,

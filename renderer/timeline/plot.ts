@@ -27,6 +27,8 @@ export interface PlotTrack {
 export interface PlotContent {
   /** In the order of their letters; the first one is solid. */
   readonly tracks: readonly PlotTrack[];
+  /** The track of the active player: of several, its band of differences alone is drawn. */
+  readonly active: number;
   /** Which track's terms are stacked; null: all terms overlaid. */
   readonly stacked: number | null;
   /** Seconds of the clock. */
@@ -333,9 +335,13 @@ export class TimelinePlot {
     context.beginPath();
     context.rect(gutter - 1, 0, this.room() + rightMargin, this.height - mapHeight);
     context.clip();
+    const ends: number[] = [];
     content.tracks.forEach((track, row) => {
       const own = track.series.filter(({ name }) => isDrawn(name, content.hidden));
-      for (const one of own) if (one.band) this.drawBand(context, track, one, lanes[one.lane], content);
+      for (const one of own) {
+        if (one.band && (!one.isBandOnly || row === content.active))
+          this.drawBand(context, track, one, lanes[one.lane], content);
+      }
       if (content.stacked === row && lanes.reward) this.drawStack(context, track, lanes.reward, content);
       context.setLineDash([...dashes[row % dashes.length]!]);
       for (const one of own) {
@@ -343,7 +349,7 @@ export class TimelinePlot {
         if (!one.isBandOnly && !isPiled) this.drawSeries(context, track, one, lanes[one.lane], content);
       }
       context.setLineDash([]);
-      if (content.tracks.length > 1) this.drawEndLetter(context, track, lanes.progress!);
+      if (content.tracks.length > 1) this.drawEndLetter(context, track, lanes.progress!, ends);
       for (const frame of successStarts(track.episode.trueSuccess))
         this.drawFlag(context, this.xOf(track.times[frame]!), lanes.progress![0], content, row);
     });
@@ -575,11 +581,12 @@ export class TimelinePlot {
     });
   }
 
-  /** Where the true progress of a track leaves the picture. */
+  /** Where the true progress of a track leaves the picture, or below letters that stand there. */
   private drawEndLetter(
     context: CanvasRenderingContext2D,
     { letter, letterColour, episode, times }: PlotTrack,
     place: readonly [number, number],
+    taken: number[],
   ): void {
     const { to } = this.span();
     const frame = Math.min(episode.length, Math.max(0, indexAt(times, to + 1e-9) - 1));
@@ -587,7 +594,10 @@ export class TimelinePlot {
     context.fillStyle = letterColour;
     context.textAlign = 'center';
     context.font = 'bold 10px system-ui, sans-serif';
-    context.fillText(letter, x, this.yOf(place, 'progress', episode.trueProgress[frame]!));
+    let y = this.yOf(place, 'progress', episode.trueProgress[frame]!);
+    while (taken.some((other) => Math.abs(other - y) < 9)) y += 9;
+    taken.push(y);
+    context.fillText(letter, x, y);
     context.font = '11px system-ui, sans-serif';
   }
 

@@ -24,7 +24,7 @@ async function timeUnder(page: Page, x: number, y: number): Promise<number> {
 }
 
 test('the timeline zooms, stacks, draws any models with their difference and goes to where they differ', {
-  timeout: 240_000,
+  timeout: 300_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'timeline' });
   await twoModels(lab);
