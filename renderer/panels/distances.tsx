@@ -236,6 +236,13 @@ function PlaneMap({ rewards, evaluation, kind, pair, choose }: ViewProps) {
     mapWidth / 2 + x * scale,
     mapHeight / 2 - y * scale,
   ];
+  // Names of points that lie close together are put under each other.
+  const labels = new Map<number, number>();
+  for (const i of [...map.points.keys()].sort((a, b) => at(map.points[a]!)[1] - at(map.points[b]!)[1])) {
+    const [x, y] = at(map.points[i]!);
+    const near = [...labels].filter(([k]) => Math.abs(at(map.points[k]!)[0] - x) < 120).map(([, top]) => top);
+    labels.set(i, Math.max(y - 8, ...near.map((top) => top + 13)));
+  }
   const unit = [0.05, 0.1, 0.2, 0.5].findLast((d) => d * scale < 180) ?? 0.05;
   const pick = (key: string): void => {
     if (first === null || first === key) return setFirst(key);
@@ -296,7 +303,7 @@ function PlaneMap({ rewards, evaluation, kind, pair, choose }: ViewProps) {
               )}
               <text
                 x={x + (x > mapWidth * 0.75 ? -11 : 11)}
-                y={y - 8}
+                y={labels.get(i)!}
                 textAnchor={x > mapWidth * 0.75 ? 'end' : 'start'}
               >
                 {key}

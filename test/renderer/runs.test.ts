@@ -44,7 +44,7 @@ async function prepare(project: string): Promise<void> {
 }
 
 test('runs are compared, marked, drawn as groups, held against the truth, and rewards are mapped', {
-  timeout: 240_000,
+  timeout: 480_000,
 }, async (t) => {
   const project = join(temporaryFolder(t), 'project');
   await prepare(project);
@@ -53,6 +53,8 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     project,
     size: { width: 1500, height: 900 },
   });
+  // Screens are drawn in software, on a machine that may have other work.
+  page.setDefaultTimeout(60_000);
   const step = async (title: string, part: () => Promise<void>): Promise<void> => {
     try {
       await part();
