@@ -356,8 +356,8 @@ function Differences({
     path.startsWith('algorithmSettings.') && tuned?.[path.split('.')[1]!] === value;
   return (
     <section className="differences" aria-label="Differences from the defaults" data-testid="differences">
-      <Group gap="xs">
-        <Text size="sm" fw={500}>
+      <Group gap="xs" wrap="nowrap">
+        <Text size="sm" fw={500} truncate>
           Differences from the defaults
         </Text>
         <Text size="xs" c="dimmed">
@@ -365,7 +365,13 @@ function Differences({
         </Text>
         <span className="grow" />
         {tuned && (
-          <Button size="compact-xs" variant="subtle" onClick={onTuned} data-testid="tuned-settings">
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            className="no-shrink"
+            onClick={onTuned}
+            data-testid="tuned-settings"
+          >
             Tuned settings
           </Button>
         )}
