@@ -142,11 +142,13 @@ function LineageGraph({ shown }: { readonly shown: Shown }) {
   const fit = useMemo(
     () => (): void => {
       const { clientWidth = 300, clientHeight = 300 } = room.current ?? {};
-      const scale = Math.min(1, clientWidth / graph.width, clientHeight / graph.height);
+      // The buttons in the corner hide nothing.
+      const height = clientHeight - 36;
+      const scale = Math.min(1, clientWidth / graph.width, height / graph.height);
       setView({
         scale,
         x: (clientWidth - graph.width * scale) / 2,
-        y: Math.max(0, (clientHeight - graph.height * scale) / 2),
+        y: Math.max(0, (height - graph.height * scale) / 2),
       });
     },
     [graph],
