@@ -327,9 +327,18 @@ export const episodeSchema = z.object({
   createdAt: z.number(),
   verified: z.boolean().nullable(),
   fork: forkSchema.nullable(),
+  /** Root mean square of the second difference of the actions; null where it is not known. */
+  jerk: z.number().nullable(),
+  /** Learned progress at the last frame, by the first model it was recorded with; null without one. */
+  learnedProgress: z.number().nullable(),
+  starred: z.boolean(),
+  /** In the trash: left out of lists and fits, never deleted. */
+  trashed: z.boolean(),
+  tags: z.array(z.string()),
 });
 export type Episode = z.infer<typeof episodeSchema>;
 
+/** What the list can be sorted by, beside `return:` with the name of a reward term. */
 export const episodeColumns = [
   'id',
   'length',
@@ -338,6 +347,10 @@ export const episodeColumns = [
   'returnTotal',
   'trainedSteps',
   'createdAt',
+  'learnedProgress',
+  'gap',
+  'jerk',
+  'starred',
 ] as const;
 
 const episodeQuery = z.object({
@@ -345,7 +358,11 @@ const episodeQuery = z.object({
   task: z.string().optional(),
   kind: episodeKindSchema.optional(),
   success: z.boolean().optional(),
-  sort: z.enum(episodeColumns).default('id'),
+  /** A filter expression (docs/filters.md). */
+  filter: z.string().max(2000).optional(),
+  /** Episodes in the trash, or those that are not. */
+  trash: z.enum(['without', 'only']).default('without'),
+  sort: z.union([z.enum(episodeColumns), z.templateLiteral(['return:', z.string()])]).default('id'),
   descending: z.boolean().default(true),
   offset: z.int().min(0).default(0),
   limit: z.int().min(1).max(1000).default(200),
@@ -646,6 +663,28 @@ export const contract = {
   },
   episodes: {
     list: oc.input(episodeQuery).output(z.object({ total: z.int(), items: z.array(episodeSchema) })),
+    /** What there is to filter and sort by in this project. */
+    facets: oc.output(
+      z.object({
+        terms: z.array(z.string()),
+        tags: z.array(z.string()),
+        fields: z.array(
+          z.object({ name: z.string(), kind: z.enum(['number', 'text', 'boolean']), help: z.string() }),
+        ),
+      }),
+    ),
+    /** Stars, tags, the trash; all of them or none. */
+    mark: oc
+      .input(
+        z.object({
+          ids: z.array(id).min(1).max(10_000),
+          starred: z.boolean().optional(),
+          trashed: z.boolean().optional(),
+          addTags: z.array(z.string().max(200)).max(50).optional(),
+          removeTags: z.array(z.string().max(200)).max(50).optional(),
+        }),
+      )
+      .output(z.object({ marked: z.int() })),
     open: oc.input(z.object({ id })).output(openedEpisodeSchema),
     ...episodeScoreContract,
     ...episodeLineageContract,

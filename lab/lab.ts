@@ -16,6 +16,7 @@ import { openStore } from '../store/index.ts';
 import { hash64 } from '../store/rows.ts';
 import type {
   CheckpointRow,
+  EpisodeMarks,
   EpisodeRow,
   JournalPiece,
   ModelRow,
@@ -1262,8 +1263,9 @@ export class Lab {
     const { demonstrations, method, settings } = this.store.runs.get(fitId).config as unknown as FitConfig;
     const senses = learnedReward(method, `run ${fitId}`).senses?.(settings) ?? ['observation'];
     const ids = [
-      ...this.store.episodes.ids({ runId: demonstrations, kind: 'demonstration' }),
-      ...this.store.episodes.ids({ runId: demonstrations, kind: 'failure' }),
+      // What somebody put into the trash is not learned from.
+      ...this.store.episodes.ids({ runId: demonstrations, kind: 'demonstration', trash: 'without' }),
+      ...this.store.episodes.ids({ runId: demonstrations, kind: 'failure', trash: 'without' }),
     ];
     const pause = pace();
     const goOn = async (): Promise<void> => {
@@ -1358,7 +1360,7 @@ export class Lab {
    * @throws UsageError when it has none. */
   fit(what: FitSettings): number {
     const source = this.find(what.from);
-    if (this.store.episodes.ids({ runId: what.from, kind: 'demonstration' }).length === 0) {
+    if (this.store.episodes.ids({ runId: what.from, kind: 'demonstration', trash: 'without' }).length === 0) {
       throw new UsageError([
         `run ${what.from} has no demonstrations; make some with: lab collect --task ${source.task}`,
       ]);
@@ -1419,17 +1421,39 @@ export class Lab {
       runName = this.store.runs.get(row.runId).name;
       this.#names.set(row.runId, runName);
     }
-    const { checksum: _checksum, ...rest } = row;
-    return { ...rest, runName, returns: { ...row.returns } };
+    const { checksum: _checksum, jerk, learnedProgress, ...rest } = row;
+    const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+    return {
+      ...rest,
+      runName,
+      returns: { ...row.returns },
+      tags: [...row.tags],
+      jerk: orNull(jerk),
+      learnedProgress: orNull(learnedProgress),
+    };
   }
 
   episode(id: number): Episode {
     return this.#episodeOf(this.store.episodes.get(id));
   }
 
+  /** @throws UsageError on a filter that says nothing, or a reward term that no episode has. */
   episodes(query: Parameters<Store['episodes']['list']>[0]): { total: number; items: Episode[] } {
-    const { total, items } = this.store.episodes.list(query);
-    return { total, items: items.map((row) => this.#episodeOf(row)) };
+    try {
+      const { total, items } = this.store.episodes.list(query);
+      return { total, items: items.map((row) => this.#episodeOf(row)) };
+    } catch (error) {
+      if (error instanceof RangeError) throw new UsageError([error.message]);
+      throw error;
+    }
+  }
+
+  /** What people say about episodes. @throws UsageError in a project that is open for reading only, or on a tag that is none. */
+  markEpisodes(ids: readonly number[], marks: EpisodeMarks): void {
+    if (this.store.readOnly) {
+      throw new UsageError(['This project is open for reading only: nothing can be marked in it']);
+    }
+    this.store.episodes.mark(ids, marks);
   }
 
   models(): Model[] {

@@ -1,6 +1,8 @@
 /** The contract of `lab/api.ts`, answered by a `Lab`. The same router serves both transports. */
 
 import { implement, ORPCError } from '@orpc/server';
+import { episodeFields } from '../store/filter.ts';
+import type { EpisodeMarks } from '../store/types.ts';
 import {
   type Catalog,
   contract,
@@ -154,14 +156,25 @@ export function createRouter(lab: Lab) {
     },
     episodes: {
       list: os.episodes.list.handler(({ input }) => {
-        const { runId, task, kind, success, ...paging } = input;
+        const { runId, task, kind, success, filter, ...paging } = input;
         return lab.episodes({
           ...paging,
           ...(runId === undefined ? {} : { runId }),
           ...(task === undefined ? {} : { task }),
           ...(kind === undefined ? {} : { kind }),
           ...(success === undefined ? {} : { success }),
+          ...(filter === undefined ? {} : { filter }),
         });
+      }),
+      facets: os.episodes.facets.handler(() => ({
+        terms: lab.store.episodes.terms(),
+        tags: lab.store.episodes.tags(),
+        fields: Object.entries(episodeFields).map(([name, { kind, help }]) => ({ name, kind, help })),
+      })),
+      mark: os.episodes.mark.handler(({ input }) => {
+        const { ids, ...marks } = input;
+        lab.markEpisodes(ids, marks as EpisodeMarks);
+        return { marked: ids.length };
       }),
       open: os.episodes.open.handler(({ input }) => lab.openEpisode(input.id)),
       score: os.episodes.score.handler(({ input, signal }) => lab.scoreEpisode(input, signal)),

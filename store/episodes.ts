@@ -1,10 +1,29 @@
 import type { OpenedDatabase } from './database.ts';
+import { filterSql } from './filter.ts';
 import { DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
 import { numberOf, runCheck } from './rows.ts';
-import type { Column, EpisodeQuery, EpisodeRow, Store } from './types.ts';
+import { cleanTag } from './tags.ts';
+import type { Column, EpisodeQuery, EpisodeRow, EpisodeSort, NewEpisode, Store } from './types.ts';
 
 interface Row
-  extends Omit<EpisodeRow, 'success' | 'verified' | 'finalProgress' | 'returnTotal' | 'returns' | 'fork'> {
+  extends Omit<
+    EpisodeRow,
+    | 'success'
+    | 'verified'
+    | 'finalProgress'
+    | 'returnTotal'
+    | 'returns'
+    | 'fork'
+    | 'jerk'
+    | 'learnedProgress'
+    | 'starred'
+    | 'trashed'
+    | 'tags'
+  > {
+  readonly jerk: number | null;
+  readonly learnedProgress: number | null;
+  readonly starred: 0 | 1;
+  readonly trashedAt: number | null;
   readonly parentId: number | null;
   readonly forkFrame: number | null;
   readonly actor: string | null;
@@ -20,9 +39,9 @@ interface Return {
   readonly value: number | null;
 }
 
-type Filter = Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success'>;
+type Filter = Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success' | 'filter' | 'trash'>;
 
-const sortColumns: Readonly<Record<NonNullable<EpisodeQuery['sort']>, string>> = {
+const sortColumns: Readonly<Record<EpisodeSort, string>> = {
   id: 'id',
   length: 'length',
   success: 'success',
@@ -30,19 +49,35 @@ const sortColumns: Readonly<Record<NonNullable<EpisodeQuery['sort']>, string>> =
   returnTotal: 'return_total',
   trainedSteps: 'trained_steps',
   createdAt: 'created_at',
+  learnedProgress: 'learned_progress',
+  gap: '(learned_progress - final_progress)',
+  jerk: 'jerk',
+  starred: 'starred',
 };
+
+/** Columns without a gap, each with an index of its own. */
+const indexed = new Set<string>([
+  'id',
+  'length',
+  'success',
+  'final_progress',
+  'return_total',
+  'trained_steps',
+  'created_at',
+]);
 
 const columns = `id, run_id AS runId, task, kind, seed, trained_steps AS trainedSteps, length, ending, success,
   final_progress AS finalProgress, return_total AS returnTotal, reward_hash AS rewardHash, checksum, verified,
-  created_at AS createdAt, parent_id AS parentId, fork_frame AS forkFrame, actor`;
+  created_at AS createdAt, parent_id AS parentId, fork_frame AS forkFrame, actor,
+  jerk, learned_progress AS learnedProgress, starred, trashed_at AS trashedAt`;
 
 export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['episodes'] {
   const one = db.prepare<[number], Row>(`SELECT ${columns} FROM episodes WHERE id = ?`);
   const insert =
     db.prepare(`INSERT INTO episodes (run_id, task, kind, seed, trained_steps, length, ending, success,
-    final_progress, return_total, reward_hash, checksum, parent_id, fork_frame, actor, created_at)
+    final_progress, return_total, reward_hash, checksum, parent_id, fork_frame, actor, jerk, learned_progress, created_at)
     VALUES (@runId, @task, @kind, @seed, @trainedSteps, @length, @ending, @success, @finalProgress, @returnTotal,
-    @rewardHash, @checksum, @parentId, @forkFrame, @actor, @now)`);
+    @rewardHash, @checksum, @parentId, @forkFrame, @actor, @jerk, @learnedProgress, @now)`);
   const forks = db
     .prepare<[number], number>('SELECT id FROM episodes WHERE parent_id = ? ORDER BY id')
     .pluck();
@@ -56,6 +91,17 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
   const insertReturn = db.prepare(
     'INSERT INTO episode_returns (episode_id, term_id, value) VALUES (?, ?, ?)',
   );
+  const tagsOf = db.prepare<[string], { readonly episodeId: number; readonly tag: string }>(
+    `SELECT episode_id AS episodeId, tag FROM episode_tags
+    WHERE episode_id IN (SELECT value FROM json_each(?)) ORDER BY episode_id, tag`,
+  );
+  const addTag = db.prepare('INSERT OR IGNORE INTO episode_tags (episode_id, tag) VALUES (?, ?)');
+  const removeTag = db.prepare('DELETE FROM episode_tags WHERE episode_id = ? AND tag = ?');
+  const star = db.prepare('UPDATE episodes SET starred = ? WHERE id = ?');
+  const trash = db.prepare('UPDATE episodes SET trashed_at = coalesce(trashed_at, ?) WHERE id = ?');
+  const restore = db.prepare('UPDATE episodes SET trashed_at = NULL WHERE id = ?');
+  const allTerms = db.prepare<[], string>('SELECT name FROM reward_terms ORDER BY name').pluck();
+  const allTags = db.prepare<[], string>('SELECT DISTINCT tag FROM episode_tags ORDER BY tag').pluck();
   const insertTerm = db.prepare('INSERT INTO reward_terms (name) VALUES (?)');
   const term = db.prepare<[string], number>('SELECT id FROM reward_terms WHERE name = ?').pluck();
   const terms = new Map<string, number>();
@@ -72,8 +118,14 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
     for (const { episodeId, name, value } of returns.all(JSON.stringify([...byEpisode.keys()]))) {
       byEpisode.get(episodeId)![name] = numberOf(value);
     }
-    return rows.map(({ parentId, forkFrame, actor, ...row }) => ({
+    const tags = Map.groupBy(tagsOf.all(JSON.stringify([...byEpisode.keys()])), ({ episodeId }) => episodeId);
+    return rows.map(({ parentId, forkFrame, actor, trashedAt, ...row }) => ({
       ...row,
+      jerk: numberOf(row.jerk),
+      learnedProgress: numberOf(row.learnedProgress),
+      starred: row.starred === 1,
+      trashed: trashedAt !== null,
+      tags: tags.get(row.id)?.map(({ tag }) => tag) ?? [],
       fork: forkFrame === null ? null : { parent: parentId, frame: forkFrame, actor: actor ?? '' },
       success: row.success === 1,
       verified: row.verified === null ? null : row.verified === 1,
@@ -112,7 +164,14 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
           forkFrame: fork?.frame ?? null,
           actor: fork?.actor ?? null,
         };
-        const row = { ...plain, ...left, success: success ? 1 : 0, now: Date.now() };
+        const row = {
+          ...plain,
+          ...left,
+          jerk: jerkOf(episode.columns),
+          learnedProgress: lastLearned(episode.columns),
+          success: success ? 1 : 0,
+          now: Date.now(),
+        };
         const id = Number(insert.run(row).lastInsertRowid);
         insertData.run(id, bytes);
         for (const [name, value] of Object.entries(values)) insertReturn.run(id, termId(name), value);
@@ -128,8 +187,13 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
       const { where, values } = conditions(query);
       const total = db.prepare<unknown[], number>(`SELECT count(*) FROM episodes ${where}`).pluck();
       const direction = query.descending === true ? 'DESC' : 'ASC';
-      const sort = sortColumns[query.sort ?? 'id'];
-      const order = sort === 'id' ? `id ${direction}` : `${sort} ${direction}, id ${direction}`;
+      const sort = sortOf(query.sort ?? 'id', (name) => term.get(name));
+      const order =
+        sort === 'id'
+          ? `id ${direction}`
+          : indexed.has(sort)
+            ? `${sort} ${direction}, id ${direction}`
+            : `${sort} IS NULL, ${sort} ${direction}, id ${direction}`;
       // Sorted and cut by id alone, so that the rows in between are never read; -1 is SQLite's "no limit".
       const page = db.prepare<unknown[], Row>(`SELECT ${columns} FROM episodes
         WHERE id IN (SELECT id FROM episodes ${where} ORDER BY ${order} LIMIT ? OFFSET ?) ORDER BY ${order}`);
@@ -142,6 +206,21 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
         .prepare<unknown[], number>(`SELECT id FROM episodes ${where} ORDER BY id`)
         .pluck()
         .all(...values);
+    },
+    terms: () => allTerms.all(),
+    tags: () => allTags.all(),
+    mark(ids, { starred, trashed, addTags = [], removeTags = [] }) {
+      const added = addTags.map(cleanTag);
+      write(() => {
+        for (const id of ids) {
+          if (one.get(id) === undefined) throw missing(id);
+          if (starred !== undefined) star.run(starred ? 1 : 0, id);
+          if (trashed === true) trash.run(Date.now(), id);
+          else if (trashed === false) restore.run(id);
+          for (const tag of added) addTag.run(id, tag);
+          for (const tag of removeTags) removeTag.run(id, tag);
+        }
+      });
     },
     forksOf: (id) => forks.all(id),
     columns(id, names) {
@@ -174,7 +253,22 @@ export function readColumns(id: number, bytes: Uint8Array, names?: readonly stri
   }
 }
 
-function conditions({ runId, task, kind, success }: Filter): { where: string; values: (string | number)[] } {
+/** The column or expression to sort by. @throws RangeError when no episode has such a reward term. */
+function sortOf(
+  sort: NonNullable<EpisodeQuery['sort']>,
+  termOf: (name: string) => number | undefined,
+): string {
+  if (!sort.startsWith('return:')) return sortColumns[sort as EpisodeSort];
+  const name = sort.slice('return:'.length);
+  const id = termOf(name);
+  if (id === undefined) throw new RangeError(`No episode of this project has a reward term "${name}"`);
+  return `(SELECT value FROM episode_returns WHERE episode_id = episodes.id AND term_id = ${id})`;
+}
+
+function conditions({ runId, kind, success, task, filter, trash = 'with' }: Filter): {
+  where: string;
+  values: (string | number)[];
+} {
   const parts: string[] = [];
   const values: (string | number)[] = [];
   const equal = (column: string, value: string | number | undefined): void => {
@@ -186,5 +280,33 @@ function conditions({ runId, task, kind, success }: Filter): { where: string; va
   equal('kind', kind);
   equal('success', success === undefined ? undefined : Number(success));
   equal('task', task);
+  // The trash is small and has an index of its own; this way no row is read to know that it is not in it.
+  if (trash !== 'with')
+    parts.push(
+      `id ${trash === 'only' ? '' : 'NOT '}IN (SELECT id FROM episodes WHERE trashed_at IS NOT NULL)`,
+    );
+  if (filter !== undefined && filter.trim() !== '') {
+    const condition = filterSql(filter);
+    parts.push(condition.sql);
+    values.push(...condition.values);
+  }
   return { where: parts.length === 0 ? '' : `WHERE ${parts.join(' AND ')}`, values };
+}
+
+/** Null where there are fewer than three actions. */
+function jerkOf(columns: NewEpisode['columns']): number | null {
+  const action = columns.find(({ name }) => name === 'action');
+  if (action === undefined) return null;
+  const { data, width } = action;
+  const steps = data.length / width;
+  if (steps < 3) return null;
+  let sum = 0;
+  for (let i = 2 * width; i < data.length; i++) {
+    sum += (data[i]! - 2 * data[i - width]! + data[i - 2 * width]!) ** 2;
+  }
+  return Math.sqrt(sum / (steps - 2));
+}
+
+function lastLearned(columns: NewEpisode['columns']): number | null {
+  return columns.find(({ name }) => name.startsWith('learned/'))?.data.at(-1) ?? null;
 }

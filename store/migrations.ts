@@ -210,6 +210,7 @@ ALTER TABLE episodes ADD COLUMN learned_progress REAL;        -- learned progres
 ALTER TABLE episodes ADD COLUMN parent_id INTEGER REFERENCES episodes (id) ON DELETE SET NULL;  -- a fork of that episode:
 ALTER TABLE episodes ADD COLUMN fork_frame INTEGER;           -- its first fork_frame steps are the parent's
 ALTER TABLE episodes ADD COLUMN actor TEXT;                   -- who went on from there, in words
+CREATE INDEX episodes_by_trash ON episodes (trashed_at) WHERE trashed_at IS NOT NULL;
 CREATE INDEX episodes_by_parent ON episodes (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE episode_tags (

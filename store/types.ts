@@ -69,6 +69,15 @@ export interface EpisodeRow {
   readonly createdAt: number;
   /** Where it left another episode; null of those that began by themselves. */
   readonly fork: Fork | null;
+  /** Root mean square of the second difference of the actions; NaN where it is not known (older than schema 3, or shorter than 3 steps). */
+  readonly jerk: number;
+  /** Learned progress at the last frame, by the first model it was recorded with; NaN without one. */
+  readonly learnedProgress: number;
+  readonly starred: boolean;
+  /** In the trash: left out of lists and fits, never deleted. */
+  readonly trashed: boolean;
+  /** In alphabetical order. */
+  readonly tags: readonly string[];
 }
 /** The first `frame` steps of a forked episode are its parent's. */
 export interface Fork {
@@ -78,24 +87,46 @@ export interface Fork {
   /** Who went on from there, in words. */
   readonly actor: string;
 }
-export type NewEpisode = Omit<EpisodeRow, 'id' | 'createdAt' | 'verified' | 'fork'> & {
+export type NewEpisode = Omit<
+  EpisodeRow,
+  'id' | 'createdAt' | 'verified' | 'fork' | 'jerk' | 'learnedProgress' | 'starred' | 'trashed' | 'tags'
+> & {
   readonly columns: readonly Column[];
   readonly fork?: Fork | null;
 };
+
+export type EpisodeSort =
+  | 'id'
+  | 'length'
+  | 'success'
+  | 'finalProgress'
+  | 'returnTotal'
+  | 'trainedSteps'
+  | 'createdAt'
+  | 'learnedProgress'
+  | 'gap'
+  | 'jerk'
+  | 'starred';
+
+/** What people say about episodes. */
+export interface EpisodeMarks {
+  readonly starred?: boolean;
+  readonly trashed?: boolean;
+  readonly addTags?: readonly string[];
+  readonly removeTags?: readonly string[];
+}
 
 export interface EpisodeQuery {
   readonly runId?: number;
   readonly task?: string;
   readonly kind?: EpisodeKind;
   readonly success?: boolean;
-  readonly sort?:
-    | 'id'
-    | 'length'
-    | 'success'
-    | 'finalProgress'
-    | 'returnTotal'
-    | 'trainedSteps'
-    | 'createdAt';
+  /** A filter expression (docs/filters.md). */
+  readonly filter?: string;
+  /** The trash is part of what is asked unless told. */
+  readonly trash?: 'with' | 'without' | 'only';
+  /** A column, or `return:` with the name of a reward term. What has no value comes last. */
+  readonly sort?: EpisodeSort | `return:${string}`;
   readonly descending?: boolean;
   readonly offset?: number;
   readonly limit?: number;
@@ -199,7 +230,13 @@ export interface Store {
     add(episode: NewEpisode): number;
     get(id: number): EpisodeRow;
     list(query?: EpisodeQuery): { total: number; items: EpisodeRow[] };
-    ids(query?: Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success'>): number[];
+    ids(query?: Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success' | 'filter' | 'trash'>): number[];
+    /** Names of the reward terms that any episode has. */
+    terms(): string[];
+    /** Tags in use, in alphabetical order. */
+    tags(): string[];
+    /** All or none. @throws RangeError naming an episode that is not there, or a tag that is none. */
+    mark(ids: readonly number[], marks: EpisodeMarks): void;
     /** Ids of the episodes that left this one, in the order in which they were made. */
     forksOf(id: number): number[];
     /** @throws Error naming the episode when the stored bytes are damaged. */

@@ -241,12 +241,20 @@ test('an episode that diverges is recorded with its last 100 states, also where 
       }
       env.step(actions);
     }
+    const unmarked = {
+      fork: null,
+      jerk: 0,
+      learnedProgress: Number.NaN,
+      starred: false,
+      trashed: false,
+      tags: [],
+    };
     assert.ok(problems.length >= 2 && problems.every((line) => line.includes('non-finite or exploded')));
     for (const episode of episodes) {
       assert.equal(episode.ending, 'diverged');
       const columns = new Map(episode.columns.map((column) => [column.name, column]));
       const history = columns.get('history')!;
-      const { states, ok } = replay(model, { ...row, ...episode, fork: null }, columns);
+      const { states, ok } = replay(model, { ...row, ...unmarked, ...episode }, columns);
       assert.ok(ok);
       assert.equal(history.width, model.stateDim);
       assert.deepEqual([...history.data], [...states.subarray(-100 * model.stateDim)]);

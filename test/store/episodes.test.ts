@@ -12,9 +12,17 @@ test('an episode comes back as it was given', (t) => {
     returns: { z: 1, a: -2.5, none: 0 },
   });
   const id = episodes.add(given);
-  const { createdAt, ...row } = episodes.get(id);
+  const { createdAt, jerk: _, learnedProgress: __, ...row } = episodes.get(id);
   const { columns, ...plain } = given;
-  assert.deepEqual(row, { ...plain, id, verified: null });
+  assert.deepEqual(row, {
+    ...plain,
+    id,
+    verified: null,
+    fork: null,
+    starred: false,
+    trashed: false,
+    tags: [],
+  });
   assert.ok(Math.abs(createdAt - Date.now()) < 60_000);
   assert.deepEqual([...episodes.columns(id).values()], columns);
 });
