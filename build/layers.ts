@@ -39,6 +39,7 @@ interface Layer {
 }
 
 const browserPackages = /^(react|react-dom|three|uplot|dockview|dockview-react|zustand|@mantine\/.*)$/;
+const storePackages = ['better-sqlite3', 'liqe', 'fastest-levenshtein'];
 const notHere = (name: string): string => `imports ${name}`;
 /** Where learn/ asks the machine which devices it has; it may load addons and read the process there. */
 const deviceFile = 'learn/tensor/open.ts';
@@ -69,9 +70,10 @@ const layers: Readonly<Record<string, Layer>> = {
     noNodeGlobals: true,
   },
   store: {
-    rule: 'store imports only sim, Node and better-sqlite3',
+    rule: 'store imports only sim, Node, better-sqlite3 and what reads filter expressions (liqe, fastest-levenshtein)',
     ours: ['sim'],
-    refusesPackage: (name) => (name.startsWith('node:') || name === 'better-sqlite3' ? null : notHere(name)),
+    refusesPackage: (name) =>
+      name.startsWith('node:') || storePackages.includes(name) ? null : notHere(name),
     repeatable: false,
     noDom: false,
     noNodeGlobals: false,
