@@ -154,6 +154,7 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     await chart.getByText(/against the baseline at step 6,144, paired by training seed 0, 1, 2/).waitFor();
     await page.waitForTimeout(300);
     await picture('groups-dark');
+    await chart.locator('.u-over').scrollIntoViewIfNeeded();
     const box = (await chart.locator('.u-over').boundingBox())!;
     await page.mouse.move(box.x + box.width / 2, box.y + 40);
     await chart
@@ -245,6 +246,8 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     await page.waitForTimeout(300);
     await picture('judge-light');
     await page.getByTestId('judge-table-distance').getByText('of all pairs, as a map').click();
+    // The panel stays as it was left.
+    await page.getByTestId('distances').getByText('Heat map', { exact: true }).click();
     await page.getByTestId('heat').waitFor();
     assert.deepEqual(await barriers(page), [], 'light, reward distances');
     await picture('heat-light');
