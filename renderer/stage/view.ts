@@ -502,7 +502,8 @@ export class StageView {
       clearTimeout(this.stillTimer);
       this.stillTimer = setTimeout(this.drawStill, stillAfter);
     }
-    // What lies on the graphics card, for tests and the curious.
+    // Whose picture this is and what lies on the graphics card, for tests and the curious.
+    this.canvas.dataset['episode'] = String(this.episode?.episode.id ?? '');
     const { memory, programs } = this.renderer.info;
     this.canvas.dataset['memory'] = `${memory.geometries} ${memory.textures} ${programs?.length ?? 0}`;
     this.events.onDraw(this.anchor());

@@ -163,7 +163,7 @@ async function visit(t: TestContext, recorded: readonly TaskId[], trains = false
 const drawn: readonly TaskId[] = ['push', 'pick-place', 'maze', 'cheetah', 'pendulum'];
 
 test('contacts, names, cameras and trails are drawn, and fifty episodes leave nothing behind', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async (t) => {
   const { page, mistakes, picture, idOf, stage, shot, open, choose, step } = await visit(t, drawn, true);
   await step('contact forces are drawn and told in newtons', async () => {
@@ -249,11 +249,15 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
         .first()
         .waitFor();
       if (i % ids.length !== 0) continue;
-      await page.waitForTimeout(400);
+      // Not before it is drawn, with all that is fetched for it; a machine that is busy draws late.
+      await page.locator(`[data-testid=stage-a][data-episode="${id}"]`).waitFor();
+      await page.getByTestId('forces-a').waitFor();
+      await shot();
       memory.push((await stage.getAttribute('data-memory'))!.split(' ').map(Number));
     }
-    // After the first round everything that is kept for all tasks is there.
-    const [geometries, textures, programs] = memory[1]!;
+    // What is made once (shader programs, lines for the rays of a lidar) is made when a task is first drawn, which in a quick row
+    // of loads may be in a later round; from the middle on nothing may grow.
+    const [geometries, textures, programs] = memory[memory.length / 2]!;
     const last = memory.at(-1)!;
     assert.ok(
       last[0]! <= geometries! && last[1]! <= textures! && last[2]! <= programs!,
@@ -264,7 +268,7 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
   assert.deepEqual(mistakes, []);
 });
 
-test('pictures and clips are saved as large and as long as they say', { timeout: 300_000 }, async (t) => {
+test('pictures and clips are saved as large and as long as they say', { timeout: 600_000 }, async (t) => {
   const { page, mistakes, picture, idOf, stage, open, step } = await visit(t, ['push']);
   const plain = await (await page.context().browser()!.newContext()).newPage();
   const saved = async (): Promise<{ name: string; bytes: Buffer }> => {
