@@ -27,6 +27,7 @@ import { probeDevice } from './probe.ts';
 import { StateProbe } from './probe-state.ts';
 import { rewardNamed } from './registry.ts';
 import { groupCurves, truthBesideProxy } from './run-curves.ts';
+import { filteredRuns } from './run-filter.ts';
 import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
 import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from './saved-recipes.ts';
 import { version } from './versions.ts';
@@ -143,6 +144,9 @@ export function createRouter(lab: Lab) {
         return { names: [...series.values.keys()], data: new Blob([pack(arrays)]) };
       }),
       mark: os.runs.mark.handler(({ input }) => lab.markRuns(input.marks)),
+      filter: os.runs.filter.handler(({ input }) => ({
+        ids: filteredRuns(lab.store, lab.runs(), input.filter),
+      })),
       configs: os.runs.configs.handler(({ input }) => runDetails(lab.store, input.ids, input.metrics)),
       compare: os.runs.compare.handler(({ input }) => comparison(lab.store, input.sides, input.metric)),
       curves: os.runs.curves.handler(({ input }) => groupCurves(lab.store, input)),

@@ -54,8 +54,8 @@ export interface Condition {
 }
 
 function parsed(text: string): LiqeQuery {
-  // Names of reward terms have slashes, which the grammar wants quoted.
-  const quoted = text.replaceAll(/(^|[\s(-])(return\.[\w./-]+):/g, '$1"$2":');
+  // Names of reward terms and metrics have slashes, which the grammar wants quoted.
+  const quoted = text.replaceAll(/(^|[\s(-])(\w[\w.-]*\/[\w./-]+):/g, '$1"$2":');
   try {
     return parse(quoted);
   } catch (error) {

@@ -171,6 +171,8 @@ export const runsContract = {
       }),
     )
     .output(z.array(z.object({ id, tags: z.array(z.string()), note: z.string() }))),
+  /** Runs that fit a filter expression (docs/filters.md). */
+  filter: oc.input(z.object({ filter: z.string().max(2000) })).output(z.object({ ids: z.array(id) })),
   /** Configurations flat, and extremes of metrics; of all runs where none are named. `names`: every metric that one of them has. */
   configs: oc
     .input(

@@ -17,7 +17,7 @@ import {
   Tooltip,
 } from '@mantine/core';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import type { ComparisonInfo, Run } from '../../lab/api.ts';
+import type { ComparisonInfo } from '../../lab/api.ts';
 import { lab, useConnection } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
 import { sideColour } from '../state/colours.ts';
@@ -40,6 +40,7 @@ import {
   comparedSides,
   loadDetails,
   loadPinned,
+  loadWanted,
   markRuns,
   pinSide,
   sortBy,
@@ -92,7 +93,7 @@ export function RunTablePanel() {
 }
 
 function Bar() {
-  const { columns, isGrouped, allKinds, filter, metricNames, details } = useRunTable();
+  const { columns, isGrouped, allKinds, filter, filterError, metricNames, details } = useRunTable();
   const isWide = useView((state) => state.wide);
   const choices = useMemo(() => {
     const settings = [...new Set([...details.values()].flatMap(({ config }) => Object.keys(config)))].sort();
@@ -111,7 +112,9 @@ function Bar() {
         size="xs"
         className="run-table-filter"
         aria-label="Filter runs"
-        placeholder="Words in name, task, tags or note"
+        placeholder="Words, or success:>0.9 tag:good"
+        title="Words in name, task, tags or note; or an expression over fields, settings and metrics (docs/filters.md)"
+        error={filterError}
         value={filter}
         onChange={(event) => useRunTable.setState({ filter: event.currentTarget.value })}
         data-testid="run-filter"
@@ -162,22 +165,21 @@ function Bar() {
   );
 }
 
-/** Every word somewhere in what people call the run. */
-function isWanted(run: Run, filter: string): boolean {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = [run.name, run.task, run.algorithm, run.group?.id, ...run.tags, run.note]
-    .join(' ')
-    .toLowerCase();
-  return words.every((word) => text.includes(word));
-}
-
 function RunTable() {
   const runs = useRuns((state) => state.runs);
-  const { columns, sorting, isGrouped, allKinds, filter, open, details } = useRunTable();
+  const { columns, sorting, isGrouped, allKinds, filter, wanted: fitting, open, details } = useRunTable();
+  useEffect(() => {
+    // Asked again when runs came or moved on; not for each letter.
+    const timer = setTimeout(() => void loadWanted(), filter === '' || runs.size === 0 ? 0 : 250);
+    return () => clearTimeout(timer);
+  }, [filter, runs]);
   const [most, setMost] = useState(fewRows);
   const wanted = useMemo(
-    () => [...runs.values()].filter((run) => (allKinds || run.kind === 'train') && isWanted(run, filter)),
-    [runs, allKinds, filter],
+    () =>
+      [...runs.values()].filter(
+        (run) => (allKinds || run.kind === 'train') && (fitting === null || fitting.has(run.id)),
+      ),
+    [runs, allKinds, fitting],
   );
   const rows = useMemo(
     () => rowsOf(wanted, details, { isGrouped, open, sorting }),

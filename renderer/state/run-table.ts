@@ -16,6 +16,10 @@ export interface RunTableState {
   /** Demonstrations, fits and evaluations too. */
   readonly allKinds: boolean;
   readonly filter: string;
+  /** Runs that fit the filter; null: all. */
+  readonly wanted: ReadonlySet<number> | null;
+  /** Why the filter cannot be read. */
+  readonly filterError: string | null;
   /** Groups whose seeds are shown. */
   readonly open: ReadonlySet<string>;
   /** Sides that are compared, in the order in which they were chosen. */
@@ -38,6 +42,8 @@ export const useRunTable = create<RunTableState>()(() => ({
   isGrouped: kept.isGrouped ?? true,
   allKinds: kept.allKinds ?? false,
   filter: '',
+  wanted: null,
+  filterError: null,
   open: new Set(),
   checked: [],
   pinned: null,
@@ -67,6 +73,24 @@ export async function loadDetails(): Promise<void> {
     });
   } catch (error) {
     if (mine === asked) useRunTable.setState({ error: messageOf(error) });
+  }
+}
+
+let filtering = 0;
+
+/** The lab knows settings and metrics of all runs, so it filters; what fitted before stays while a text cannot be read. */
+export async function loadWanted(): Promise<void> {
+  const mine = ++filtering;
+  const filter = useRunTable.getState().filter.trim();
+  if (filter === '') {
+    useRunTable.setState({ wanted: null, filterError: null });
+    return;
+  }
+  try {
+    const { ids } = await lab.runs.filter({ filter });
+    if (mine === filtering) useRunTable.setState({ wanted: new Set(ids), filterError: null });
+  } catch (error) {
+    if (mine === filtering) useRunTable.setState({ filterError: messageOf(error) });
   }
 }
 

@@ -46,6 +46,13 @@ test('two groups of three seeds: marks, configurations, curves, comparison, part
       assert.deepEqual(marked[0], { id: fast[0], tags: ['best seed', 'good'], note: 'keep this one' });
       const one = (await runs.list()).find(({ id }) => id === fast[0])!;
       assert.deepEqual([one.tags, one.note], [['best seed', 'good'], 'keep this one']);
+      const fitting = async (filter: string): Promise<number[]> => (await runs.filter({ filter })).ids.sort();
+      assert.deepEqual(await fitting('tag:good'), [fast[0], fast[1]].sort());
+      assert.deepEqual(await fitting('"best seed"'), [fast[0]]);
+      assert.deepEqual(await fitting(`kind:train seed:0 -id:${fast[0]}`), [slow[0]]);
+      assert.deepEqual(await fitting('algorithmSettings.worlds:>100000'), []);
+      assert.equal((await fitting('rollout/reward:>-1000 status:done')).length, 6);
+      await assert.rejects(fitting('tagg:good'), /there is no field "tagg"; did you mean tag\?/);
       const { events } = await lab.events.since(0, 0);
       assert.ok(events.some((e) => e.type === 'run' && e.run.id === fast[1] && e.run.tags[0] === 'good'));
       await assert.rejects(
