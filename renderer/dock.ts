@@ -217,11 +217,12 @@ export function removeLayout(name: string): void {
   });
 }
 
-/** Opens a closed panel in front, or closes an open one; the last one stays. */
+/** Brings a panel to the front, opened where it was closed; closes the one in front, but for the last. */
 export function togglePanel(id: string): void {
   const panel = dock?.getPanel(id);
   if (!dock) return;
   if (!panel) open(dock, id);
+  else if (!panel.api.isVisible) panel.api.setActive();
   else if (dock.panels.length > 1) dock.removePanel(panel);
 }
 

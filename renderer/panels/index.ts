@@ -38,11 +38,11 @@ export const panels: readonly Panel[] = [
   { id: 'alignment', title: 'Alignment', component: AlignmentPanel, place: 'timeline' },
   { id: 'episodes', title: 'Episodes', component: EpisodesPanel, place: 'left' },
   { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },
-  { id: 'forks', title: 'Forks', component: ForksPanel, place: 'right' },
   { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },
   { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
   { id: 'weights', title: 'Weights', component: WeightsPanel, place: 'right' },
   { id: 'probe', title: 'Probe', component: ProbePanel, place: 'right' },
+  { id: 'forks', title: 'Forks', component: ForksPanel, place: 'right' },
   { id: 'lineage', title: 'Lineage', component: LineagePanel, place: 'right' },
   { id: 'disagreement', title: 'Disagreement', component: DisagreementPanel, place: 'right' },
 ];

@@ -43,7 +43,7 @@ test('a newcomer makes the sample, is shown around, arranges panels, takes it ba
     'Everything by name',
   ]);
 
-  const tab = (title: string) => page.locator('.dv-tab', { hasText: title });
+  const tab = (title: string) => page.locator('.dv-tab', { hasText: new RegExp(`^${title}$`) });
   await page.getByTestId('layout-menu').click();
   await page.getByTestId('layout-watch').click();
   await tab('Curves').waitFor({ state: 'detached' });

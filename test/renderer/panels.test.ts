@@ -20,7 +20,7 @@ async function finished(lab: Awaited<ReturnType<typeof openWindow>>['lab'], id: 
   assert.equal(lab.run(id).status, 'done', lab.run(id).error ?? '');
 }
 
-test('every panel opens from the palette and has no serious barrier, in light and in dark', {
+test('every panel comes to the front and has no serious barrier, in light and in dark', {
   timeout: 400_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, {
@@ -31,6 +31,15 @@ test('every panel opens from the palette and has no serious barrier, in light an
   await page.goto(url);
   await page.getByTestId('episode-row').first().waitFor();
   assert.ok(panels.length >= 9, `panels found in the registry: ${panels.map(({ id }) => id)}`);
+  /** By the menu: a group may have more tabs than fit. */
+  const bring = async (id: string, title: string): Promise<void> => {
+    const isInFront = page.locator('.dv-active-tab').filter({ hasText: new RegExp(`^${title}$`) });
+    if ((await isInFront.count()) > 0) return;
+    await page.getByTestId('layout-menu').click();
+    await page.getByTestId(`panel-${id}`).click();
+    await page.keyboard.press('Escape');
+    await isInFront.waitFor();
+  };
   const problems: string[] = [];
   for (const scheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme: scheme });
@@ -39,7 +48,7 @@ test('every panel opens from the palette and has no serious barrier, in light an
       scheme,
     );
     for (const { id, title } of panels) {
-      await page.locator('.dv-tab').filter({ hasText: title }).first().click();
+      await bring(id, title);
       await page.waitForTimeout(350);
       await picture(`${id}-${scheme}`);
       for (const barrier of await barriers(page)) problems.push(`${scheme}, ${title}: ${barrier}`);

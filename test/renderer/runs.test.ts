@@ -84,9 +84,19 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
       await page.keyboard.press('Escape');
       const cell = page.locator('[data-side=g1] [data-column="highest:rollout/return"]');
       await cell.getByText(/\d to \d/).waitFor();
-      await page.getByTestId('run-filter').fill('hack');
+      const fitting = async (filter: string, count: number): Promise<void> => {
+        await page.getByTestId('run-filter').fill(filter);
+        await page.waitForFunction(
+          (wanted) => document.querySelectorAll('[data-testid=run-table-row]').length === wanted,
+          count,
+        );
+      };
+      await fitting('hack', 1);
       assert.deepEqual(await rows(), ['7']);
-      await page.getByTestId('run-filter').fill('');
+      await page.getByTestId('run-filter').fill('sed:1');
+      await page.getByText('there is no field "sed"; did you mean seed?').waitFor();
+      await fitting('seed:1 OR name:hack', 3);
+      await fitting('', 6);
     },
   );
 

@@ -15,7 +15,7 @@ for (const transport of ['socket', 'port'] as const) {
     const run = lab.start(tinyRun({ steps: 8192 }), 0).id;
     await page.goto(url);
     await page.getByTestId('live-badge').waitFor();
-    await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+    await page.locator('.dv-tab', { hasText: /^Episodes$/ }).click();
     await page.getByTestId('episode-row').nth(4).waitFor({ timeout: 60_000 });
     await page.getByTestId('episode-row').nth(2).click();
     await page.getByTestId('timeline').waitFor();

@@ -95,7 +95,14 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
     const titles = [...registry.matchAll(/\bid: '[\w-]+', title: '([^']+)'/g)].map((match) => match[1]!);
     assert.ok(titles.length >= 7, `panels found in the registry: ${titles}`);
     for (const title of titles) {
-      assert.equal(await page.locator('.dv-tab').filter({ hasText: title }).count(), 1, title);
+      assert.equal(
+        await page
+          .locator('.dv-tab')
+          .filter({ hasText: new RegExp(`^${title}$`) })
+          .count(),
+        1,
+        title,
+      );
     }
     await picture('empty');
     await page.getByTestId('welcome-new-run').click();
@@ -138,7 +145,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
     await page.getByRole('button', { name: 'Resume' }).click();
     await page
       .getByRole('tab', { name: 'Curves' })
-      .or(page.locator('.dv-tab', { hasText: 'Curves' }))
+      .or(page.locator('.dv-tab', { hasText: /^Curves$/ }))
       .first()
       .click();
     const value = page.getByTestId('curve-value-rollout/return');
@@ -149,7 +156,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
       await page.waitForTimeout(100);
     }
     assert.ok(seen.size >= 2, `the newest value of a curve stayed at ${[...seen]}`);
-    await page.locator('.dv-tab', { hasText: 'Runs' }).click();
+    await page.locator('.dv-tab', { hasText: /^Runs$/ }).click();
     const status = page.getByTestId('run-row').filter({ hasText: 'from-the-form' }).getByText('done');
     await status.first().waitFor({ timeout: 120_000 });
     const parts = await page.getByTestId('run-part').allTextContents();
@@ -159,7 +166,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
   });
 
   await step('an episode from the list plays, pauses, and is drawn differently at another step', async () => {
-    await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+    await page.locator('.dv-tab', { hasText: /^Episodes$/ }).click();
     await page.getByTestId('episode-row').nth(2).click();
     const episode = await page.getByTestId('episode-row').nth(2).getAttribute('data-episode');
     await page.locator(`.stage-header:has-text("${episode}")`).waitFor();
@@ -255,12 +262,12 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
       // Colours fade from one theme to the other.
       await page.waitForTimeout(300);
       assert.deepEqual(await barriers(page), [], `${scheme}, episodes and curves`);
-      await page.locator('.dv-tab', { hasText: 'New run' }).click();
-      await page.locator('.dv-tab', { hasText: 'Runs' }).click();
+      await page.locator('.dv-tab', { hasText: /^New run$/ }).click();
+      await page.locator('.dv-tab', { hasText: /^Runs$/ }).click();
       await page.getByTestId('start-run').waitFor();
       assert.deepEqual(await barriers(page), [], `${scheme}, runs and form`);
-      await page.locator('.dv-tab', { hasText: 'Curves' }).click();
-      await page.locator('.dv-tab', { hasText: 'Episodes' }).click();
+      await page.locator('.dv-tab', { hasText: /^Curves$/ }).click();
+      await page.locator('.dv-tab', { hasText: /^Episodes$/ }).click();
     }
   });
 
@@ -343,7 +350,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
       await picture('judge-wide');
       // Another panel comes out from behind the one that fills the window.
       await page.keyboard.press('e');
-      await page.locator('.dv-tab', { hasText: 'Stage' }).click();
+      await page.locator('.dv-tab', { hasText: /^Stage$/ }).click();
       await page.getByTestId('stage-b').waitFor();
     },
   );
