@@ -30,6 +30,7 @@ import { comeBack, reset, toggleProbe, useProbe } from '../state/probe.ts';
 import { useRuns } from '../state/runs.ts';
 import { panTimeline, resetZoom, useTimeline, zoomTimeline } from '../state/timeline.ts';
 import { startTour } from '../tour.ts';
+import { episodeCommands } from './episodes.ts';
 import { forkCommands } from './forks.ts';
 import { stageCommands } from './stage.ts';
 
@@ -255,6 +256,7 @@ export const commands: readonly Command[] = [
   { id: 'camera-front', title: 'Camera: front', group: 'Camera', shortcuts: ['2'], run: camera('front') },
   { id: 'camera-side', title: 'Camera: side', group: 'Camera', shortcuts: ['3'], run: camera('side') },
   { id: 'camera-top', title: 'Camera: top', group: 'Camera', shortcuts: ['4'], run: camera('top') },
+  ...episodeCommands,
   ...forkCommands,
   ...stageCommands,
   {

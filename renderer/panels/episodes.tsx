@@ -1,38 +1,174 @@
 // biome-ignore-all lint/a11y/useSemanticElements: a virtual list cannot be a <table>
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus and names the active row
-/** The episode browser: sorted and filtered by the lab, only the rows in view are here. Click opens in A, shift-click beside it. */
+/**
+ * The episode browser: sorted and filtered by the lab, only the rows in view are here. Click opens in A, shift-click beside it; with
+ * Ctrl a click chooses, for stars, tags and the trash.
+ */
 
 import { ActionIcon, Badge, Button, Select, Text, Tooltip } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import type { Episode } from '../../lab/api.ts';
-import { lab } from '../lab.ts';
+import { lab, useConnection } from '../lab.ts';
+import { EpisodeActions, EpisodeFilter } from '../parts/episode-tools.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { LetterMark } from '../parts/letter.tsx';
 import {
+  chooseAll,
+  chooseNone,
+  chooseTo,
   type EpisodeColumn,
+  type EpisodeSort,
   episodeAt,
-  needPage,
+  loadFacets,
+  needPages,
   pageSize,
   patchEpisode,
   reloadEpisodes,
   setEpisodeQuery,
+  toggleChosen,
+  toggleStar,
   useEpisodes,
+  withTrash,
 } from '../state/episodes.ts';
 import { addEpisode, openEpisode, type SlotName, usePlayers } from '../state/players.ts';
 import { sortedRuns, useRuns } from '../state/runs.ts';
 import { compact, grouped } from '../timeline/scale.ts';
+import './episodes.css';
 
 const rowHeight = 30;
+const headHeight = 26;
 
-const columns: readonly { readonly id: EpisodeColumn; readonly title: string; readonly help: string }[] = [
-  { id: 'id', title: 'Episode', help: 'Number of the episode, in the order of recording' },
-  { id: 'success', title: 'End', help: 'True success at the last frame' },
-  { id: 'finalProgress', title: 'Progress', help: 'True progress at the last frame' },
-  { id: 'returnTotal', title: 'Return', help: 'Weighted sum of all reward terms' },
-  { id: 'length', title: 'Steps', help: 'Control steps' },
-  { id: 'trainedSteps', title: 'Trained', help: 'Environment steps the policy had been trained for' },
-];
+interface Column {
+  readonly title: string;
+  readonly help: string;
+  /** Pixels it has at least, and its share of what is left. */
+  readonly width: readonly [least: number, share: number];
+  /** Tags have no order. */
+  readonly sort: EpisodeSort | null;
+  readonly isText?: boolean;
+  readonly cell: (episode: Episode) => ReactNode;
+}
+
+const number = (value: number | null | undefined): ReactNode =>
+  value === null || value === undefined ? <span className="dim">–</span> : value.toFixed(2);
+
+const columnInfo: Readonly<Record<Exclude<EpisodeColumn, `return:${string}`>, Column>> = {
+  success: {
+    title: 'End',
+    help: 'True success at the last frame',
+    width: [24, 0],
+    sort: 'success',
+    isText: true,
+    cell: (episode) => (
+      <span className={episode.success ? 'good' : 'dim'} title={episode.ending}>
+        <Icon name={episode.success ? 'check' : 'cross'} size={12} />
+        <span className="sr-only">{episode.success ? 'success' : 'no success'}</span>
+        {episode.ending === 'diverged' && (
+          <Badge size="xs" color="red" variant="light" radius="sm">
+            div
+          </Badge>
+        )}
+      </span>
+    ),
+  },
+  finalProgress: {
+    title: 'Progress',
+    help: 'True progress at the last frame',
+    width: [62, 1],
+    sort: 'finalProgress',
+    cell: (episode) => <Meter value={episode.finalProgress} />,
+  },
+  learnedProgress: {
+    title: 'Learned',
+    help: 'Learned progress at the last frame, by the first model that the episode was recorded with',
+    width: [62, 1],
+    sort: 'learnedProgress',
+    cell: ({ learnedProgress }) =>
+      learnedProgress === null ? number(null) : <Meter value={learnedProgress} isLearned />,
+  },
+  gap: {
+    title: 'Gap',
+    help: 'Learned minus true progress at the last frame',
+    width: [44, 0.6],
+    sort: 'gap',
+    cell: ({ learnedProgress, finalProgress }) =>
+      number(learnedProgress === null ? null : learnedProgress - finalProgress),
+  },
+  returnTotal: {
+    title: 'Return',
+    help: 'Weighted sum of all reward terms',
+    width: [46, 0.7],
+    sort: 'returnTotal',
+    cell: (episode) => number(episode.returnTotal),
+  },
+  length: {
+    title: 'Steps',
+    help: 'Control steps',
+    width: [38, 0],
+    sort: 'length',
+    cell: (episode) => episode.length,
+  },
+  trainedSteps: {
+    title: 'Trained',
+    help: 'Environment steps the policy had been trained for',
+    width: [46, 0.7],
+    sort: 'trainedSteps',
+    cell: (episode) => compact(episode.trainedSteps),
+  },
+  jerk: {
+    title: 'Jerk',
+    help: 'Root mean square of the second difference of the actions',
+    width: [44, 0.6],
+    sort: 'jerk',
+    cell: (episode) => number(episode.jerk),
+  },
+  createdAt: {
+    title: 'Recorded',
+    help: 'When it was recorded',
+    width: [84, 0.8],
+    sort: 'createdAt',
+    cell: (episode) =>
+      new Date(episode.createdAt).toLocaleString('en-GB', {
+        day: '2-digit',
+        month: 'short',
+        hour: '2-digit',
+        minute: '2-digit',
+      }),
+  },
+  tags: {
+    title: 'Tags',
+    help: 'Words of yours; the tag button above edits them',
+    width: [80, 1.4],
+    sort: null,
+    isText: true,
+    cell: ({ tags }) => (
+      <span className="episode-tags" title={tags.join(', ')}>
+        {tags.map((tag) => (
+          <span key={tag} className="episode-tag">
+            {tag}
+          </span>
+        ))}
+      </span>
+    ),
+  },
+};
+
+function columnOf(id: EpisodeColumn): Column {
+  if (!id.startsWith('return:')) return columnInfo[id as keyof typeof columnInfo];
+  const term = id.slice('return:'.length);
+  return {
+    title: term.split('/').at(-1) ?? term,
+    help: `Unweighted sum of ${term}`,
+    width: [52, 0.7],
+    sort: id as EpisodeSort,
+    cell: ({ returns }) => number(returns[term]),
+  };
+}
+
+const usual: readonly EpisodeColumn[] = ['success', 'finalProgress', 'returnTotal', 'length', 'trainedSteps'];
+/** Where room is short, what most episodes have in common gives way. */
+const few: readonly EpisodeColumn[] = ['success', 'finalProgress', 'returnTotal'];
 
 const kindShort: Readonly<Record<Episode['kind'], string>> = {
   demonstration: 'demo',
@@ -42,14 +178,27 @@ const kindShort: Readonly<Record<Episode['kind'], string>> = {
   evaluation: 'eval',
 };
 
+function Meter({ value, isLearned }: { readonly value: number; readonly isLearned?: boolean }) {
+  return (
+    <span className="meter-cell">
+      <span className="meter" data-learned={isLearned || undefined}>
+        <span style={{ width: `${100 * Math.max(0, Math.min(1, value))}%` }} />
+      </span>
+      {value.toFixed(2)}
+    </span>
+  );
+}
+
 export function EpisodesPanel() {
   const state = useEpisodes();
+  const { top, cursor } = state;
   const runs = useRuns((s) => s.runs);
   const seen = useRuns((s) => s.episodeCount);
+  const isOpen = useConnection((s) => s.status === 'open');
+  const grid = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
-  const [top, setTop] = useState(0);
-  const [height, setHeight] = useState(400);
-  const [cursor, setCursor] = useState<number | null>(null);
+  const scrolled = useRef(0);
+  const [{ width, height }, setSize] = useState({ width: 400, height: 400 });
   const [isBusy, setBusy] = useState(false);
   const players = usePlayers();
   const lettersOf = (id: number): SlotName[] =>
@@ -59,59 +208,108 @@ export function EpisodesPanel() {
   // New rows come by themselves only while nobody is reading or aiming: at the top, with pointer and focus elsewhere.
   useEffect(() => {
     if (!isOld || isBusy || top > 0) return;
-    const timer = setTimeout(() => reloadEpisodes(useRuns.getState().episodeCount), 1200);
+    const timer = setTimeout(() => void reloadEpisodes(useRuns.getState().episodeCount), 1200);
     return () => clearTimeout(timer);
   }, [isOld, isBusy, top, state.asOf]);
 
   useEffect(() => {
+    if (isOpen) void loadFacets();
+  }, [isOpen]);
+
+  // A panel that was hidden comes back scrolled to its top.
+  useEffect(() => {
     const element = scroller.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
+    const observer = new ResizeObserver(() => {
+      if (element.clientHeight === 0) return;
+      setSize({ width: element.clientWidth, height: element.clientHeight - headHeight });
+      element.scrollTop = useEpisodes.getState().top;
+    });
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
 
+  // Someone else than the wheel has moved the list.
+  useEffect(() => {
+    if (scroller.current && top !== scrolled.current) scroller.current.scrollTop = top;
+  }, [top]);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element || cursor === null) return;
+    if (cursor * rowHeight < element.scrollTop) element.scrollTop = cursor * rowHeight;
+    else if ((cursor + 1) * rowHeight > element.scrollTop + height)
+      element.scrollTop = (cursor + 1) * rowHeight - height;
+  }, [cursor, height]);
+
   const first = Math.max(0, Math.floor(top / rowHeight) - 4);
   const last = Math.min(state.total, first + Math.ceil(height / rowHeight) + 8);
+  // asked again when pages were thrown away
   useEffect(() => {
-    for (let page = Math.floor(first / pageSize); page * pageSize < last; page++) void needPage(page);
-  }, [first, last]);
+    if (last > first && state.pages.size > 0)
+      void needPages(Math.floor(first / pageSize), Math.floor((last - 1) / pageSize));
+  }, [first, last, state.pages]);
 
   const rows = Array.from({ length: Math.max(0, last - first) }, (_, i) => first + i);
-
-  function move(to: number): void {
-    const row = Math.min(state.total - 1, Math.max(0, to));
-    setCursor(row);
-    const element = scroller.current;
-    if (!element) return;
-    if (row * rowHeight < element.scrollTop) element.scrollTop = row * rowHeight;
-    else if ((row + 1) * rowHeight > element.scrollTop + element.clientHeight)
-      element.scrollTop = (row + 1) * rowHeight - element.clientHeight;
-  }
 
   function onKeyDown(event: KeyboardEvent): void {
     const at = cursor ?? -1;
     const page = Math.max(1, Math.floor(height / rowHeight) - 1);
+    const hasMod = event.ctrlKey || event.metaKey;
     const jumps: Readonly<Record<string, number>> = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
       PageDown: at + page,
       PageUp: at - page,
       // Home and End alone go to the first and last frame, here as everywhere.
-      ...(event.ctrlKey || event.metaKey ? { Home: 0, End: state.total - 1 } : {}),
+      ...(hasMod ? { Home: 0, End: state.total - 1 } : {}),
     };
     const to = jumps[event.key];
-    if (to !== undefined) {
-      event.preventDefault();
-      move(to);
-    } else if (event.key === 'Enter' && cursor !== null && event.target === event.currentTarget) {
-      event.preventDefault();
-      const episode = episodeAt(state, cursor);
-      if (episode) void (event.shiftKey ? addEpisode(episode.id) : openEpisode('a', episode.id));
-    }
+    const isOnRow = event.target === event.currentTarget;
+    const letter = event.key.toLowerCase();
+    const keyed = ((): (() => unknown) | null => {
+      if (to !== undefined && state.total > 0) {
+        const row = Math.min(state.total - 1, Math.max(0, to));
+        if (hasMod && event.shiftKey) return () => chooseTo(row);
+        return () => useEpisodes.setState({ cursor: row });
+      }
+      if (event.key === 'Enter' && cursor !== null && isOnRow) {
+        const episode = episodeAt(state, cursor);
+        if (episode) return () => (event.shiftKey ? addEpisode(episode.id) : openEpisode('a', episode.id));
+      }
+      if (event.key === ' ' && hasMod && cursor !== null)
+        return () => (event.shiftKey ? chooseTo(cursor) : toggleChosen(cursor));
+      if (letter === 'a' && hasMod && !event.shiftKey && state.total > 0) return chooseAll;
+      if (event.key === 'Escape' && state.chosen.size > 0) return chooseNone;
+      if (letter === 's' && !hasMod && !event.shiftKey && !event.altKey) return () => toggleStar();
+      if (event.key === 'Delete' && state.query.trash === 'without') return () => withTrash();
+      return null;
+    })();
+    if (!keyed) return;
+    event.preventDefault();
+    void keyed();
   }
 
+  const ids = state.columns ?? (width < 360 ? few : usual);
+  const columns = ids.map((id) => ({ id, ...columnOf(id) }));
+  const least = columns.reduce((sum, column) => sum + column.width[0] + 4, 22 + 4 + 88 + 4 + 48 + 18);
+  const cells = columns.map(({ width: [from, share] }) =>
+    share > 0 ? `minmax(${from}px, ${share}fr)` : `${from}px`,
+  );
+  const template = `20px minmax(88px, 1.3fr) ${cells.join(' ')} 48px`;
   const active = cursor === null ? undefined : episodeAt(state, cursor);
+  const pick = (row: number, event: MouseEvent): void => {
+    grid.current?.focus({ preventScroll: true });
+    const episode = episodeAt(state, row);
+    if (!episode) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.shiftKey) void chooseTo(row);
+      else toggleChosen(row);
+      return;
+    }
+    useEpisodes.setState({ cursor: row, anchor: row });
+    void (event.shiftKey ? addEpisode(episode.id) : openEpisode('a', episode.id));
+  };
   return (
     <div className="panel-column">
       <div className="list-bar">
@@ -125,7 +323,7 @@ export function EpisodesPanel() {
           ]}
           value={state.query.runId === null ? 'all' : String(state.query.runId)}
           onChange={(value) =>
-            setEpisodeQuery({ runId: value === null || value === 'all' ? null : Number(value) })
+            void setEpisodeQuery({ runId: value === null || value === 'all' ? null : Number(value) })
           }
           allowDeselect={false}
         />
@@ -143,7 +341,9 @@ export function EpisodesPanel() {
           ]}
           value={state.query.kind ?? 'all'}
           onChange={(value) =>
-            setEpisodeQuery({ kind: value === null || value === 'all' ? null : (value as Episode['kind']) })
+            void setEpisodeQuery({
+              kind: value === null || value === 'all' ? null : (value as Episode['kind']),
+            })
           }
           allowDeselect={false}
         />
@@ -158,75 +358,81 @@ export function EpisodesPanel() {
           ]}
           value={state.query.success === null ? 'all' : state.query.success ? 'yes' : 'no'}
           onChange={(value) =>
-            setEpisodeQuery({ success: value === 'yes' ? true : value === 'no' ? false : null })
+            void setEpisodeQuery({ success: value === 'yes' ? true : value === 'no' ? false : null })
           }
           allowDeselect={false}
         />
       </div>
-      <div className="list-note">
-        <Text size="xs" c="dimmed" data-testid="episode-total">
-          {grouped(state.total)} {state.total === 1 ? 'episode' : 'episodes'}
+      <EpisodeFilter
+        columns={Object.entries(columnInfo).map(([id, { title, help }]) => ({
+          id: id as EpisodeColumn,
+          title,
+          help,
+        }))}
+        shown={ids}
+        onDone={() => grid.current?.focus({ preventScroll: true })}
+      />
+      <div className="list-note episode-note">
+        <Text size="xs" c="dimmed" data-testid="episode-total" aria-live="polite">
+          {state.chosen.size > 0
+            ? `${grouped(state.chosen.size)} of ${grouped(state.total)} chosen`
+            : `${grouped(state.total)} ${state.total === 1 ? 'episode' : 'episodes'}${state.query.trash === 'only' ? ' in the trash' : ''}`}
         </Text>
         <span className="grow" />
         {isOld && (isBusy || top > 0) && (
-          <Button size="compact-xs" variant="light" onClick={() => reloadEpisodes(seen)}>
+          <Button size="compact-xs" variant="light" onClick={() => void reloadEpisodes(seen)}>
             Show new episodes
           </Button>
         )}
+        <EpisodeActions />
       </div>
       <div
+        ref={grid}
         className="episode-grid"
         role="grid"
         aria-label="Episodes"
         aria-rowcount={state.total}
+        aria-multiselectable
         aria-activedescendant={active ? `episode-${active.id}` : undefined}
         tabIndex={0}
+        data-testid="episode-grid"
         onKeyDown={onKeyDown}
         onPointerEnter={() => setBusy(true)}
         onPointerLeave={() => setBusy(false)}
         onFocus={() => setBusy(true)}
         onBlur={() => setBusy(false)}
       >
-        <div className="episode-cells episode-head" role="row">
-          {columns.map((column) => {
-            const isSorted = state.query.sort === column.id;
-            return (
-              <span
-                key={column.id}
-                className={column.id === 'id' || column.id === 'success' ? undefined : 'right'}
-                role="columnheader"
-                aria-sort={isSorted ? (state.query.descending ? 'descending' : 'ascending') : 'none'}
-              >
-                <Tooltip label={column.help} openDelay={500}>
-                  <button
-                    type="button"
-                    className="column-button"
-                    data-sorted={isSorted || undefined}
-                    onClick={() =>
-                      setEpisodeQuery({
-                        sort: column.id,
-                        descending: isSorted ? !state.query.descending : true,
-                      })
-                    }
-                  >
-                    {column.title}
-                    {isSorted && <Icon name={state.query.descending ? 'arrowDown' : 'arrowUp'} size={9} />}
-                  </button>
-                </Tooltip>
-              </span>
-            );
-          })}
-          <span />
-        </div>
         <div
           ref={scroller}
           className="grow-scroll"
           // The grid around it has the focus; browsers would add a stop of their own here.
           tabIndex={-1}
           role="rowgroup"
-          onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+          onScroll={(event) => {
+            const element = event.currentTarget;
+            if (element.clientHeight === 0) return;
+            scrolled.current = element.scrollTop;
+            useEpisodes.setState({ top: element.scrollTop });
+          }}
         >
-          <div style={{ height: state.total * rowHeight, position: 'relative' }}>
+          <div className="episode-head-group" style={{ minWidth: least }}>
+            <div className="episode-cells episode-head" role="row" style={{ gridTemplateColumns: template }}>
+              <Head sort="starred" title="Star" help="Starred episodes" icon />
+              <Head
+                sort="id"
+                title="Episode"
+                help="Number of the episode, in the order of recording"
+                isText
+              />
+              {columns.map(({ id, ...column }) => (
+                <Head key={id} {...column} />
+              ))}
+              <span role="columnheader">
+                <span className="sr-only">Verify, compare</span>
+              </span>
+            </div>
+          </div>
+          <div style={{ height: state.total * rowHeight, minWidth: least, position: 'relative' }}>
             {rows.map((row) => {
               const episode = episodeAt(state, row);
               return episode ? (
@@ -234,9 +440,12 @@ export function EpisodesPanel() {
                   key={episode.id}
                   episode={episode}
                   row={row}
+                  columns={columns}
+                  template={template}
                   letters={lettersOf(episode.id)}
                   hasCursor={row === cursor}
-                  onPick={() => setCursor(row)}
+                  isChosen={state.chosen.has(episode.id)}
+                  onPick={(event) => pick(row, event)}
                 />
               ) : (
                 <div key={`gap-${row}`} className="episode-row-gap" style={{ top: row * rowHeight }} />
@@ -250,7 +459,11 @@ export function EpisodesPanel() {
           )}
           {!state.loading && !state.error && state.total === 0 && (
             <Text size="sm" c="dimmed" ta="center" p="lg">
-              No episodes here yet.
+              {state.query.trash === 'only'
+                ? 'Nothing in the trash fits.'
+                : state.query.filter !== ''
+                  ? 'No episode fits the filter.'
+                  : 'No episodes here yet.'}
             </Text>
           )}
         </div>
@@ -259,70 +472,114 @@ export function EpisodesPanel() {
   );
 }
 
+function Head({
+  sort,
+  title,
+  help,
+  isText = false,
+  icon = false,
+}: {
+  readonly sort: EpisodeSort | null;
+  readonly title: string;
+  readonly help: string;
+  readonly isText?: boolean;
+  /** A star stands for its title. */
+  readonly icon?: boolean;
+}) {
+  const query = useEpisodes((state) => state.query);
+  const isSorted = sort !== null && query.sort === sort;
+  return (
+    <span
+      className={isText || icon ? 'truncate' : 'right truncate'}
+      role="columnheader"
+      aria-sort={isSorted ? (query.descending ? 'descending' : 'ascending') : 'none'}
+    >
+      {sort === null ? (
+        <span className="column-title" title={help}>
+          {title}
+        </span>
+      ) : (
+        <Tooltip label={help} openDelay={500}>
+          <button
+            type="button"
+            className="column-button"
+            data-sorted={isSorted || undefined}
+            aria-label={icon ? title : undefined}
+            onClick={() => void setEpisodeQuery({ sort, descending: isSorted ? !query.descending : true })}
+          >
+            {icon ? <Icon name={isSorted ? 'starred' : 'star'} size={11} /> : title}
+            {isSorted && !icon && <Icon name={query.descending ? 'arrowDown' : 'arrowUp'} size={9} />}
+          </button>
+        </Tooltip>
+      )}
+    </span>
+  );
+}
+
 function EpisodeRow({
   episode,
   row,
+  columns,
+  template,
   letters,
   hasCursor,
+  isChosen,
   onPick,
 }: {
   readonly episode: Episode;
   readonly row: number;
+  readonly columns: readonly (Column & { readonly id: EpisodeColumn })[];
+  readonly template: string;
   /** Players that show it. */
   readonly letters: readonly SlotName[];
   readonly hasCursor: boolean;
-  readonly onPick: () => void;
+  readonly isChosen: boolean;
+  readonly onPick: (event: MouseEvent) => void;
 }) {
-  const open = (beside: boolean): void => {
-    onPick();
-    void (beside ? addEpisode(episode.id) : openEpisode('a', episode.id));
-  };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid, which owns the focus
     <div
       id={`episode-${episode.id}`}
       role="row"
       aria-rowindex={row + 1}
-      aria-selected={letters.length > 0}
+      aria-selected={isChosen}
       tabIndex={-1}
       className="episode-row episode-cells"
       data-testid="episode-row"
       data-episode={episode.id}
       data-cursor={hasCursor || undefined}
+      data-chosen={isChosen || undefined}
       data-open={letters[0]}
-      style={{ top: row * rowHeight }}
-      onClick={(event) => open(event.shiftKey)}
+      style={{ top: row * rowHeight, gridTemplateColumns: template }}
+      onClick={onPick}
     >
+      <span role="gridcell">
+        <button
+          type="button"
+          className="star-button"
+          tabIndex={-1}
+          aria-pressed={episode.starred}
+          aria-label={`Star, episode ${episode.id}`}
+          data-testid="star"
+          onClick={(event) => {
+            event.stopPropagation();
+            void toggleStar([episode]);
+          }}
+        >
+          <Icon name={episode.starred ? 'starred' : 'star'} size={13} />
+        </button>
+      </span>
       <span role="gridcell" className="mono truncate" title={`${episode.runName}, ${episode.kind}`}>
         {episode.id} <span className="dim kind">{kindShort[episode.kind]}</span>
         {letters.map((name) => (
           <LetterMark key={name} name={name} />
         ))}
       </span>
-      <span role="gridcell" className={episode.success ? 'good' : 'dim'} title={episode.ending}>
-        <Icon name={episode.success ? 'check' : 'cross'} size={12} />
-        <span className="sr-only">{episode.success ? 'success' : 'no success'}</span>
-        {episode.ending === 'diverged' && (
-          <Badge size="xs" color="red" variant="light" radius="sm">
-            div
-          </Badge>
-        )}
-      </span>
-      <span role="gridcell" className="mono meter-cell">
-        <span className="meter">
-          <span style={{ width: `${100 * Math.max(0, Math.min(1, episode.finalProgress))}%` }} />
+      {columns.map(({ id, isText, cell }) => (
+        <span key={id} role="gridcell" className={isText ? 'truncate' : 'mono right'}>
+          {cell(episode)}
         </span>
-        {episode.finalProgress.toFixed(2)}
-      </span>
-      <span role="gridcell" className="mono right">
-        {episode.returnTotal.toFixed(2)}
-      </span>
-      <span role="gridcell" className="mono right">
-        {episode.length}
-      </span>
-      <span role="gridcell" className="mono right">
-        {compact(episode.trainedSteps)}
-      </span>
+      ))}
       <span role="gridcell" className="row-buttons">
         <VerifyButton episode={episode} />
         <Tooltip label="Compare: open beside" openDelay={400}>
@@ -335,7 +592,8 @@ function EpisodeRow({
             aria-label={`Open episode ${episode.id} beside the others`}
             onClick={(event) => {
               event.stopPropagation();
-              open(true);
+              useEpisodes.setState({ cursor: row, anchor: row });
+              void addEpisode(episode.id);
             }}
           >
             <Icon name="compare" size={13} />
