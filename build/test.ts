@@ -3,7 +3,7 @@
  * The last line on stdout is `N passed, N failed`, for whoever counts. Exit 1 when a test failed or none ran.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, matchesGlob } from 'node:path';
 import { run } from 'node:test';
@@ -40,6 +40,9 @@ export function pickFiles(all: readonly string[], filters: readonly string[]): s
   );
 }
 
+/** Files that open a browser: it draws with every core there is, so two of them side by side only wait for each other. */
+export const opensBrowser = (source: string): boolean => /support\/(browser|window)\.ts'/.test(source);
+
 /** node:test wraps what a test threw; the cause carries the message and the stack a reader wants. */
 function messageOf(error: Error): string {
   const cause = error.cause instanceof Error ? error.cause : error;
@@ -53,7 +56,12 @@ function messageOf(error: Error): string {
 /** Runs the files, each in a process of its own, and writes one line a file as it ends. */
 export async function runTests(
   files: readonly string[],
-  { cwd, grep, verbose = false }: { cwd: string; grep?: string; verbose?: boolean },
+  {
+    cwd,
+    grep,
+    verbose = false,
+    atOnce = Math.max(1, Math.min(availableParallelism(), 8)),
+  }: { cwd: string; grep?: string; verbose?: boolean; atOnce?: number },
 ): Promise<Tally> {
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   const failures: Failure[] = [];
@@ -65,7 +73,7 @@ export async function runTests(
   const stream = run({
     files: files.map((file) => join(cwd, file)),
     cwd,
-    concurrency: Math.max(1, Math.min(availableParallelism(), 8)),
+    concurrency: atOnce,
     timeout: timeoutMs,
     ...(grep === undefined ? {} : { testNamePatterns: [new RegExp(grep)] }),
   });
@@ -140,10 +148,18 @@ async function main(): Promise<number> {
       return 1;
     }
   }
-  const tally =
-    files.length === 0
-      ? { passed: 0, failed: 0, skipped: 0 }
-      : await runTests(files, { cwd: root, ...args.values });
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+  const parts = Map.groupBy(files, (file) => opensBrowser(readFileSync(join(root, file), 'utf8')));
+  for (const [isBrowser, part] of [...parts].sort(([a], [b]) => Number(a) - Number(b))) {
+    const { passed, failed, skipped } = await runTests(part, {
+      cwd: root,
+      ...args.values,
+      ...(isBrowser ? { atOnce: 1 } : {}),
+    });
+    tally.passed += passed;
+    tally.failed += failed;
+    tally.skipped += skipped;
+  }
   const ran = tally.passed + tally.failed;
   if (ran === 0)
     process.stderr.write(`No test ran: nothing in test/ matches ${process.argv.slice(2).join(' ')}\n`);

@@ -69,7 +69,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
     await lab.close();
   });
   const page = await browser.newPage({ viewport: { width: 1440, height: 860 }, colorScheme: 'dark' });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   const mistakes: string[] = [];
   page.on('pageerror', (error) => mistakes.push(String(error.stack)));
   page.on('console', (message) => {

@@ -104,7 +104,8 @@ export async function openWindow(t: TestContext, options: WindowOptions): Promis
     await lab.close();
   });
   const page = await browser.newPage({ viewport: { ...size }, colorScheme: scheme });
-  page.setDefaultTimeout(20_000);
+  // Long: what never comes fails all the same, and machines are shared.
+  page.setDefaultTimeout(45_000);
   const mistakes: string[] = [];
   page.on('pageerror', (error) => mistakes.push(String(error.stack)));
   page.on('console', (message) => {
