@@ -101,7 +101,7 @@ export function EpisodeFilter({
   );
 }
 
-const example = { number: '>0.5', text: 'word*', boolean: 'true' } as const;
+const example = { number: '>0', text: 'word*', boolean: 'true' } as const;
 
 function FilterHelp() {
   const { fields, terms, tags } = useEpisodes((state) => state.facets);

@@ -53,7 +53,6 @@ const strokes = {
   trash: 'M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.7 9h6.6l.7-9M6.7 7v4M9.3 7v4',
   sort: 'M2 4h9M2 8h6M2 12h3M12.5 6.5v7M10.5 11.5l2 2 2-2',
   columns: 'M2 3h12v10H2zM6 3v10M10 3v10',
-  picture: 'M2 3h12v10H2zM2 11l3.5-3.5L9 11l2-2 3 3M10.5 6h.01',
   warning: 'M8 2L14.5 13.5h-13zM8 6.5v3M8 11.5h.01',
 } as const;
 

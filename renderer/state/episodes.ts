@@ -53,7 +53,6 @@ export interface EpisodesState {
   readonly top: number;
   /** Columns in their order; null: the usual ones, fewer where room is short. */
   readonly columns: readonly EpisodeColumn[] | null;
-  readonly thumbnails: boolean;
   readonly facets: EpisodeFacets;
   /** The filter box should get the focus. */
   readonly wantsFilter: boolean;
@@ -66,7 +65,7 @@ export const pageSize = 100;
 export const mostChosen = 10_000;
 
 const key = 'reward-lab.episodes';
-type Kept = Pick<EpisodesState, 'columns' | 'thumbnails'>;
+type Kept = Pick<EpisodesState, 'columns'>;
 const kept = JSON.parse(memory.get(key) ?? '{}') as Partial<Kept>;
 
 export const useEpisodes = create<EpisodesState>()(() => ({
@@ -91,15 +90,13 @@ export const useEpisodes = create<EpisodesState>()(() => ({
   chosen: new Map(),
   top: 0,
   columns: kept.columns ?? null,
-  thumbnails: kept.thumbnails ?? false,
   facets: { terms: [], tags: [], fields: [] },
   wantsFilter: false,
   tagsOpen: false,
 }));
 
-useEpisodes.subscribe(({ columns, thumbnails }, before) => {
-  if (columns !== before.columns || thumbnails !== before.thumbnails)
-    memory.set(key, JSON.stringify({ columns, thumbnails } satisfies Kept));
+useEpisodes.subscribe(({ columns }, before) => {
+  if (columns !== before.columns) memory.set(key, JSON.stringify({ columns } satisfies Kept));
 });
 
 let generation = 0;

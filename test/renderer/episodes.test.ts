@@ -54,7 +54,7 @@ test('episodes are filtered, sorted, starred, tagged and put into the trash, by 
       await says(episodes(list({ kind: 'evaluation' }).total));
       assert.equal(await page.getByTestId('episode-filter-error').count(), 0);
       await page.getByLabel('What can be filtered by').click();
-      await page.getByRole('button', { name: 'jerk:>0.5' }).waitFor();
+      await page.getByRole('button', { name: 'jerk:>0' }).waitFor();
       await picture('help');
       assert.deepEqual(await barriers(page), []);
       await page.keyboard.press('Escape');
@@ -147,6 +147,7 @@ test('episodes are filtered, sorted, starred, tagged and put into the trash, by 
       page.locator('.episode-grid .grow-scroll').evaluate((e) => e.scrollTop);
     const place = await scrolled();
     assert.ok(place > 0);
+    await grid.focus();
     await page.keyboard.press('g');
     await page.locator('.run-row').first().waitFor();
     await page.keyboard.press('e');
