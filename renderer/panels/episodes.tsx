@@ -57,7 +57,7 @@ const columnInfo: Readonly<Record<Exclude<EpisodeColumn, `return:${string}`>, Co
   success: {
     title: 'End',
     help: 'True success at the last frame',
-    width: [24, 0],
+    width: [22, 0],
     sort: 'success',
     isText: true,
     cell: (episode) => (
@@ -75,14 +75,14 @@ const columnInfo: Readonly<Record<Exclude<EpisodeColumn, `return:${string}`>, Co
   finalProgress: {
     title: 'Progress',
     help: 'True progress at the last frame',
-    width: [62, 1],
+    width: [58, 1],
     sort: 'finalProgress',
     cell: (episode) => <Meter value={episode.finalProgress} />,
   },
   learnedProgress: {
     title: 'Learned',
     help: 'Learned progress at the last frame, by the first model that the episode was recorded with',
-    width: [62, 1],
+    width: [58, 1],
     sort: 'learnedProgress',
     cell: ({ learnedProgress }) =>
       learnedProgress === null ? number(null) : <Meter value={learnedProgress} isLearned />,
@@ -98,21 +98,21 @@ const columnInfo: Readonly<Record<Exclude<EpisodeColumn, `return:${string}`>, Co
   returnTotal: {
     title: 'Return',
     help: 'Weighted sum of all reward terms',
-    width: [46, 0.7],
+    width: [44, 0.7],
     sort: 'returnTotal',
     cell: (episode) => number(episode.returnTotal),
   },
   length: {
     title: 'Steps',
     help: 'Control steps',
-    width: [38, 0],
+    width: [34, 0],
     sort: 'length',
     cell: (episode) => episode.length,
   },
   trainedSteps: {
     title: 'Trained',
     help: 'Environment steps the policy had been trained for',
-    width: [46, 0.7],
+    width: [42, 0.7],
     sort: 'trainedSteps',
     cell: (episode) => compact(episode.trainedSteps),
   },
@@ -167,8 +167,18 @@ function columnOf(id: EpisodeColumn): Column {
 }
 
 const usual: readonly EpisodeColumn[] = ['success', 'finalProgress', 'returnTotal', 'length', 'trainedSteps'];
+/** Pixels of padding, star, number and the buttons at the end, with the gaps between them. */
+const fixedWidth = 18 + 20 + 4 + 80 + 4 + 48;
+
+const leastWidth = (ids: readonly EpisodeColumn[]): number =>
+  ids.reduce((sum, id) => sum + columnOf(id).width[0] + 4, fixedWidth);
+
 /** Where room is short, what most episodes have in common gives way. */
-const few: readonly EpisodeColumn[] = ['success', 'finalProgress', 'returnTotal'];
+function fitting(width: number): readonly EpisodeColumn[] {
+  let count = usual.length;
+  while (count > 3 && leastWidth(usual.slice(0, count)) > width) count--;
+  return usual.slice(0, count);
+}
 
 const kindShort: Readonly<Record<Episode['kind'], string>> = {
   demonstration: 'demo',
@@ -290,13 +300,13 @@ export function EpisodesPanel() {
     void keyed();
   }
 
-  const ids = state.columns ?? (width < 360 ? few : usual);
+  const ids = state.columns ?? fitting(width);
   const columns = ids.map((id) => ({ id, ...columnOf(id) }));
-  const least = columns.reduce((sum, column) => sum + column.width[0] + 4, 22 + 4 + 88 + 4 + 48 + 18);
+  const least = leastWidth(ids);
   const cells = columns.map(({ width: [from, share] }) =>
     share > 0 ? `minmax(${from}px, ${share}fr)` : `${from}px`,
   );
-  const template = `20px minmax(88px, 1.3fr) ${cells.join(' ')} 48px`;
+  const template = `20px minmax(80px, 1.3fr) ${cells.join(' ')} 48px`;
   const active = cursor === null ? undefined : episodeAt(state, cursor);
   const pick = (row: number, event: MouseEvent): void => {
     grid.current?.focus({ preventScroll: true });
