@@ -14,6 +14,10 @@ import { buildRenderer, root } from '../build/renderer.ts';
 import type { Recipe } from '../lab/api.ts';
 import { Lab } from '../lab/lab.ts';
 import { serve } from '../lab/serve.ts';
+import { benchPan } from '../renderer/timeline/bins.ts';
+import { defaultsOf } from '../sim/fields.ts';
+import { tasks } from '../sim/tasks/index.ts';
+import { openStore } from '../store/index.ts';
 import { launchBrowser } from '../test/support/browser.ts';
 
 interface Figure {
@@ -123,6 +127,44 @@ async function until(page: Page, action: string, condition: string): Promise<num
   );
 }
 
+/** Rows as a training run leaves them, with columns as small as they get. */
+function fillEpisodes(directory: string, count: number): void {
+  const store = openStore(directory);
+  const runId = store.runs.create({
+    kind: 'train',
+    name: 'many',
+    task: 'push',
+    algorithm: 'ppo',
+    seed: 0,
+    status: 'done',
+    config: { taskVersion: tasks.push.version, taskSettings: defaultsOf(tasks.push.fields) },
+    versions: {},
+  });
+  for (let from = 0; from < count; from += 1000) {
+    store.transaction(() => {
+      for (let i = from; i < from + 1000; i++) {
+        store.episodes.add({
+          runId,
+          task: 'push',
+          kind: 'training',
+          seed: i,
+          trainedSteps: i * 100,
+          length: 100,
+          ending: 'truncated',
+          success: i % 3 === 0,
+          finalProgress: (i % 100) / 100,
+          returnTotal: Math.sin(i) * 50,
+          returns: { 'task/near': i % 7 },
+          rewardHash: null,
+          checksum: '0'.repeat(16),
+          columns: [],
+        });
+      }
+    });
+  }
+  store.close();
+}
+
 await buildRenderer();
 const folder = mkdtempSync(join(tmpdir(), 'reward-lab-bench-window-'));
 const browser = await launchBrowser();
@@ -178,9 +220,123 @@ try {
   }
   figure('seek, to the numbers', '50', 'ms', seeks);
 
+  // Pans over the zoomed timeline, one a picture of the browser, for three seconds.
+  const pans = await page.evaluate(
+    () =>
+      new Promise<number[]>((resolve) => {
+        const canvas = document.querySelector('[data-testid=timeline]')!;
+        const box = canvas.getBoundingClientRect();
+        const wheel = (delta: { deltaX?: number; deltaY?: number }): boolean =>
+          canvas.dispatchEvent(
+            new WheelEvent('wheel', {
+              ...delta,
+              clientX: box.x + box.width / 2,
+              clientY: box.y + box.height / 2,
+              bubbles: true,
+              cancelable: true,
+            }),
+          );
+        for (let i = 0; i < 8; i++) wheel({ deltaY: -120 });
+        const gaps: number[] = [];
+        let last = 0;
+        const began = performance.now();
+        const tick = (now: number): void => {
+          if (last > 0) gaps.push(now - last);
+          last = now;
+          wheel({ deltaX: Math.sin(now / 400) * 30 });
+          if (now - began < 3000) requestAnimationFrame(tick);
+          else resolve(gaps);
+        };
+        requestAnimationFrame(tick);
+      }),
+  );
+  figure('timeline panned, between two pictures', '17', 'ms', pans);
+  const busy = benchPan({ series: 8, steps: 5000, frames: 240, columns: 1200 }, () => performance.now());
+  figure('  8 series x 5,000 steps, points of one picture', '17', 'ms', [busy]);
+
+  // Nine views on one clock: seconds of the episode that pass in a second, played at 1x.
+  const nine = ids.slice(1, 10).map((id, i) => `${'abcdefghi'[i]}=${id}`);
+  await page.goto('about:blank');
+  await page.goto(`${door.url}#${nine.join('&')}`);
+  await page.getByTestId('stage-i').waitFor();
+  await page.waitForTimeout(8000);
+  await page.keyboard.press('Home');
+  const timeOf = (): Promise<number> =>
+    page.evaluate(() => Number(document.querySelector('[data-testid=position]')!.getAttribute('data-step')));
+  await page.keyboard.press('Space');
+  const steps = [await timeOf()];
+  for (let i = 0; i < 5; i++) {
+    await page.waitForTimeout(1000);
+    steps.push(await timeOf());
+  }
+  await page.keyboard.press('Space');
+  figure(
+    'nine views, steps shown a second (20 at 1x)',
+    '20',
+    'steps/s',
+    steps.slice(1).map((step, i) => step - steps[i]!),
+  );
+
+  // What comes over the wire while a run is followed live.
+  let bytes = 0;
+  page.on('websocket', (socket) =>
+    socket.on('framereceived', ({ payload }) => {
+      bytes += payload.length;
+    }),
+  );
+  const live = lab.start(recipe('live', 60_000), 1).id;
+  await page.goto('about:blank');
+  await page.goto(door.url);
+  await page.getByTestId('live-badge').waitFor();
+  await page.waitForTimeout(2000);
+  const rates: number[] = [];
+  for (let i = 0; i < 5 && lab.run(live).status === 'running'; i++) {
+    bytes = 0;
+    await page.waitForTimeout(1000);
+    rates.push(bytes / 1000);
+  }
+  if (rates.length > 0) figure('lab to window while live', 'none', 'kB/s', rates);
+  lab.stop(live);
+
   await context.close();
   await door.close();
   await lab.close();
+
+  // A list of 100,000 episodes, scrolled from end to end in five seconds.
+  const large = join(folder, 'large');
+  fillEpisodes(large, 100_000);
+  const manyLab = new Lab({ project: large, device: 'wasm', mode: 'read' });
+  const manyDoor = await serve({ lab: manyLab });
+  const many = await browser.newPage({ viewport: { width: 1440, height: 860 } });
+  await many.goto(manyDoor.url);
+  await many.getByTestId('episode-row').first().waitFor();
+  await many.waitForTimeout(1500);
+  const scrolled = await many.evaluate(
+    () =>
+      new Promise<{ gaps: number[]; blank: number }>((resolve) => {
+        const row = document.querySelector('[data-testid=episode-row]')!;
+        let list = row.parentElement!;
+        while (list.scrollHeight <= list.clientHeight) list = list.parentElement!;
+        const gaps: number[] = [];
+        let [last, blank] = [0, 0];
+        const began = performance.now();
+        const tick = (now: number): void => {
+          if (last > 0) gaps.push(now - last);
+          last = now;
+          const part = Math.min(1, (now - began) / 5000);
+          list.scrollTop = part * (list.scrollHeight - list.clientHeight);
+          if (document.querySelectorAll('[data-testid=episode-row]').length < 5) blank++;
+          if (part < 1) requestAnimationFrame(tick);
+          else resolve({ gaps, blank });
+        };
+        requestAnimationFrame(tick);
+      }),
+  );
+  figure('100,000 episodes scrolled, between two pictures', '1,000', 'ms', scrolled.gaps);
+  figure('  pictures without rows, of all', '0', '%', [(100 * scrolled.blank) / scrolled.gaps.length]);
+  await many.close();
+  await manyDoor.close();
+  await manyLab.close();
 } finally {
   await browser.close();
   rmSync(folder, { recursive: true, force: true });
