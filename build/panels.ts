@@ -34,7 +34,7 @@ async function shots(page: Page): Promise<Shot[]> {
     if ((await inFront.count()) === 0) {
       // By the menu: a group may have more tabs than fit.
       await page.getByTestId('layout-menu').click();
-      await page.getByRole('menuitem', { name: new RegExp(`^${title},`) }).click();
+      await page.getByRole('menuitem', { name: new RegExp(`^${title}\\s*,`) }).click();
       await page.keyboard.press('Escape');
     }
     await page.waitForTimeout(1500);
@@ -56,9 +56,9 @@ async function sheet(
     ({ title, png }) =>
       `<figure><figcaption>${title}</figcaption><img src="data:image/png;base64,${png.toString('base64')}"></figure>`,
   );
-  await page.setContent(`<style>
-    body { margin: 0; padding: 24px; background: ${ground}; color: ${text}; font: 15px sans-serif; columns: 3; column-gap: 20px }
-    figure { margin: 0 0 20px; break-inside: avoid }
+  await page.setContent(`<!doctype html><style>
+    body { margin: 0; padding: 24px; background: ${ground}; color: ${text}; font: 15px sans-serif; display: grid; grid-template-columns: repeat(4, 1fr); gap: 20px; align-items: start }
+    figure { margin: 0 }
     figcaption { margin-bottom: 6px; font-weight: 600 }
     img { display: block; width: 100%; border-radius: 6px }
   </style>${figures.join('')}`);
