@@ -333,7 +333,9 @@ try {
       }),
   );
   figure('100,000 episodes scrolled, between two pictures', '1,000', 'ms', scrolled.gaps);
-  figure('  pictures while rows are still on their way, of all', '0', '%', [(100 * scrolled.blank) / scrolled.gaps.length]);
+  figure('  pictures while rows are still on their way, of all', '0', '%', [
+    (100 * scrolled.blank) / scrolled.gaps.length,
+  ]);
   await many.close();
   await manyDoor.close();
   await manyLab.close();
