@@ -32,6 +32,7 @@ import { type CurveMode, useCurveView } from '../state/curve-view.ts';
 import { defaultMetrics, smooth } from '../state/curves.ts';
 import { useScheme } from '../state/hooks.ts';
 import { palette, useView } from '../state/layout.ts';
+import { messageOf } from '../state/message.ts';
 import { runsOfSide, sidesOf, sideTitle } from '../state/run-rows.ts';
 import { loadPinned, useRunTable } from '../state/run-table.ts';
 import { drawnRuns, toggleOverlay, useRuns } from '../state/runs.ts';
@@ -470,8 +471,7 @@ function useAnswer<T>(
         const answer = await question.current();
         if (!isOver) setState({ key, answer, error: null });
       } catch (error) {
-        if (!isOver)
-          setState({ key, answer: null, error: error instanceof Error ? error.message : String(error) });
+        if (!isOver) setState({ key, answer: null, error: messageOf(error) });
       }
     }, wait);
     return () => {

@@ -31,6 +31,7 @@ import {
   useEpisodes,
   withTrash,
 } from '../state/episodes.ts';
+import { messageOf } from '../state/message.ts';
 import { addEpisode, openEpisode, type SlotName, usePlayers } from '../state/players.ts';
 import { sortedRuns, useRuns } from '../state/runs.ts';
 import { compact, grouped } from '../timeline/scale.ts';
@@ -630,7 +631,7 @@ function VerifyButton({ episode }: { readonly episode: Episode }) {
     } catch (error) {
       notifications.show({
         title: `Episode ${episode.id} could not be verified`,
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
         color: 'red',
       });
     } finally {

@@ -19,6 +19,7 @@ import { type ClipFormat, formats, frameTimes } from '../export/plan.ts';
 import { stageViews } from '../stage/views.ts';
 import { useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
+import { messageOf } from '../state/message.ts';
 import { playedSpan, speeds } from '../state/player.ts';
 import { clock, type SlotName, usePlayers } from '../state/players.ts';
 
@@ -127,7 +128,7 @@ function Form({
       setSaid(
         controller.signal.aborted
           ? { text: 'Stopped; nothing was saved', isError: false }
-          : { text: error instanceof Error ? error.message : String(error), isError: true },
+          : { text: messageOf(error), isError: true },
       );
     } finally {
       stop.current = null;

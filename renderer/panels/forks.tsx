@@ -7,8 +7,9 @@ import type { ForkTree } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { CommandButton } from '../parts/command-button.tsx';
 import { Icon } from '../parts/icons.tsx';
-import { showBeside, type TreeRow, treeRows, useForks, wordsOf } from '../state/forks.ts';
+import { showBeside, type TreeRow, treeRows, useForks } from '../state/forks.ts';
 import { useFrame } from '../state/hooks.ts';
+import { messageOf } from '../state/message.ts';
 import { openEpisode, type SlotName, usePlayers } from '../state/players.ts';
 import { EmptyHint } from './stage.tsx';
 
@@ -33,7 +34,7 @@ export function ForksPanel() {
         setError(null);
       },
       (reason: unknown) => {
-        if (!isOver) setError(wordsOf(reason));
+        if (!isOver) setError(messageOf(reason));
       },
     );
     return () => {

@@ -9,9 +9,10 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { EpisodeLineage } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
-import { useForks, wordsOf } from '../state/forks.ts';
+import { useForks } from '../state/forks.ts';
 import { memory } from '../state/layout.ts';
 import { go, goWords, type LineageEdge, type LineageNode, nodeSize, placed } from '../state/lineage.ts';
+import { messageOf } from '../state/message.ts';
 import { usePlayers } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
 import { EmptyHint } from './stage.tsx';
@@ -60,7 +61,7 @@ export function LineagePanel() {
         setError(null);
       },
       (reason: unknown) => {
-        if (!isOver) setError(wordsOf(reason));
+        if (!isOver) setError(messageOf(reason));
       },
     );
     return () => {

@@ -47,6 +47,7 @@ import {
   type Values,
   withSetting,
 } from '../state/draft.ts';
+import { messageOf } from '../state/message.ts';
 import { loadRecipes, recipeIdOf, removeRecipe, saveRecipe, useRecipes } from '../state/recipes.ts';
 import { useRuns } from '../state/runs.ts';
 import { showStarted } from '../state/sync.ts';
@@ -96,7 +97,7 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
         setRefused({});
       } else setRefused({ '': `${entry.path}: ${answer.problems.join('; ')}` });
     } catch (error) {
-      setRefused({ '': error instanceof Error ? error.message : String(error) });
+      setRefused({ '': messageOf(error) });
     }
   }
 
@@ -436,7 +437,7 @@ function KeepRecipe({
       setOpen(false);
       setProblem('');
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      setProblem(messageOf(error));
     }
   };
   const save = (): Promise<void> =>

@@ -11,6 +11,7 @@ import { runAgain } from '../state/again.ts';
 import { runColour } from '../state/colours.ts';
 import { grouped as groupedRuns } from '../state/family.ts';
 import { useScheme } from '../state/hooks.ts';
+import { messageOf } from '../state/message.ts';
 import { drawnRuns, isActive, sortedRuns, toggleOverlay, useRuns } from '../state/runs.ts';
 import { selectRun } from '../state/sync.ts';
 import { grouped } from '../timeline/scale.ts';
@@ -38,7 +39,7 @@ async function order(call: Promise<unknown>, what: string): Promise<void> {
   } catch (error) {
     notifications.show({
       title: what,
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
       color: 'red',
     });
   }

@@ -16,6 +16,7 @@ import { StageView } from '../stage/view.ts';
 import { enterView, stageViews } from '../stage/views.ts';
 import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
+import { messageOf } from '../state/message.ts';
 import {
   clock,
   closeSlot,
@@ -350,7 +351,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
         made.dispose();
       };
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
+      setFailure(messageOf(error));
     }
   }, [name]);
 

@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { lab } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
 import { focusPanel } from '../state/layout.ts';
+import { messageOf } from '../state/message.ts';
 import { useRuns } from '../state/runs.ts';
 import { showStarted } from '../state/sync.ts';
 import { tourWhenReady } from '../tour.ts';
@@ -22,7 +23,7 @@ export function Welcome() {
     } catch (error) {
       notifications.show({
         title: 'The sample could not be started',
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
         color: 'red',
       });
     } finally {

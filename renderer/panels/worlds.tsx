@@ -16,6 +16,7 @@ import {
   type WorldsFrame,
   worldCounts,
 } from '../state/live.ts';
+import { messageOf } from '../state/message.ts';
 import { openEpisode } from '../state/players.ts';
 import { isActive, newestOf, type RunsState, sortedRuns, useRuns } from '../state/runs.ts';
 import { grouped, short } from '../timeline/scale.ts';
@@ -105,7 +106,7 @@ export function WorldsPanel() {
       onWait: setReason,
     }).catch((error: unknown) => {
       if (over.signal.aborted) return;
-      setReason(error instanceof Error ? error.message : String(error));
+      setReason(messageOf(error));
     });
     return () => over.abort();
   }, [runId, isOpen, isPaused, count, world]);

@@ -17,8 +17,9 @@ import { useEffect, useRef, useState } from 'react';
 import type { ForkActor, ForkChoices, ForkReward } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { startDrive } from '../state/drive.ts';
-import { forkPoint, startFork, stopFork, useForks, wordsOf } from '../state/forks.ts';
+import { forkPoint, startFork, stopFork, useForks } from '../state/forks.ts';
 import { useView } from '../state/layout.ts';
+import { messageOf } from '../state/message.ts';
 import type { SlotName } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
 
@@ -96,7 +97,7 @@ function Form({
         if (found.closed !== null) setWho('recorded');
       },
       (reason: unknown) => {
-        if (!isOver) setRefused(wordsOf(reason));
+        if (!isOver) setRefused(messageOf(reason));
       },
     );
     return () => {

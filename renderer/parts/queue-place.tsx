@@ -2,6 +2,7 @@
 
 import { ActionIcon, Group, Text, Tooltip } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
+import { messageOf } from '../state/message.ts';
 import { moveInQueue, useQueue } from '../state/queue.ts';
 import { Icon } from './icons.tsx';
 
@@ -13,7 +14,7 @@ export function QueuePlace({ id }: { readonly id: number }) {
     moveInQueue(id, to).catch((error: unknown) =>
       notifications.show({
         title: 'The run could not be moved',
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
         color: 'red',
       }),
     );

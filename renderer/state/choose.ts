@@ -2,6 +2,7 @@
 
 import { notifications } from '@mantine/notifications';
 import { lab } from '../lab.ts';
+import { messageOf } from './message.ts';
 import { openEpisode, setActive, setCompare } from './players.ts';
 import { useRuns } from './runs.ts';
 
@@ -26,7 +27,7 @@ export async function openBestMedianWorst(): Promise<void> {
   } catch (error) {
     notifications.show({
       title: `Run ${selected} cannot be compared with itself`,
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
       color: 'yellow',
     });
   }

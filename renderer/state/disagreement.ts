@@ -4,6 +4,7 @@ import { create } from 'zustand';
 import type { Disagreement, LabEvent, Normalisation, ScorerRef } from '../../lab/api.ts';
 import { type PackedArray, unpack } from '../../lab/pack.ts';
 import { lab } from '../lab.ts';
+import { messageOf } from './message.ts';
 import { clock, clockTimeOf, openEpisode, usePlayers } from './players.ts';
 
 export type Moment = Disagreement['moments'][number];
@@ -82,11 +83,7 @@ export async function startSearch(task: string, models: readonly ScorerRef[]): P
     );
     useDisagreement.setState({ result, curves: unpack(await result.data.arrayBuffer()), at: null });
   } catch (error) {
-    useDisagreement.setState(
-      mine.signal.aborted
-        ? { stopped: true }
-        : { error: error instanceof Error ? error.message : String(error) },
-    );
+    useDisagreement.setState(mine.signal.aborted ? { stopped: true } : { error: messageOf(error) });
   } finally {
     call = null;
     useDisagreement.setState({ phase: 'idle', progress: null });

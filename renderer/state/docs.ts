@@ -3,6 +3,7 @@
 import { create } from 'zustand';
 import { lab } from '../lab.ts';
 import { focusPanel } from './layout.ts';
+import { messageOf } from './message.ts';
 
 export interface MetricHelp {
   readonly name: string;
@@ -57,7 +58,7 @@ export async function openPage(path: string, show = true): Promise<void> {
       before: last && last.path !== path ? [...before, last.path].slice(-50) : before,
     }));
   } catch (error) {
-    if (mine === ticket) useDocs.setState({ error: error instanceof Error ? error.message : String(error) });
+    if (mine === ticket) useDocs.setState({ error: messageOf(error) });
   }
 }
 

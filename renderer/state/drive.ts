@@ -4,7 +4,8 @@ import { create } from 'zustand';
 import type { DriveFrame, DriveKey, ForkActor, ForkReward } from '../../lab/api.ts';
 import { type PackedArray, unpack } from '../../lab/pack.ts';
 import { lab } from '../lab.ts';
-import { showBeside, useForks, wordsOf } from './forks.ts';
+import { showBeside, useForks } from './forks.ts';
+import { messageOf } from './message.ts';
 import { type LoadedEpisode, loadEpisode } from './opened.ts';
 import { openEpisode, type SlotName, setActive, showDriven } from './players.ts';
 
@@ -119,7 +120,7 @@ async function step(): Promise<void> {
   try {
     await take(await lab.drive.step(mode === 'other' && by ? { session, by } : { session, keys }));
   } catch (error) {
-    change({ error: wordsOf(error), mode: 'paused' });
+    change({ error: messageOf(error), mode: 'paused' });
   } finally {
     isStepping = false;
   }
@@ -256,7 +257,7 @@ export async function startDrive(
     (document.activeElement as HTMLElement | null)?.blur();
     return null;
   } catch (error) {
-    return wordsOf(error);
+    return messageOf(error);
   }
 }
 
@@ -273,12 +274,12 @@ export async function finishDrive(keep: boolean): Promise<void> {
     useForks.setState(({ version }) => ({ version: version + 1 }));
     await showBeside(id, drive.frame);
   } catch (error) {
-    const isGone = wordsOf(error).includes('no such session');
+    const isGone = messageOf(error).includes('no such session');
     if (isGone) {
       leave(drive);
       await openEpisode(drive.slot, drive.parent, 'keep');
     }
-    change({ error: wordsOf(error), finishing: false });
+    change({ error: messageOf(error), finishing: false });
   }
 }
 

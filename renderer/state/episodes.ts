@@ -9,6 +9,7 @@ import type { Episode, episodeColumns } from '../../lab/api.ts';
 import { type LabClient, lab } from '../lab.ts';
 import { perform } from './history.ts';
 import { memory } from './layout.ts';
+import { messageOf } from './message.ts';
 
 /** What the list is sorted by: a column, or the unweighted sum of one reward term. */
 export type EpisodeSort = (typeof episodeColumns)[number] | `return:${string}`;
@@ -103,8 +104,6 @@ let generation = 0;
 const pending = new Set<number>();
 /** Pages on screen, which a reload asks for. */
 let inView: readonly number[] = [0];
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function ask(offset: number, limit: number): ReturnType<LabClient['episodes']['list']> {
   const { query } = useEpisodes.getState();

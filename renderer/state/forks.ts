@@ -4,6 +4,7 @@ import { notifications } from '@mantine/notifications';
 import { create } from 'zustand';
 import type { ForkActor, ForkReward, ForkTree, LabEvent } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
+import { messageOf } from './message.ts';
 import {
   clock,
   clockTimeOf,
@@ -25,8 +26,6 @@ export interface ForksState {
 }
 
 export const useForks = create<ForksState>()(() => ({ version: 0, working: null, error: null }));
-
-export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** From the one stream of events. */
 export function takeForkEvents(events: readonly LabEvent[]): void {
@@ -84,7 +83,7 @@ export async function startFork(ask: {
     return true;
   } catch (error) {
     if (mine.signal.aborted) notifications.show({ message: 'The fork was given up; nothing was stored.' });
-    else useForks.setState({ error: wordsOf(error) });
+    else useForks.setState({ error: messageOf(error) });
     return false;
   } finally {
     call = null;

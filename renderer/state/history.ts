@@ -4,6 +4,7 @@
  */
 
 import { create } from 'zustand';
+import { messageOf } from './message.ts';
 
 export interface Edit {
   /** What was done, as it is said after "Undo": `tag episode 12 "good"`. */
@@ -61,7 +62,7 @@ function move(from: 'done' | 'undone', to: 'done' | 'undone', what: 'undo' | 're
     try {
       await edit[what]();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       useHistory.setState({ error: `${what === 'undo' ? 'Undo' : 'Redo'} ${edit.title}: ${why}` });
       return;
     }

@@ -4,6 +4,7 @@ import { create } from 'zustand';
 import type { KeptEvaluationInfo, LabEvent, Model, ModelCardInfo } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { wordsOf } from './evaluation.ts';
+import { messageOf } from './message.ts';
 
 export interface JudgeState {
   /** Null until the catalog is there. */
@@ -44,8 +45,6 @@ export const useJudge = create<JudgeState>()(() => ({
   error: null,
   card: null,
 }));
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Asked for on connecting and when a model was stored. */
 export async function reloadStored(): Promise<void> {

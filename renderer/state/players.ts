@@ -3,6 +3,7 @@
 import { notifications } from '@mantine/notifications';
 import { create } from 'zustand';
 import { lab } from '../lab.ts';
+import { messageOf } from './message.ts';
 import { type LoadedEpisode, loadEpisode } from './opened.ts';
 import { Clock, frameIndex, framePosition, type PlayerSource, takesNewest } from './player.ts';
 import { newestOf, useRuns } from './runs.ts';
@@ -169,7 +170,7 @@ async function show(name: SlotName, id: number, start: 'keep' | 'zero'): Promise
     }
   } catch (error) {
     if (ticket !== wanted[name]) return;
-    setSlot(name, { status: 'failed', error: error instanceof Error ? error.message : String(error) });
+    setSlot(name, { status: 'failed', error: messageOf(error) });
   }
 }
 

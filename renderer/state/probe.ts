@@ -9,6 +9,7 @@ import { unpack } from '../../lab/pack.ts';
 import { lab } from '../lab.ts';
 import { type Axis, elementName, type FieldPlace, fieldPlace, type Point, reachOf, unitOf } from './edits.ts';
 import { remember } from './history.ts';
+import { messageOf } from './message.ts';
 import { clock, clockTimeOf, frameIn, openEpisode, type SlotName, usePlayers } from './players.ts';
 
 /** A frame that was opened. */
@@ -146,8 +147,6 @@ export const useProbe = create<ProbeState>()(() => ({
   sweep: { element: null, from: 0, to: 0, quantities: [] },
 }));
 
-const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** Does one thing at a time; of what is asked for meanwhile only the newest is done. */
 class Newest {
   private stop: AbortController | null = null;
@@ -257,7 +256,7 @@ async function open(moment: Moment, state?: readonly number[]): Promise<void> {
     askField();
     askSweep();
   } catch (error) {
-    if (ticket === opening) useProbe.setState({ isOpening: false, error: words(error) });
+    if (ticket === opening) useProbe.setState({ isOpening: false, error: messageOf(error) });
   }
 }
 
@@ -394,7 +393,7 @@ export function setStep(step: ProbeStep): void {
       const recorded = await lab.probe.evaluate({ episodeId, frame, state: opened.state, step });
       if (useProbe.getState().session === session) useProbe.setState({ recorded });
     } catch (error) {
-      useProbe.setState({ error: words(error) });
+      useProbe.setState({ error: messageOf(error) });
     }
   });
   evaluate();
@@ -416,7 +415,7 @@ function evaluate(): void {
       if (isCurrent()) useProbe.setState({ evaluated, error: null });
     } catch (error) {
       // Nothing is shown of a state that no episode can have.
-      if (isCurrent()) useProbe.setState({ evaluated: null, error: words(error) });
+      if (isCurrent()) useProbe.setState({ evaluated: null, error: messageOf(error) });
     }
   });
 }
@@ -601,7 +600,7 @@ async function fetchField(
       fieldError: null,
     });
   } catch (error) {
-    if (!signal.aborted) useProbe.setState({ [to]: null, fieldError: words(error) });
+    if (!signal.aborted) useProbe.setState({ [to]: null, fieldError: messageOf(error) });
   }
 }
 
@@ -684,7 +683,7 @@ function askSweep(): void {
       if (useProbe.getState().session === session)
         useProbe.setState({ swept: { element, ...found }, sweepError: null });
     } catch (error) {
-      if (!signal.aborted) useProbe.setState({ swept: null, sweepError: words(error) });
+      if (!signal.aborted) useProbe.setState({ swept: null, sweepError: messageOf(error) });
     }
   });
 }

@@ -5,6 +5,7 @@ import type { RunDetail } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { perform } from './history.ts';
 import { memory } from './layout.ts';
+import { messageOf } from './message.ts';
 import { metricsOf, type Sorting } from './run-rows.ts';
 import { useRuns } from './runs.ts';
 
@@ -55,8 +56,6 @@ export const useRunTable = create<RunTableState>()(() => ({
 useRunTable.subscribe(({ columns, sorting, isGrouped, allKinds }) =>
   memory.set(key, JSON.stringify({ columns, sorting, isGrouped, allKinds } satisfies Kept)),
 );
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 let asked = 0;
 

@@ -5,6 +5,7 @@ import type { LabEvent, ScorerRef } from '../../lab/api.ts';
 import { unpack } from '../../lab/pack.ts';
 import { lab } from '../lab.ts';
 import type { ModelScore } from '../timeline/series.ts';
+import { messageOf } from './message.ts';
 
 export interface ScoresState {
   /** By episode, then by key of the model. */
@@ -111,7 +112,7 @@ async function work(): Promise<void> {
     } catch (error) {
       if (!mine.signal.aborted) {
         for (const key of keys) failed.add(`${episode}/${key}`);
-        complain(error instanceof Error ? error.message : String(error));
+        complain(messageOf(error));
       }
     } finally {
       call = null;
