@@ -5,8 +5,8 @@ import { Alert, Button, Group, MultiSelect, NumberInput, Progress, Select, Text 
 import { type KeyboardEvent, memo, useEffect, useMemo, useRef } from 'react';
 import type { Disagreement, Model, Normalisation, ScorerRef } from '../../lab/api.ts';
 import type { PackedArray } from '../../lab/pack.ts';
-import { Icon } from '../parts/icons.tsx';
 import { familiesOf, modelChoices } from '../parts/model-picker.tsx';
+import { WorkButton } from '../parts/work-button.tsx';
 import {
   type DisagreementForm,
   goToMoment,
@@ -203,18 +203,13 @@ function Form({ task, stored }: { readonly task: string; readonly stored: readon
       </details>
       {meant.length < 2 && <TooFew task={task} count={meant.length} />}
       <Group gap="sm" wrap="nowrap">
-        {/* One button, always of the form: one that turned into another type under the click would do both. */}
-        <Button
-          type="submit"
-          size="xs"
-          className="no-shrink"
-          color={isRunning ? 'red' : 'blue'}
-          disabled={!isRunning && (meant.length < 2 || !isNewestFine)}
-          leftSection={<Icon name={isRunning ? 'stop' : 'search'} size={11} />}
-          data-testid={isRunning ? 'disagreement-stop' : 'disagreement-start'}
-        >
-          {isRunning ? 'Stop' : 'Search'}
-        </Button>
+        <WorkButton
+          name="disagreement"
+          title="Search"
+          icon="search"
+          isRunning={isRunning}
+          isHeld={meant.length < 2 || !isNewestFine}
+        />
         {isRunning ? (
           <AtWork />
         ) : (

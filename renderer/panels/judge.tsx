@@ -1,7 +1,6 @@
 /** Which progress reward should be trusted on a task, and why: asks the lab for an evaluation and shows all of what it says. */
 
 import {
-  ActionIcon,
   Alert,
   Anchor,
   Badge,
@@ -17,11 +16,11 @@ import {
   Stack,
   Table,
   Text,
-  Tooltip,
 } from '@mantine/core';
 import { useEffect, useMemo } from 'react';
 import type { Catalog, ModelCardInfo, RewardEvaluationInfo } from '../../lab/api.ts';
-import { Icon } from '../parts/icons.tsx';
+import { WideButton } from '../parts/wide-button.tsx';
+import { WorkButton } from '../parts/work-button.tsx';
 import {
   bestOf,
   formProblem,
@@ -43,7 +42,7 @@ import {
   stopJudging,
   useJudge,
 } from '../state/judge.ts';
-import { focusPanel, toggleWide, useView } from '../state/layout.ts';
+import { focusPanel } from '../state/layout.ts';
 import { useRuns } from '../state/runs.ts';
 import { duration } from './runs.tsx';
 import { EmptyHint } from './stage.tsx';
@@ -82,7 +81,6 @@ export function JudgePanel() {
 function JudgeForm({ catalog }: { readonly catalog: Catalog }) {
   const { chosen, episodes, seed, stored, phase } = useJudge();
   const chosenTask = useJudge(judgedTask);
-  const isWide = useView((state) => state.wide);
   const task = chosenTask ?? catalog.tasks[0]?.id ?? '';
   const learned = catalog.rewards.filter(({ kind }) => kind === 'learned');
   const ownModels = stored.filter((model) => model.task === task);
@@ -165,18 +163,7 @@ function JudgeForm({ catalog }: { readonly catalog: Catalog }) {
         ))}
       </div>
       <Group gap="sm" wrap="nowrap">
-        {/* One button, always of the form: one that turned into another type under the click would do both. */}
-        <Button
-          type="submit"
-          size="xs"
-          className="no-shrink"
-          color={isRunning ? 'red' : 'blue'}
-          disabled={!isRunning && isWrong}
-          leftSection={<Icon name={isRunning ? 'stop' : 'play'} size={11} />}
-          data-testid={isRunning ? 'judge-stop' : 'judge-start'}
-        >
-          {isRunning ? 'Stop' : 'Judge'}
-        </Button>
+        <WorkButton name="judge" title="Judge" icon="play" isRunning={isRunning} isHeld={isWrong} />
         {isRunning ? (
           <AtWork />
         ) : (
@@ -189,18 +176,7 @@ function JudgeForm({ catalog }: { readonly catalog: Catalog }) {
             .
           </Text>
         )}
-        <Tooltip label={isWide ? 'Back to its place' : 'Fill the window: the tables are wide'}>
-          <ActionIcon
-            variant={isWide ? 'light' : 'subtle'}
-            color={isWide ? 'blue' : 'gray'}
-            aria-label="Fill the window with this panel"
-            aria-pressed={isWide}
-            onClick={() => toggleWide('judge')}
-            data-testid="judge-wide"
-          >
-            <Icon name="enlarge" />
-          </ActionIcon>
-        </Tooltip>
+        <WideButton panel="judge" why="the tables are wide" />
       </Group>
     </form>
   );

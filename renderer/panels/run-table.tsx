@@ -20,11 +20,12 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { ComparisonInfo } from '../../lab/api.ts';
 import { lab, useConnection } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
+import { WideButton } from '../parts/wide-button.tsx';
 import { sideColour } from '../state/colours.ts';
 import { configDifference } from '../state/config-difference.ts';
 import { drawSides } from '../state/curve-view.ts';
 import { useScheme } from '../state/hooks.ts';
-import { palette, toggleWide, useView } from '../state/layout.ts';
+import { palette } from '../state/layout.ts';
 import {
   type Cell,
   cellOf,
@@ -94,7 +95,6 @@ export function RunTablePanel() {
 
 function Bar() {
   const { columns, isGrouped, allKinds, filter, filterError, metricNames, details } = useRunTable();
-  const isWide = useView((state) => state.wide);
   const choices = useMemo(() => {
     const settings = [...new Set([...details.values()].flatMap(({ config }) => Object.keys(config)))].sort();
     const metric = (kind: string) =>
@@ -149,18 +149,7 @@ function Bar() {
         onChange={(event) => useRunTable.setState({ allKinds: event.currentTarget.checked })}
       />
       <span className="grow" />
-      <Tooltip label={isWide ? 'Back to its place' : 'Fill the window: the table is wide'}>
-        <ActionIcon
-          variant={isWide ? 'light' : 'subtle'}
-          color={isWide ? 'blue' : 'gray'}
-          aria-label="Fill the window with this panel"
-          aria-pressed={isWide}
-          onClick={() => toggleWide('run-table')}
-          data-testid="run-table-wide"
-        >
-          <Icon name="enlarge" />
-        </ActionIcon>
-      </Tooltip>
+      <WideButton panel="run-table" why="the table is wide" />
     </div>
   );
 }
