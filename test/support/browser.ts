@@ -15,6 +15,18 @@ import { type Browser, chromium } from 'playwright-core';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/**
+ * Says where the fonts of a browser unpacked in `folder` will be found, in `target`. The package's own configuration names folders of a
+ * cloud service, and a project may be moved; without fonts the browser ends at the first sign that it looks for.
+ */
+async function nameFonts(folder: string, target: string): Promise<void> {
+  const file = join(folder, 'fonts', 'fonts.conf');
+  const text =
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${join(target, 'fonts', 'fonts')}</dir>` +
+    `<cachedir>${join(target, 'fonts', 'cache')}</cachedir></fontconfig>\n`;
+  if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFile(file, text);
+}
+
 /** The folder with the unpacked browser and its libraries. */
 async function unpacked(): Promise<string> {
   const packageDir = join(dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium')), '..');
@@ -23,7 +35,10 @@ async function unpacked(): Promise<string> {
   };
   const cache = join(root, 'node_modules', '.cache');
   const target = join(cache, `chromium-${version}`);
-  if (existsSync(target)) return target;
+  if (existsSync(target)) {
+    await nameFonts(target, target);
+    return target;
+  }
   await mkdir(cache, { recursive: true });
   const half = await mkdtemp(join(cache, 'chromium-unpacking-'));
   // The package unpacks into os.tmpdir(), which reads TMPDIR each time it is asked.
@@ -40,12 +55,7 @@ async function unpacked(): Promise<string> {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
   }
-  // The package's own font configuration names folders of a cloud service; without fonts no text is drawn at all.
-  await writeFile(
-    join(half, 'fonts', 'fonts.conf'),
-    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${join(target, 'fonts', 'fonts')}</dir>` +
-      `<cachedir>${join(target, 'fonts', 'cache')}</cachedir></fontconfig>\n`,
-  );
+  await nameFonts(half, target);
   try {
     await rename(half, target);
   } catch (error) {
