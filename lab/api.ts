@@ -575,6 +575,8 @@ const lineageNode = z.object({
 
 export const contract = {
   app: {
+    /** Which project is open: at once, where `info` first times what computes. */
+    project: oc.output(z.object({ project: z.string(), readOnly: z.boolean() })),
     info: oc.output(
       z.object({
         version: z.string(),

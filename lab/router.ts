@@ -65,6 +65,10 @@ export function createRouter(lab: Lab) {
 
   return os.router({
     app: {
+      project: os.app.project.handler(() => ({
+        project: lab.store.directory,
+        readOnly: lab.store.readOnly,
+      })),
       info: os.app.info.handler(async () => {
         const { name, reason } = await probeDevice(lab.device);
         return {

@@ -172,7 +172,7 @@ function Header() {
             {waiting > 0 ? `, ${waiting} waiting` : ''}
           </Text>
         )}
-        {info && (
+        {info?.device && (
           <Tooltip label={info.device.reason} multiline maw={340}>
             <Badge variant="default" radius="sm" size="sm" className="no-caps">
               {info.device.name}

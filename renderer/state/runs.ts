@@ -5,12 +5,10 @@ import type { Catalog, Episode, LabEvent, Run } from '../../lab/api.ts';
 import { type Family, noFamily } from './family.ts';
 
 export interface AppInfo {
-  readonly version: string;
   readonly project: string;
   readonly readOnly: boolean;
-  readonly device: { readonly name: string; readonly reason: string };
-  readonly episodes: number;
-  readonly runs: number;
+  /** Null until the lab has timed what there is. */
+  readonly device: { readonly name: string; readonly reason: string } | null;
 }
 
 export interface RunsState {

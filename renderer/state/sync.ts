@@ -92,14 +92,22 @@ async function learnFamily(): Promise<void> {
 }
 
 async function loadAll(): Promise<void> {
-  const [info, catalog, runs] = await Promise.all([lab.app.info(), lab.catalog(), lab.runs.list()]);
+  // What is looked at first comes first: the catalog of everything and the timing of devices each keep the lab busy for a second or more.
+  const [project, runs] = await Promise.all([lab.app.project(), lab.runs.list()]);
   const first = !useRuns.getState().loaded;
-  useRuns.setState({ info, catalog, runs: new Map(runs.map((run) => [run.id, run])), loaded: true });
+  useRuns.setState((state) => ({
+    info: { ...project, device: state.info?.device ?? null },
+    runs: new Map(runs.map((run) => [run.id, run])),
+    loaded: true,
+  }));
+  reloadEpisodes();
+  if (first) await openSomething();
   void learnFamily();
   void reloadStored();
   void loadDocs();
-  if (first) await openSomething();
-  reloadEpisodes();
+  useRuns.setState({ catalog: await lab.catalog() });
+  const { device } = await lab.app.info();
+  useRuns.setState({ info: { ...project, device } });
 }
 
 /** On the first sight of a project: what the address asks for, else the newest run with its newest episode. */

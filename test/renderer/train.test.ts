@@ -109,6 +109,9 @@ test('a run is started again from its own configuration, as several seeds; a rec
   await page.waitForTimeout(300);
   await picture('again-light');
   assert.deepEqual(await barriers(page), []);
+  // Longer than the rest of the visit, so that the last one is still waiting when it is moved.
+  await page.getByTestId('section-algorithmSettings').click();
+  await page.locator('[data-path="algorithmSettings.steps"]').fill('4000000');
   await page.getByTestId('start-run').click();
   await page.locator('[data-testid^="queue-place-"]').first().waitFor();
   await picture('queue-light');
