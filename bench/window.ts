@@ -220,7 +220,8 @@ try {
   }
   figure('seek, to the numbers', '50', 'ms', seeks);
 
-  // Pans over the zoomed timeline, one a picture of the browser, for three seconds.
+  // Pans over the zoomed timeline, one a picture of the browser, for three seconds; the stage's fine still picture is done before.
+  await page.waitForTimeout(4000);
   const pans = await page.evaluate(
     () =>
       new Promise<number[]>((resolve) => {
