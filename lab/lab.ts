@@ -1448,7 +1448,7 @@ export class Lab {
     }
   }
 
-  /** What people say about episodes. @throws UsageError in a project that is open for reading only, or on a tag that is none. */
+  /** What people say about episodes. @throws UsageError in a project that is open for reading only; RangeError on an episode that is not there, or a tag that is none. */
   markEpisodes(ids: readonly number[], marks: EpisodeMarks): void {
     if (this.store.readOnly) {
       throw new UsageError(['This project is open for reading only: nothing can be marked in it']);

@@ -697,9 +697,10 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
   const scheme = useScheme();
   const runs = useRuns((state) => state.runs);
   const own = useOwnSide();
-  const { sides, x, truth: wantedTruth, proxy: wantedProxy } = useCurveView();
+  const { sides, truthSide, x, truth: wantedTruth, proxy: wantedProxy } = useCurveView();
   const all = useMemo(() => sidesOf(runs.values()), [runs]);
-  const side = sides.find((one) => all.includes(one)) ?? own ?? all[0] ?? null;
+  const side =
+    [truthSide, ...sides].find((one) => one !== null && all.includes(one)) ?? own ?? all[0] ?? null;
   const ids = useMemo(
     () => (side === null ? [] : runsOfSide(runs.values(), side).map(({ id }) => id)),
     [side, runs],
@@ -729,7 +730,7 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
           value={side}
           allowDeselect={false}
           searchable
-          onChange={(value) => value && useCurveView.setState({ sides: [value], zoom: null })}
+          onChange={(value) => value && useCurveView.setState({ truthSide: value, zoom: null })}
           data-testid="truth-side"
         />
       </div>

@@ -10,6 +10,8 @@ export interface CurveView {
   readonly mode: CurveMode;
   /** Groups and runs of the mode `groups`; empty: that of the selected run, and the pinned baseline. */
   readonly sides: readonly string[];
+  /** Run or group of the mode `truth`; null: the first of `sides`. */
+  readonly truthSide: string | null;
   readonly x: CurveAxis;
   readonly isLog: boolean;
   /** Differences from the baseline in place of the curves themselves. */
@@ -27,6 +29,7 @@ const kept = JSON.parse(memory.get(key) ?? '{}') as Partial<Kept>;
 export const useCurveView = create<CurveView>()(() => ({
   mode: kept.mode ?? 'runs',
   sides: [],
+  truthSide: null,
   x: kept.x ?? 'steps',
   isLog: kept.isLog ?? false,
   isDifference: false,

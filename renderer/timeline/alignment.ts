@@ -13,6 +13,7 @@ import {
 } from '../state/align.ts';
 import { progressRgb, type Scheme } from '../state/colours.ts';
 import { type LoadedEpisode, stageBands } from '../state/opened.ts';
+import { fitCanvases } from './canvas.ts';
 import { stageFill } from './plot.ts';
 
 export interface PairContent {
@@ -97,14 +98,9 @@ export class AlignmentPlot {
   }
 
   resize(width: number, height: number): void {
-    if (width === 0 || height === 0) return;
-    const ratio = Math.min(devicePixelRatio, 2);
+    if (!fitCanvases([this.canvas, this.still], width, height)) return;
     this.width = width;
     this.height = height;
-    for (const canvas of [this.canvas, this.still]) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-    }
     this.stale = true;
     this.draw();
   }

@@ -8,6 +8,7 @@ import type { Scheme } from '../state/colours.ts';
 import type { EpisodeEvent } from '../state/events.ts';
 import { type LoadedEpisode, type Series, stageBands, successStarts } from '../state/opened.ts';
 import { binsOf, indexAt, type Path, pathOf, stackExtent, stackPaths } from './bins.ts';
+import { fitCanvases } from './canvas.ts';
 import { type Range, rangeOf, ticksOf } from './scale.ts';
 import { type Span, spanOf, whole, type Zoom } from './zoom.ts';
 
@@ -165,14 +166,9 @@ export class TimelinePlot {
   }
 
   resize(width: number, height: number): void {
-    if (width === 0 || height === 0) return;
-    const ratio = Math.min(devicePixelRatio, 2);
+    if (!fitCanvases([this.canvas, this.still], width, height)) return;
     this.width = width;
     this.height = height;
-    for (const canvas of [this.canvas, this.still]) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-    }
     this.stale = true;
     // At once: a resized canvas is blank until it is drawn.
     this.draw();
