@@ -13,6 +13,9 @@ import { corners } from './scenery.ts';
 /** So many bodies of one role and shape make a crowd. */
 const crowdSize = 12;
 
+/** What is drawn of an episode. */
+export type Scene = Pick<LoadedEpisode, 'bodies' | 'poses' | 'colours' | 'length'>;
+
 interface Member {
   readonly crowd: three.InstancedMesh;
   readonly index: number;
@@ -39,7 +42,7 @@ export class StageBodies {
   private readonly from = new three.Quaternion();
   private readonly to = new three.Quaternion();
 
-  constructor(episode: LoadedEpisode, scheme: Scheme) {
+  constructor(episode: Scene, scheme: Scheme) {
     this.scheme = scheme;
     this.infos = episode.bodies;
     this.hasHand = episode.bodies.some(({ role }) => role === 'gripper');
@@ -75,7 +78,7 @@ export class StageBodies {
   }
 
   /** Poses between two frames, colours of the first. */
-  place(episode: LoadedEpisode, frame: number): void {
+  place(episode: Scene, frame: number): void {
     const { poses, length } = episode;
     const width = this.infos.length * 7;
     const low = Math.min(Math.floor(frame), length);
@@ -117,7 +120,7 @@ export class StageBodies {
     });
   }
 
-  private paint({ colours }: LoadedEpisode, frame: number): void {
+  private paint({ colours }: Scene, frame: number): void {
     if (!colours || this.painted.size === 0 || frame === this.paintedFrame) return;
     this.paintedFrame = frame;
     for (const [i, material] of this.painted) {
@@ -197,7 +200,7 @@ const kindOf = ({ role, shape }: BodyInfo): string =>
   shape.type === 'capsule' ? `${role} capsule ${shape.radius} ${shape.length}` : `${role} ${shape.type}`;
 
 /** The top of the lowest floor, its foot where the floor itself is drawn; without a floor the foot of the lowest body. */
-function groundOf(episode: LoadedEpisode): number {
+function groundOf(episode: Scene): number {
   const { bodies, poses } = episode;
   const changing = changingOf(episode);
   let floor = Number.POSITIVE_INFINITY;
@@ -217,13 +220,17 @@ function groundOf(episode: LoadedEpisode): number {
 }
 
 /** Bodies that have a colour of the moment in some frame. */
-export function changingOf({ bodies, colours }: LoadedEpisode): ReadonlySet<number> {
+export function changingOf({ bodies, colours }: Pick<Scene, 'bodies' | 'colours'>): ReadonlySet<number> {
   const found = new Set<number>();
   for (let i = 0; colours && i < colours.length; i += 3) {
     if (!Number.isNaN(colours[i]!)) found.add((i / 3) % bodies.length);
   }
   return found;
 }
+
+/** Equal texts, equal looks: what is on the graphics card for one serves the other. */
+export const looksOf = (episode: Scene): string =>
+  JSON.stringify([episode.bodies, [...changingOf(episode)].sort()]);
 
 /** A level circle around a goal; `isOnTop`: seen through whatever stands before it. */
 function ringOf(radius: number, colour: three.Color, isOnTop: boolean): three.LineLoop {

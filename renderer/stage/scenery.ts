@@ -4,6 +4,8 @@ import type { BodyInfo } from '../../lab/api.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import type { Vector } from './framing.ts';
 
+type Poses = Pick<LoadedEpisode, 'bodies' | 'poses' | 'length'>;
+
 export interface Scenery {
   /** World points that presets get into the picture; relative to `path` where there is one. */
   readonly points: readonly Vector[];
@@ -75,7 +77,7 @@ export function corners({ shape }: BodyInfo, poses: Float32Array, at: number, pu
 }
 
 /** Position of one body at each frame. [T + 1, 3] */
-function pathOfBody({ bodies, poses, length }: LoadedEpisode, i: number): Float32Array {
+function pathOfBody({ bodies, poses, length }: Poses, i: number): Float32Array {
   const path = new Float32Array((length + 1) * 3);
   for (let t = 0; t <= length; t++) {
     const at = (t * bodies.length + i) * 7;
@@ -85,7 +87,7 @@ function pathOfBody({ bodies, poses, length }: LoadedEpisode, i: number): Float3
 }
 
 /** The path of whoever leaves every fixed picture. */
-function runnerOf(episode: LoadedEpisode): Float32Array | null {
+function runnerOf(episode: Poses): Float32Array | null {
   const { bodies } = episode;
   const agent = bodies.findIndex(({ role }) => role === 'agent');
   const root = agent >= 0 ? agent : bodies.findIndex(({ role }) => role === 'link');
@@ -99,7 +101,7 @@ function runnerOf(episode: LoadedEpisode): Float32Array | null {
 }
 
 /** Null where there is nothing to look at. */
-export function sceneryOf(episode: LoadedEpisode): Scenery | null {
+export function sceneryOf(episode: Poses): Scenery | null {
   const { bodies, poses, length } = episode;
   const hasGripper = bodies.some(({ role }) => role === 'gripper');
   const path = hasGripper ? null : runnerOf(episode);

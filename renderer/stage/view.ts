@@ -5,7 +5,6 @@
 
 import * as three from 'three';
 import { OrbitControls } from 'three/examples/jsm/controls/OrbitControls.js';
-import { RoomEnvironment } from 'three/examples/jsm/environments/RoomEnvironment.js';
 import { Line2 } from 'three/examples/jsm/lines/Line2.js';
 import { LineGeometry } from 'three/examples/jsm/lines/LineGeometry.js';
 import { LineMaterial } from 'three/examples/jsm/lines/LineMaterial.js';
@@ -14,14 +13,15 @@ import type { CameraPreset } from '../state/layout.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import { paceClock } from '../state/players.ts';
 import type { Follow } from '../state/stage-look.ts';
-import { changingOf, StageBodies } from './bodies.ts';
-import { frame } from './framing.ts';
+import { looksOf, StageBodies } from './bodies.ts';
 import type { StageLayer } from './layer.ts';
-import { groundGrid, roleColour } from './look.ts';
+import { roleColour } from './look.ts';
 import type { Tag } from './names.ts';
 import { pathOf, pathsOfObjects, placeOn, toolPathOf } from './paths.ts';
+import { fieldOfView, presetFraming, verticalTangent } from './presets.ts';
 import { lookThrough, type RobotEye } from './robot-cameras.ts';
 import { type Scenery, sceneryOf } from './scenery.ts';
+import { rendersInSoftware, StageSet, stageRenderer } from './set.ts';
 import { shareOf, trailRange, trailValues } from './trail.ts';
 
 /** Relative to the runner, where the camera goes along with one. */
@@ -36,17 +36,6 @@ export interface StageEvents {
   /** The user moved the camera (not: it was copied from another view). */
   onCamera(pose: CameraPose): void;
 }
-
-const presetDirections: Readonly<Record<CameraPreset, readonly [number, number, number]>> = {
-  perspective: [0.78, -0.92, 0.62],
-  front: [1, 0, 0.14],
-  side: [0, -1, 0.14],
-  // A touch off the axis, else "up" on the screen is undefined.
-  top: [0.001, 0, 1],
-};
-
-/** Vertical, degrees, for a view that is wider than high. */
-const fieldOfView = 36;
 
 /** Milliseconds between two pictures at least, when they are made by the CPU. */
 const softwareInterval = 90;
@@ -76,9 +65,7 @@ export class StageView {
   /** What is written over the picture at a frame; the names layer puts it here, exports burn it in. */
   tags: (frame: number) => readonly Tag[] = () => [];
   private readonly controls: OrbitControls;
-  private readonly sun: three.DirectionalLight;
-  private readonly sky: three.HemisphereLight;
-  private readonly shadows: three.Mesh<three.PlaneGeometry, three.ShadowMaterial>;
+  private readonly set: StageSet;
   private readonly toolLine = trailMaterial(3.2, 0.95);
   private readonly objectLine = trailMaterial(2, 0.6);
   private readonly resizer: ResizeObserver;
@@ -87,8 +74,6 @@ export class StageView {
   private readonly isSoftware: boolean;
   private lastDraw = 0;
   private fence: WebGLSync | null = null;
-  private grid: ReturnType<typeof groundGrid>;
-  private environment: three.WebGLRenderTarget | null = null;
   private scheme: Scheme;
   private episode: LoadedEpisode | null = null;
   /** Paths of those that may be followed, of the episode on stage. */
@@ -126,40 +111,17 @@ export class StageView {
     this.scheme = options.scheme;
     this.reducedMotion = options.reducedMotion;
     this.isSoftware = rendersInSoftware();
-    this.renderer = new three.WebGLRenderer({
-      // Several samples a pixel cost the CPU more than all the rest; a still picture is drawn larger instead.
-      antialias: !this.isSoftware,
-      alpha: true,
-      powerPreference: 'high-performance',
-    });
+    this.renderer = stageRenderer(this.isSoftware, { powerPreference: 'high-performance' });
     this.canvas = this.renderer.domElement;
     host.append(this.canvas);
     if (this.isSoftware) this.stopPacing = paceClock(() => this.request === 0 && this.isPictureDone());
     this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
-    this.renderer.toneMapping = three.ACESFilmicToneMapping;
-    this.renderer.shadowMap.enabled = true;
-    this.renderer.shadowMap.type = three.PCFShadowMap;
-    this.renderer.shadowMap.autoUpdate = false;
-    // Materials that receive shadows must find a shadow map from the first picture on.
-    this.renderer.shadowMap.needsUpdate = true;
-
-    // Reflections cost more than all the rest where the CPU draws; there the sky light is stronger instead.
-    if (!this.isSoftware) this.reflectRoom();
-
-    this.sky = new three.HemisphereLight('#ffffff', '#8c8578', 0.5);
-    this.sky.position.set(0, 0, 1);
-    this.sun = new three.DirectionalLight('#fff4e2', 2.4);
-    this.sun.castShadow = true;
-    this.sun.shadow.mapSize.setScalar(this.isSoftware ? 1024 : 2048);
-    this.sun.shadow.radius = 5;
-    this.sun.shadow.bias = -0.0004;
-    this.sun.shadow.normalBias = 0.012;
-    const rim = new three.DirectionalLight('#a9c8ff', 0.7);
-    rim.position.set(-2, 1.6, 1.2);
-    this.shadows = new three.Mesh(new three.PlaneGeometry(1, 1), new three.ShadowMaterial({ opacity: 0.32 }));
-    this.shadows.receiveShadow = true;
-    this.grid = groundGrid(this.scheme);
-    this.scene.add(this.sky, this.sun, this.sun.target, rim, this.shadows, this.grid, this.world);
+    this.set = new StageSet(this.renderer, this.scene, {
+      scheme: this.scheme,
+      isSoftware: this.isSoftware,
+      shadowSize: this.isSoftware ? 1024 : 2048,
+    });
+    this.scene.add(this.world);
 
     this.camera.up.set(0, 0, 1);
     this.controls = new OrbitControls(this.camera, this.canvas);
@@ -176,7 +138,6 @@ export class StageView {
       this.preset = null;
     });
     this.canvas.addEventListener('webglcontextrestored', this.redrawAll);
-    this.applyScheme();
 
     this.resizer = new ResizeObserver(() => this.resize(host));
     this.resizer.observe(host);
@@ -327,7 +288,7 @@ export class StageView {
       this.renderer.setSize(width, height, false);
       this.camera.aspect = width / height;
       // What is on screen is in the picture, whatever its shape.
-      const screen = Math.tan((fieldOfView * Math.PI) / 360) / Math.min(1, shown);
+      const screen = verticalTangent(shown);
       const half = screen * Math.max(1, shown / this.camera.aspect);
       this.camera.fov = (Math.atan(half) * 360) / Math.PI;
       this.camera.updateProjectionMatrix();
@@ -381,13 +342,7 @@ export class StageView {
     if (scheme === this.scheme) return;
     this.scheme = scheme;
     const episode = this.episode;
-    this.scene.remove(this.grid);
-    this.grid.geometry.dispose();
-    this.grid.material.dispose();
-    this.grid = groundGrid(scheme);
-    this.scene.add(this.grid);
-    this.fitGround();
-    this.applyScheme();
+    this.set.setScheme(scheme);
     this.clearWorld();
     this.episode = episode;
     if (episode) {
@@ -441,12 +396,7 @@ export class StageView {
     this.clearWorld();
     this.toolLine.dispose();
     this.objectLine.dispose();
-    this.shadows.geometry.dispose();
-    this.shadows.material.dispose();
-    this.grid.geometry.dispose();
-    this.grid.material.dispose();
-    this.sun.dispose();
-    this.environment?.dispose();
+    this.set.dispose();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
     this.canvas.remove();
@@ -526,17 +476,6 @@ export class StageView {
     return true;
   }
 
-  private reflectRoom(): void {
-    const pmrem = new three.PMREMGenerator(this.renderer);
-    const room = new RoomEnvironment();
-    this.environment = pmrem.fromScene(room, 0.06);
-    this.scene.environment = this.environment.texture;
-    // The room is y up, the world z up.
-    this.scene.environmentRotation.set(Math.PI / 2, 0, 0);
-    room.dispose();
-    pmrem.dispose();
-  }
-
   private advanceFlight(flight: NonNullable<StageView['flight']>): void {
     const part = Math.min(1, (performance.now() - flight.start) / 260);
     const mix = (a: readonly number[], b: readonly number[]): [number, number, number] => {
@@ -585,42 +524,16 @@ export class StageView {
 
   private presetPose(preset: CameraPreset): CameraPose {
     const vertical = Math.tan((this.camera.fov * Math.PI) / 360);
-    const { points, isFlat } = this.scenery;
-    const direction = presetDirections[preset];
     // Points count from the runner's place where there is one; the pose is wanted from where the camera has gone along to.
     const [dx, dy] = this.scenery.path ? placeOn(this.scenery.path, this.frame, [0, 0, 0]) : [0, 0];
     const [x, y] = [dx - this.along.x, dy - this.along.y];
-    const shift = (point: readonly [number, number, number]): [number, number, number] => [
-      point[0] + x,
-      point[1] + y,
-      point[2],
-    ];
-    return frame({
-      points: points.map(shift),
-      // Into mazes and boards one looks from higher up.
-      direction: preset === 'perspective' && isFlat ? [direction[0], direction[1], 1.1] : direction,
-      centre: shift(this.scenery.centre),
-      tangents: [vertical * this.camera.aspect, vertical],
-      margin: 0.06,
-    });
+    return presetFraming(this.scenery, preset, this.camera.aspect, vertical, [x, y]);
   }
 
   /** Grid and shadows lie under what the camera looks at. */
   private placeGround(): void {
     const { x, y } = this.controls.target;
-    this.grid.position.setX(x).setY(y);
-    this.shadows.position.setX(x).setY(y);
-    this.grid.material.uniforms['middle']!.value.set(x, y);
-  }
-
-  private applyScheme(): void {
-    const isDark = this.scheme === 'dark';
-    this.scene.environmentIntensity = 0.55;
-    const missing = this.isSoftware ? (isDark ? 0.95 : 1.15) : 0;
-    this.sky.intensity = (isDark ? 0.5 : 0.55) + missing;
-    this.sun.intensity = isDark ? 2.5 : 1.9;
-    this.renderer.toneMappingExposure = isDark ? 1.1 : 1.04;
-    this.shadows.material.opacity = isDark ? 0.4 : 0.22;
+    this.set.placeGround(x, y);
   }
 
   private build(episode: LoadedEpisode): void {
@@ -628,8 +541,7 @@ export class StageView {
     this.bodies = new StageBodies(episode, this.scheme);
     this.world.add(this.bodies.group);
     this.scene.add(this.world);
-    this.shadows.position.z = this.bodies.ground - 0.001;
-    this.grid.position.z = this.bodies.ground;
+    this.set.setGround(this.bodies.ground);
   }
 
   private drawTrails(episode: LoadedEpisode): void {
@@ -665,7 +577,7 @@ export class StageView {
     this.controls.maxDistance = Math.max(8, 6 * reach);
     this.camera.far = Math.max(40, 16 * reach);
     this.camera.updateProjectionMatrix();
-    this.fitGround();
+    this.set.fitGround(reach);
     this.goAlong();
     this.fitSun();
     if (episode.episode.task !== this.task) {
@@ -674,14 +586,6 @@ export class StageView {
       this.preset = 'perspective';
       this.moveTo(this.presetPose('perspective'));
     }
-  }
-
-  /** Lines fade out a little way beyond the scene. */
-  private fitGround(): void {
-    const lines = Math.max(2.6, 1.8 * this.scenery.reach);
-    this.grid.material.uniforms['reach']!.value = lines;
-    this.grid.scale.setScalar(2.2 * lines);
-    this.shadows.scale.setScalar(Math.max(12, 2.2 * lines));
   }
 
   /** Moves the camera with whoever it goes along with. */
@@ -716,22 +620,9 @@ export class StageView {
   }
 
   private fitSun(): void {
-    const { centre, reach } = this.scenery;
-    const scale = Math.max(1, reach / 1.6);
-    const [x, y, z] = centre;
     // Where the scene is, whoever the camera has gone along with.
-    const [ax, ay] = this.scenery.path ? placeOn(this.scenery.path, this.frame, [0, 0, 0]) : [0, 0];
-    this.sun.target.position.set(x + ax, y + ay, z);
-    this.sun.position.set(1.1, -1.5, 2.9).multiplyScalar(scale).add(this.sun.target.position);
-    const shadow = this.sun.shadow.camera;
-    const half = Math.max(0.9, reach * 1.7);
-    shadow.left = -half;
-    shadow.right = half;
-    shadow.top = half;
-    shadow.bottom = -half;
-    shadow.near = 0.5;
-    shadow.far = 7 * scale;
-    shadow.updateProjectionMatrix();
+    const { path } = this.scenery;
+    this.set.fitSun(this.scenery, path ? placeOn(path, this.frame, [0, 0, 0]) : [0, 0]);
   }
 
   private addTrail(path: Float32Array, colours: Float32Array, material: LineMaterial): void {
@@ -798,7 +689,7 @@ export class StageView {
     this.renderer.setSize(width, height);
     this.camera.aspect = width / height;
     // A narrow view keeps its horizontal field, else two stages side by side would crop the scene.
-    const half = Math.tan((fieldOfView * Math.PI) / 360) / Math.min(1, this.camera.aspect);
+    const half = verticalTangent(this.camera.aspect);
     this.camera.fov = (Math.atan(half) * 360) / Math.PI;
     this.camera.updateProjectionMatrix();
     if (this.preset !== null && this.flight === null) {
@@ -828,10 +719,6 @@ const emptyScenery: Scenery = {
   path: null,
 };
 
-/** Equal texts, equal looks. */
-const looksOf = (episode: LoadedEpisode): string =>
-  JSON.stringify([episode.bodies, [...changingOf(episode)].sort()]);
-
 function trailMaterial(linewidth: number, opacity: number): LineMaterial {
   // Not tone mapped: the colours are those of the bar beside them.
   return new LineMaterial({
@@ -842,18 +729,4 @@ function trailMaterial(linewidth: number, opacity: number): LineMaterial {
     depthWrite: false,
     toneMapped: false,
   });
-}
-
-let softwareKnown: boolean | null = null;
-
-/** Whether WebGL is drawn by the CPU. Asked of a context of its own, because antialiasing is chosen before there is one. */
-export function rendersInSoftware(): boolean {
-  if (softwareKnown !== null) return softwareKnown;
-  const gl = document.createElement('canvas').getContext('webgl2');
-  if (!gl) return false;
-  const info = gl.getExtension('WEBGL_debug_renderer_info');
-  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
-  gl.getExtension('WEBGL_lose_context')?.loseContext();
-  softwareKnown = /swiftshader|llvmpipe|software/i.test(name);
-  return softwareKnown;
 }

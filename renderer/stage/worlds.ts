@@ -11,7 +11,7 @@ import { hues, type Scheme } from '../state/colours.ts';
 import type { WorldsFrame } from '../state/live.ts';
 import { frame, type Vector } from './framing.ts';
 import { crowdGeometryOf, materialOf, roleColour, scaleOf } from './look.ts';
-import { rendersInSoftware } from './view.ts';
+import { rendersInSoftware } from './set.ts';
 import { type Cell, cellOf, drawnIn, hasLeft, type Places, placesOf, worldAt } from './worlds-grid.ts';
 
 export interface WorldsEvents {
