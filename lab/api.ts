@@ -19,6 +19,7 @@ import { recipesContract } from './api/recipes.ts';
 import { runsContract } from './api/runs.ts';
 import { disagreeContract, episodeScoreContract, scoreEvents } from './api/score.ts';
 import { stageContract } from './api/stage.ts';
+import { thumbnailsContract } from './api/thumbnails.ts';
 
 export type { KeptEvaluationInfo } from './api/evaluations.ts';
 export type {
@@ -51,6 +52,7 @@ export type {
 } from './api/runs.ts';
 export type { Disagreement, Normalisation, ScoredBy, ScorerRef } from './api/score.ts';
 export type { CameraViewInfo, StageDetailsInfo } from './api/stage.ts';
+export type { Moment } from './api/thumbnails.ts';
 
 const id = z.int().positive();
 const name = z.string().min(1).max(200);
@@ -688,6 +690,7 @@ export const contract = {
       )
       .output(z.object({ marked: z.int() })),
     open: oc.input(z.object({ id })).output(openedEpisodeSchema),
+    ...thumbnailsContract(bodySchema),
     ...episodeScoreContract,
     ...episodeLineageContract,
     /** Replays from seed and actions and compares every state hash. */

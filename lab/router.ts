@@ -30,6 +30,7 @@ import { groupCurves, truthBesideProxy } from './run-curves.ts';
 import { filteredRuns } from './run-filter.ts';
 import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
 import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from './saved-recipes.ts';
+import { thumbnailsOf } from './thumbnails.ts';
 import { version } from './versions.ts';
 
 export type { LabContract };
@@ -185,6 +186,9 @@ export function createRouter(lab: Lab) {
         return { marked: ids.length };
       }),
       open: os.episodes.open.handler(({ input }) => lab.openEpisode(input.id)),
+      thumbnails: os.episodes.thumbnails.handler(({ input, signal }) =>
+        thumbnailsOf(lab.store, input.ids, input.moments, signal),
+      ),
       score: os.episodes.score.handler(({ input, signal }) => lab.scoreEpisode(input, signal)),
       lineage: os.episodes.lineage.handler(({ input }) => episodeLineage(lab, input.id)),
       verify: os.episodes.verify.handler(({ input }) => lab.verify(input.id)),
