@@ -1,7 +1,7 @@
 /**
  * One episode under way that is paid, recorded and can be looked at while it goes on: what a fork is made in. It starts from a seed like
- * any other, is taken to the frame of the fork by its parent's actions, and then by whoever went on; so what comes out replays from seed
- * and actions. The order is that of every recording: act -> step -> reward -> record.
+ * any other (or in a state that somebody edited), is taken to the frame of the fork by its parent's actions, and then by whoever went on;
+ * so what comes out replays from its start and actions. The order is that of every recording: act -> step -> reward -> record.
  */
 
 import type { RewardStack } from '../learn/rewards/stack.ts';
@@ -16,6 +16,8 @@ import { contactColumn } from './stage.ts';
 export interface BranchOptions {
   readonly model: TaskModel;
   readonly seed: number;
+  /** Where it begins in place of the seed's start: a state that somebody edited. [stateDim] */
+  readonly start: Float64Array | null;
   readonly trainedSteps: number;
   /** Of one world. */
   readonly stack: RewardStack;
@@ -66,6 +68,7 @@ export class Branch {
     this.#learned = this.learned.map(() => new Float32Array(model.horizon + 1));
     this.#pay = Array.from({ length: 3 * stack.terms.length + 1 }, () => new Float64Array(model.horizon));
     this.#batch.reset(0, seed);
+    if (options.start !== null) this.#batch.restoreState(0, options.start);
     stack.reset(0, this.#batch.states, this.#batch.observations);
     this.#recorder.begin(0, { seed, trainedSteps, wanted: true }, this.#batch.states, stack.learned);
     this.#look();

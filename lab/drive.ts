@@ -13,12 +13,14 @@ import {
   catchUp,
   closedProblem,
   follow,
+  movesFor,
   newBranch,
   openParent,
   openPay,
   type Parent,
   type Pay,
   refuseReader,
+  sharedFrames,
   storeFork,
 } from './forks.ts';
 import type { Lab } from './lab.ts';
@@ -72,6 +74,7 @@ export class Drives {
   async start(ask: {
     readonly episodeId: number;
     readonly frame: number;
+    readonly state?: readonly (number | null)[] | undefined;
     readonly reward: ForkReward;
   }): Promise<{
     session: string;
@@ -87,14 +90,14 @@ export class Drives {
       ]);
     }
     const lab = this.#lab;
-    const parent = openParent(lab, ask.episodeId, ask.frame);
+    const parent = openParent(lab, ask.episodeId, ask.frame, ask.state);
     const closed = closedProblem(parent);
     if (closed !== null) throw new UsageError([closed]);
     const pay = openPay(lab, parent, ask.reward);
     const { model, row, actions, frame } = parent;
     const { dim } = model.actionSpace;
     const branch = newBranch(parent, pay, null);
-    await follow(branch, parent, frame, null, pace());
+    await follow(branch, parent, sharedFrames(parent), null, pace());
     const keys = driveKeys(model.actionSpace);
     const last = frame === 0 ? null : actions.slice((frame - 1) * dim, frame * dim);
     if (last !== null) toUnit(model.actionSpace, last, 0);
@@ -194,7 +197,7 @@ export class Drives {
     const key = JSON.stringify(by);
     const there = session.movers.get(key);
     if (there !== undefined) return there;
-    const mover = openMover(this.#lab, by, session.parent.model, session.parent.actions);
+    const mover = openMover(this.#lab, by, session.parent.model, movesFor(session.parent));
     await catchUp(mover, session.branch, pause);
     session.movers.set(key, mover);
     return mover;

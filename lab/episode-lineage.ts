@@ -1,7 +1,8 @@
 /** Everything an episode came from: its run, the policy, the reward models with their demonstrations and labels, its parent. */
 
-import type { ModelRow, Store } from '../store/types.ts';
+import type { Fork, ModelRow, Store } from '../store/types.ts';
 import type { EpisodeLineage } from './api/forks.ts';
+import { editWords } from './forks.ts';
 import type { Lab } from './lab.ts';
 
 type Node = EpisodeLineage['nodes'][number];
@@ -106,17 +107,13 @@ export function episodeLineage(lab: Lab, id: number): EpisodeLineage {
   let child = row;
   while (child.fork !== null && child.fork.parent !== null) {
     const parent = store.episodes.get(child.fork.parent);
-    edge(
-      node('episode', parent.id, `episode ${parent.id}`),
-      `episode:${child.id}`,
-      `forked at ${child.fork.frame}`,
-    );
+    edge(node('episode', parent.id, `episode ${parent.id}`), `episode:${child.id}`, forkWords(child.fork));
     child = parent;
   }
   const forks = store.episodes.forksOf(id);
   for (const one of forks.slice(0, mostShown)) {
     const { fork } = store.episodes.get(one);
-    edge(me, node('episode', one, `episode ${one}`), `forked at ${fork!.frame}`);
+    edge(me, node('episode', one, `episode ${one}`), forkWords(fork!));
   }
 
   return {
@@ -125,14 +122,21 @@ export function episodeLineage(lab: Lab, id: number): EpisodeLineage {
     checkpoint,
     models,
     demonstrations,
-    parent:
-      row.fork === null || row.fork.parent === null
-        ? null
-        : { id: row.fork.parent, frame: row.fork.frame, actor: row.fork.actor },
+    parent: row.fork === null || row.fork.parent === null ? null : parentOf(row.fork, row.fork.parent),
     forks,
     nodes: [...nodes.values()],
     edges,
   };
+}
+
+function forkWords(fork: Fork): string {
+  const edited = editWords(fork, 1);
+  return edited === null ? `forked at ${fork.frame}` : `edited at ${fork.edited!.frame}: ${edited}`;
+}
+
+function parentOf(fork: Fork, id: number): NonNullable<EpisodeLineage['parent']> {
+  const edited = editWords(fork, 12);
+  return { id, frame: edited === null ? fork.frame : fork.edited!.frame, actor: fork.actor, edited };
 }
 
 /** Forks in the graph at most. */

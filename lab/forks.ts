@@ -5,15 +5,16 @@
 
 import { createStack, type StackEntry, stackHash } from '../learn/rewards/stack.ts';
 import type { TaskModel } from '../sim/env.ts';
-import type { Column, EpisodeRow, Fork, ModelRow, RunRow } from '../store/types.ts';
+import type { Column, EditedStart, EpisodeRow, Fork, ModelRow, RunRow } from '../store/types.ts';
 import type { ForkActor, ForkChoices, ForkReward, ForkTree } from './api/forks.ts';
 import { Branch } from './branch.ts';
 import { UsageError } from './errors.ts';
 import { type Experiment, parseRecipe, resolveExperiment, type StackLine } from './experiment.ts';
 import type { Lab } from './lab.ts';
-import { stateProblem } from './landscape.ts';
+import { elementName, stateProblem } from './landscape.ts';
 import { type Mover, openMover } from './movers.ts';
 import { pace } from './pace.ts';
+import { wantState } from './probe-checks.ts';
 import type { FinishedEpisode } from './recorder.ts';
 import { algorithmNamed, rewardNamed } from './registry.ts';
 import { observationsOf, replay, taskModelOf } from './replay.ts';
@@ -28,9 +29,17 @@ const mostChoices = 40;
 export interface ForkAsk {
   readonly episodeId: number;
   readonly frame: number;
+  /** In place of the recorded state of the frame. [stateDim] */
+  readonly state?: readonly (number | null)[] | undefined;
   readonly by: ForkActor;
   readonly reward: ForkReward;
   readonly steps?: number | undefined;
+}
+
+/** A state that somebody made out of the frame. */
+interface EditedState extends EditedStart {
+  /** [stateDim] */
+  readonly state: Float64Array;
 }
 
 /** The episode that is left, taken to the frame. */
@@ -44,6 +53,8 @@ export interface Parent {
   readonly states: Float64Array;
   /** In the task's units. [T, actionDim] */
   readonly actions: Float64Array;
+  /** Null where the fork goes on from the frame as it was recorded. */
+  readonly edited: EditedState | null;
 }
 
 /** What pays: the lines and models of a training run or a recipe; no lines: nothing. */
@@ -61,8 +72,16 @@ export interface Pay {
   readonly words: string;
 }
 
-/** @throws RangeError when there is no such episode or its task is gone; UsageError naming why this frame cannot be gone on from. */
-export function openParent(lab: Lab, episodeId: number, frame: number): Parent {
+/**
+ * `state`: an edited one, in place of the recorded one of the frame.
+ * @throws RangeError when there is no such episode or its task is gone; UsageError naming why this frame cannot be gone on from.
+ */
+export function openParent(
+  lab: Lab,
+  episodeId: number,
+  frame: number,
+  state?: readonly (number | null)[] | undefined,
+): Parent {
   const row = lab.store.episodes.get(episodeId);
   if (frame > row.length)
     throw new UsageError([`Episode ${episodeId}: found frame ${frame}, wanted 0 to ${row.length}`]);
@@ -72,7 +91,7 @@ export function openParent(lab: Lab, episodeId: number, frame: number): Parent {
   const { states, driftStep } = replay(model, row, columns);
   if (driftStep !== null && driftStep <= frame) {
     throw new UsageError([
-      driftStep === 0
+      driftStep === 0 && row.fork?.edited === undefined
         ? `Episode ${episodeId}: its start is not the one that seed ${row.seed} gives here, so what would leave it could not be replayed`
         : `Episode ${episodeId}: it does not replay beyond step ${driftStep - 1} here (its states drift apart from the recorded ones), wanted a frame before that`,
     ]);
@@ -80,15 +99,69 @@ export function openParent(lab: Lab, episodeId: number, frame: number): Parent {
   const problem = stateProblem(model, states, frame * model.stateDim);
   if (problem !== null)
     throw new UsageError([`Episode ${episodeId}, frame ${frame}: ${problem}; wanted an earlier frame`]);
-  return { row, run, model, frame, columns, states, actions: Float64Array.from(columns.get('action')!.data) };
+  const actions = Float64Array.from(columns.get('action')!.data);
+  const edited = state === undefined ? null : editedState(row, model, frame, states, state);
+  return { row, run, model, frame, columns, states, actions, edited };
 }
 
+/** Null where nothing differs. @throws UsageError on a state that no episode can have. */
+function editedState(
+  row: EpisodeRow,
+  model: TaskModel,
+  frame: number,
+  states: Float64Array,
+  given: readonly (number | null)[],
+): EditedState | null {
+  const state = wantState(model, given);
+  if (!Number.isInteger(state[0]) || state[0]! < 0) {
+    throw new UsageError([
+      `State of ${model.id}: ${elementName(model.stateLayout, 0)} is ${state[0]}, wanted a whole number from 0 to ${model.horizon}: it counts the steps`,
+    ]);
+  }
+  const recorded = states.subarray(frame * model.stateDim, (frame + 1) * model.stateDim);
+  const changes: EditedStart['changes'][number][] = [];
+  for (const [i, from] of recorded.entries()) {
+    const to = state[i]!;
+    // Messages have no minus zero: what only lost its sign on the way was not edited.
+    if (to === from) state[i] = from;
+    else changes.push({ name: elementName(model.stateLayout, i), from, to });
+  }
+  if (changes.length === 0) return null;
+  const steps = (row.fork?.edited?.steps ?? 0) + frame;
+  return { episode: row.id, frame, steps, changes, state };
+}
+
+/** The state that a fork goes on from. [stateDim] */
+const stateOf = ({ edited, states, frame, model }: Parent): Float64Array =>
+  edited?.state ?? states.subarray(frame * model.stateDim, (frame + 1) * model.stateDim);
+
+/** Of the parent's frames, how many its fork begins with. */
+export const sharedFrames = ({ edited, frame }: Parent): number => (edited === null ? frame : 0);
+
+/** `block.pos[0] 0.1 to 0.25`, a few of them. */
+function changeWords(changes: EditedStart['changes'], most = 3): string[] {
+  const words = changes.slice(0, most).map(({ name, from, to }) => `${name} ${tidy(from)} to ${tidy(to)}`);
+  const rest = changes.length - most;
+  return rest > 0 ? [...words, `${rest} more`] : words;
+}
+
+/** Of a fork whose own start was edited, rather than that of the one it left. */
+export const editWords = ({ edited, parent }: Fork, most?: number): string | null =>
+  edited === undefined || edited.episode !== parent ? null : changeWords(edited.changes, most).join(', ');
+
+const tidy = (value: number): string => String(Number(value.toPrecision(4)));
+
 /** Why no step leads out of a frame, in words; null where one does. */
-export function closedProblem({ model, states, frame, row }: Parent): string | null {
-  if (states[frame * model.stateDim]! >= model.horizon)
+export function closedProblem(parent: Parent): string | null {
+  const { model, frame, row } = parent;
+  const state = stateOf(parent);
+  const isEdited = parent.edited !== null;
+  if (state[0]! >= model.horizon)
     return `Episode ${row.id} has had all of its ${model.horizon} steps at frame ${frame}; wanted an earlier frame`;
-  if (model.terminal(states, frame * model.stateDim))
-    return `Episode ${row.id}: the task is over at frame ${frame}; wanted an earlier frame`;
+  if (model.terminal(state, 0))
+    return isEdited
+      ? `Episode ${row.id}, frame ${frame}: the task is over in the edited state; wanted another one`
+      : `Episode ${row.id}: the task is over at frame ${frame}; wanted an earlier frame`;
   return null;
 }
 
@@ -192,7 +265,8 @@ function payBy(
 }
 
 /** A branch at frame 0. `mover`: whose critic is recorded. */
-export function newBranch({ row, model, columns }: Parent, pay: Pay, mover: Mover | null): Branch {
+export function newBranch(parent: Parent, pay: Pay, mover: Mover | null): Branch {
+  const { row, model, columns, frame, states, edited } = parent;
   const trainedSteps = mover?.checkpoint?.step ?? row.trainedSteps;
   // The schedules of weights stand where they stood when the parent was paid.
   const stack = createStack(pay.entries, { model, gamma: pay.gamma, count: 1, step: row.trainedSteps });
@@ -200,12 +274,16 @@ export function newBranch({ row, model, columns }: Parent, pay: Pay, mover: Move
   if (pay.isOwn) {
     for (const { id } of stack.terms) {
       const recorded = columns.get(`reward/${id}/weight`);
-      if (recorded !== undefined) weights.set(id, recorded.data);
+      if (recorded === undefined) continue;
+      // From the edited frame on; the last frame of an episode has no step of its own.
+      const first = Math.min(frame, row.length - 1);
+      weights.set(id, edited === null ? recorded.data : recorded.data.slice(first));
     }
   }
   return new Branch({
     model,
     seed: row.seed,
+    start: edited?.state ?? (row.fork?.edited === undefined ? null : states.slice(0, model.stateDim)),
     trainedSteps,
     stack,
     rewardHash: pay.hash,
@@ -266,10 +344,11 @@ export async function makeFork(
   signal?: AbortSignal,
 ): Promise<{ id: number; runId: number }> {
   refuseReader(lab);
-  const parent = openParent(lab, ask.episodeId, ask.frame);
+  const parent = openParent(lab, ask.episodeId, ask.frame, ask.state);
   const pay = openPay(lab, parent, ask.reward);
-  const { row, frame, model, actions } = parent;
-  if (ask.by.kind === 'recorded') {
+  const { row, frame, model, edited } = parent;
+  const shared = sharedFrames(parent);
+  if (ask.by.kind === 'recorded' && edited === null) {
     if (pay.isOwn) {
       throw new UsageError([
         `Episode ${row.id}: the same moves for the same reward would be the same episode; wanted another reward, or somebody else`,
@@ -278,12 +357,16 @@ export async function makeFork(
   } else {
     const closed = closedProblem(parent);
     if (closed !== null) throw new UsageError([closed]);
+    if (ask.by.kind === 'recorded' && frame === row.length)
+      throw new UsageError([
+        `Episode ${row.id}: no moves come after frame ${frame}; wanted an earlier frame`,
+      ]);
   }
-  const mover = openMover(lab, ask.by, model, actions);
+  const mover = openMover(lab, ask.by, model, movesFor(parent));
   const pause = pace();
   const end = Math.min(
-    ask.by.kind === 'recorded' ? row.length : model.horizon,
-    frame + (ask.steps ?? model.horizon),
+    ask.by.kind === 'recorded' ? row.length - (frame - shared) : model.horizon,
+    shared + (ask.steps ?? model.horizon),
   );
   let said = performance.now();
   const tell = (): void => lab.events.emit({ type: 'fork', episode: row.id, done: branch.frame, total: end });
@@ -295,7 +378,7 @@ export async function makeFork(
     tell();
   };
   const branch = newBranch(parent, pay, mover);
-  await follow(branch, parent, frame, mover, onStep);
+  await follow(branch, parent, shared, mover, onStep);
   while (branch.frame < end && branch.ending === null) {
     const action = mover.act(branch);
     if (action === null) break;
@@ -308,22 +391,37 @@ export async function makeFork(
   return kept;
 }
 
+/** The recorded actions that a fork's own frames go by. [.., actionDim] */
+export const movesFor = ({ edited, actions, frame, model }: Parent): Float64Array =>
+  edited === null ? actions : actions.subarray(frame * model.actionSpace.dim);
+
 /** Writes a fork down with where it came from. */
 export function storeFork(
   lab: Lab,
-  { row, run, frame }: Parent,
+  parent: Parent,
   pay: Pay,
   episode: FinishedEpisode,
   actor: string,
   movers: readonly Mover[],
 ): { id: number; runId: number } {
   const { store } = lab;
+  const { row, run } = parent;
+  let edited = row.fork?.edited;
+  if (parent.edited !== null) {
+    const { state: _, ...start } = parent.edited;
+    edited = start;
+  }
   const { id, runId } = store.transaction(() => {
     const runId = runOfForks(lab, run, pay);
-    const fork: Fork = { parent: row.id, frame, actor };
+    const fork: Fork = {
+      parent: row.id,
+      frame: sharedFrames(parent),
+      actor,
+      ...(edited === undefined ? {} : { edited }),
+    };
     const id = store.episodes.add({ ...episode, runId, fork });
     const link = (from: string, to: string, role: string): void => store.lineage.link({ from, to, role });
-    link(`episode:${row.id}`, `episode:${id}`, 'forked');
+    link(`episode:${row.id}`, `episode:${id}`, parent.edited === null ? 'forked' : 'edited');
     if (row.runId !== runId) link(`episodes:${row.runId}`, `episodes:${runId}`, 'forked');
     for (const { checkpoint } of movers) {
       if (checkpoint === null) continue;
@@ -382,8 +480,11 @@ function runOfForks({ store }: Lab, parent: RunRow, pay: Pay): number {
 }
 
 /** With whom and what a fork of this frame can go on. */
-export function forkChoices(lab: Lab, episodeId: number, frame: number): ForkChoices {
-  const parent = openParent(lab, episodeId, frame);
+export function forkChoices(
+  lab: Lab,
+  { episodeId, frame, state }: Pick<ForkAsk, 'episodeId' | 'frame' | 'state'>,
+): ForkChoices {
+  const parent = openParent(lab, episodeId, frame, state);
   const { model, run } = parent;
   const runs = lab.store.runs
     .list()
@@ -396,6 +497,7 @@ export function forkChoices(lab: Lab, episodeId: number, frame: number): ForkCho
     horizon: model.horizon,
     controlDt: model.controlDt,
     closed: closedProblem(parent),
+    changes: changeWords(parent.edited?.changes ?? [], 6),
     own: paid === null ? null : termsOf(paid),
     policies: runs.slice(0, mostChoices).flatMap(({ id, name, algorithm }) => {
       const checkpoints = lab.store.checkpoints.list(id).reverse();
@@ -447,6 +549,8 @@ export function forkTree({ store }: Lab, id: number): ForkTree {
         id: row.id,
         runId: row.runId,
         fork: row.fork,
+        begins: row.fork?.edited?.steps ?? 0,
+        edited: row.fork && editWords(row.fork),
         length: row.length,
         ending: row.ending,
         success: row.success,

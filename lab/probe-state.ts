@@ -23,6 +23,7 @@ import type { Lab } from './lab.ts';
 import { elementName, findHandles, gradientOf, Neighbours, rangeOf, stateProblem } from './landscape.ts';
 import { pace } from './pace.ts';
 import { pack } from './pack.ts';
+import { checkFor, placesOf, problemOf, spread, wantState } from './probe-checks.ts';
 import { algorithmNamed, learnedReward, rewardNamed } from './registry.ts';
 import { framesOf, replay, taskModelOf } from './replay.ts';
 
@@ -963,74 +964,6 @@ function deviating({ entries, model, stacks }: Scene): ReadonlySet<string> {
         if (kind === entry.reward.termKind) found.add(`task/${id}`);
   }
   return new Set(terms.flatMap(({ id }) => (found.has(id) ? [id] : [])));
-}
-
-/** As `stateProblem`; also what the task itself refuses: numbers that choose among things that are not there. */
-function problemOf(model: TaskModel, states: Float64Array, o: number): string | null {
-  const problem = stateProblem(model, states, o);
-  if (problem !== null) return problem;
-  const row = states.slice(o, o + model.stateDim);
-  const poses = new Float32Array(model.bodies.length * 7);
-  try {
-    model.poses(row, 0, poses, 0);
-    model.observe(row, 0, new Float64Array(model.observationSpace.dim), 0);
-    model.progress(row, 0);
-    model.advance(row, new Float64Array(model.actionSpace.dim), 0, 1);
-  } catch (error) {
-    return `no episode has such numbers (${messageOf(error)})`;
-  }
-  return poses.every(Number.isFinite) ? null : 'no episode has such numbers (its bodies are nowhere)';
-}
-
-/** Units of numbers that may have any value; others choose among things or count them, and not every number is one. */
-const measures: readonly string[] = ['m', 'rad', 'm/s', 'rad/s', 'share', 'kg', '', 'x, y, z, w', 'cos, sin'];
-
-/** How the rows of a sweep or a field are looked at, for the elements that differ in them. */
-function checkFor({ stateLayout }: TaskModel, elements: readonly number[]): typeof problemOf {
-  const units = elements.map(
-    (element) =>
-      stateLayout.find(({ offset, size }) => element >= offset && element < offset + size)?.unit ?? '',
-  );
-  return units.every((unit) => measures.includes(unit)) ? stateProblem : problemOf;
-}
-
-/** @throws UsageError on a row of another size, or one that no episode can have. */
-function wantState(model: TaskModel, given: readonly (number | null)[]): Float64Array {
-  if (given.length !== model.stateDim)
-    throw new UsageError([`State of ${model.id}: found ${given.length} numbers, wanted ${model.stateDim}`]);
-  const state = Float64Array.from(given, (value) => value ?? Number.NaN);
-  const problem = problemOf(model, state, 0);
-  if (problem !== null) throw new UsageError([`State of ${model.id}: ${problem}`]);
-  return state;
-}
-
-function placesOf(model: TaskModel, { element, from, to, count }: ProbeRange, what: string): Float64Array {
-  if (element >= model.stateDim)
-    throw new UsageError([`${what}: found element ${element}, wanted 0 to ${model.stateDim - 1}`]);
-  const name = elementName(model.stateLayout, element);
-  if (!Number.isFinite(from) || !Number.isFinite(to) || from === to)
-    throw new UsageError([`${what}: ${name} from ${from} to ${to}, wanted two different finite numbers`]);
-  return Float64Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
-}
-
-/** The state at every point of a grid, the first axis fastest. [.., stateDim] */
-function spread(
-  model: TaskModel,
-  state: Float64Array,
-  axes: readonly { readonly element: number; readonly places: Float64Array }[],
-): Float64Array {
-  const count = axes.reduce((product, { places }) => product * places.length, 1);
-  const out = new Float64Array(count * model.stateDim);
-  for (let n = 0; n < count; n++) {
-    const o = n * model.stateDim;
-    out.set(state, o);
-    let rest = n;
-    for (const { element, places } of axes) {
-      out[o + element] = places[rest % places.length]!;
-      rest = Math.floor(rest / places.length);
-    }
-  }
-  return out;
 }
 
 /** What the world does in the step that is paid. [actionDim] */

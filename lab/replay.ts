@@ -1,5 +1,5 @@
 /**
- * From a stored episode back to states: start from the first keyframe, apply the actions, compare every state hash.
+ * From a stored episode back to states: start from the first keyframe (that of the seed, but where somebody edited it), apply the actions, compare every state hash.
  * The order is the recorder's: act -> step -> observe.
  */
 
@@ -76,9 +76,12 @@ export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyM
   }
   const states = new Float64Array((T + 1) * dim);
   const row = new Float64Array(dim);
-  model.reset(episode.seed, row, 0);
+  const start = (keyframes.data as Float64Array).subarray(0, dim);
+  const isEdited = episode.fork?.edited !== undefined;
+  if (isEdited) row.set(start);
+  else model.reset(episode.seed, row, 0);
   let driftStep: number | null = isRecorded(row, 0) ? null : 0;
-  row.set((keyframes.data as Float64Array).subarray(0, dim));
+  row.set(start);
   states.set(row, 0);
   const action = new Float64Array(model.actionSpace.dim);
   for (let t = 0; t < T; t++) {
@@ -99,7 +102,9 @@ export function replay(model: TaskModel, episode: EpisodeRow, columns: ReadonlyM
     : driftStep === null
       ? `Episode ${episode.id}: its states do not add up to its checksum ${episode.checksum}`
       : driftStep === 0
-        ? `Episode ${episode.id}: the start state of seed ${episode.seed} differs from the recorded one`
+        ? isEdited
+          ? `Episode ${episode.id}: its edited start is not the recorded one`
+          : `Episode ${episode.id}: the start state of seed ${episode.seed} differs from the recorded one`
         : `Episode ${episode.id}: drift at step ${driftStep} of ${T}`;
   return { states, ok, driftStep, message };
 }

@@ -226,7 +226,7 @@ export function createRouter(lab: Lab) {
       field: os.probe.field.handler(({ input, signal }) => probe.field(input, signal)),
     },
     forks: {
-      choices: os.forks.choices.handler(({ input }) => forkChoices(lab, input.episodeId, input.frame)),
+      choices: os.forks.choices.handler(({ input }) => forkChoices(lab, input)),
       create: os.forks.create.handler(({ input, signal }) => makeFork(lab, input, signal)),
       tree: os.forks.tree.handler(({ input }) => forkTree(lab, input.id)),
     },

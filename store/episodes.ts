@@ -3,7 +3,15 @@ import { filterSql } from './filter.ts';
 import { DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
 import { numberOf, runCheck } from './rows.ts';
 import { cleanTag } from './tags.ts';
-import type { Column, EpisodeQuery, EpisodeRow, EpisodeSort, NewEpisode, Store } from './types.ts';
+import type {
+  Column,
+  EditedStart,
+  EpisodeQuery,
+  EpisodeRow,
+  EpisodeSort,
+  NewEpisode,
+  Store,
+} from './types.ts';
 
 interface Row
   extends Omit<
@@ -27,6 +35,7 @@ interface Row
   readonly parentId: number | null;
   readonly forkFrame: number | null;
   readonly actor: string | null;
+  readonly editedStart: string | null;
   readonly success: 0 | 1;
   readonly verified: 0 | 1 | null;
   readonly finalProgress: number | null;
@@ -68,16 +77,16 @@ const indexed = new Set<string>([
 
 const columns = `id, run_id AS runId, task, kind, seed, trained_steps AS trainedSteps, length, ending, success,
   final_progress AS finalProgress, return_total AS returnTotal, reward_hash AS rewardHash, checksum, verified,
-  created_at AS createdAt, parent_id AS parentId, fork_frame AS forkFrame, actor,
+  created_at AS createdAt, parent_id AS parentId, fork_frame AS forkFrame, actor, edited_start AS editedStart,
   jerk, learned_progress AS learnedProgress, starred, trashed_at AS trashedAt`;
 
 export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['episodes'] {
   const one = db.prepare<[number], Row>(`SELECT ${columns} FROM episodes WHERE id = ?`);
   const insert =
     db.prepare(`INSERT INTO episodes (run_id, task, kind, seed, trained_steps, length, ending, success,
-    final_progress, return_total, reward_hash, checksum, parent_id, fork_frame, actor, jerk, learned_progress, created_at)
+    final_progress, return_total, reward_hash, checksum, parent_id, fork_frame, actor, edited_start, jerk, learned_progress, created_at)
     VALUES (@runId, @task, @kind, @seed, @trainedSteps, @length, @ending, @success, @finalProgress, @returnTotal,
-    @rewardHash, @checksum, @parentId, @forkFrame, @actor, @jerk, @learnedProgress, @now)`);
+    @rewardHash, @checksum, @parentId, @forkFrame, @actor, @editedStart, @jerk, @learnedProgress, @now)`);
   const forks = db
     .prepare<[number], number>('SELECT id FROM episodes WHERE parent_id = ? ORDER BY id')
     .pluck();
@@ -119,14 +128,22 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
       byEpisode.get(episodeId)![name] = numberOf(value);
     }
     const tags = Map.groupBy(tagsOf.all(JSON.stringify([...byEpisode.keys()])), ({ episodeId }) => episodeId);
-    return rows.map(({ parentId, forkFrame, actor, trashedAt, ...row }) => ({
+    return rows.map(({ parentId, forkFrame, actor, editedStart, trashedAt, ...row }) => ({
       ...row,
       jerk: numberOf(row.jerk),
       learnedProgress: numberOf(row.learnedProgress),
       starred: row.starred === 1,
       trashed: trashedAt !== null,
       tags: tags.get(row.id)?.map(({ tag }) => tag) ?? [],
-      fork: forkFrame === null ? null : { parent: parentId, frame: forkFrame, actor: actor ?? '' },
+      fork:
+        forkFrame === null
+          ? null
+          : {
+              parent: parentId,
+              frame: forkFrame,
+              actor: actor ?? '',
+              ...(editedStart === null ? {} : { edited: JSON.parse(editedStart) as EditedStart }),
+            },
       success: row.success === 1,
       verified: row.verified === null ? null : row.verified === 1,
       finalProgress: numberOf(row.finalProgress),
@@ -163,6 +180,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
           parentId: fork?.parent ?? null,
           forkFrame: fork?.frame ?? null,
           actor: fork?.actor ?? null,
+          editedStart: fork?.edited === undefined ? null : JSON.stringify(fork.edited),
         };
         const row = {
           ...plain,

@@ -45,6 +45,11 @@ export const episodeFields: Readonly<Record<string, Field>> = {
   starred: { kind: 'boolean', sql: 'starred', help: 'has a star' },
   verified: { kind: 'boolean', sql: 'verified', help: 'replayed exactly when last verified' },
   fork: { kind: 'boolean', sql: isYes('parent_id IS NOT NULL'), help: 'left another episode' },
+  edited: {
+    kind: 'boolean',
+    sql: isYes('edited_start IS NOT NULL'),
+    help: 'began in a state that somebody edited',
+  },
   tag: { kind: 'text', sql: '', help: 'has this tag; * stands for anything' },
 };
 

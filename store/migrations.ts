@@ -235,4 +235,11 @@ CREATE TABLE project_settings (
 ) STRICT, WITHOUT ROWID;
 `,
   },
+  {
+    title: 'forks from edited states',
+    sql: `
+-- JSON: { episode, frame, steps, changes: [{ name, from, to }] }; NULL where the seed gives the start. The start itself is the first keyframe.
+ALTER TABLE episodes ADD COLUMN edited_start TEXT CHECK (json_valid(edited_start));
+`,
+  },
 ];

@@ -86,6 +86,17 @@ export interface Fork {
   readonly frame: number;
   /** Who went on from there, in words. */
   readonly actor: string;
+  /** There where the start was edited: it is the first keyframe, and none that the seed gives. A fork of such an episode has it, too. */
+  readonly edited?: EditedStart;
+}
+/** Whose state somebody edited to start from, and which numbers differ from what was recorded. */
+export interface EditedStart {
+  readonly episode: number;
+  readonly frame: number;
+  /** Control steps from the start that a seed gave to this one. */
+  readonly steps: number;
+  /** In the order of the state row. */
+  readonly changes: readonly { readonly name: string; readonly from: number; readonly to: number }[];
 }
 export type NewEpisode = Omit<
   EpisodeRow,

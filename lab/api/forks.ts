@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { stateSchema } from './probe.ts';
 
 const id = z.int().positive();
 const seed = z
@@ -9,8 +10,23 @@ const seed = z
   .min(0)
   .max(2 ** 31 - 1);
 
-/** Where an episode left its parent: its first `frame` steps are the parent's. `parent` is null once that is gone. */
-export const forkSchema = z.object({ parent: id.nullable(), frame: z.int(), actor: z.string() });
+/**
+ * Where an episode left its parent: its first `frame` steps are the parent's. `parent` is null once that is gone. `edited`: it begins in a
+ * state that somebody made out of a frame of `episode`, `steps` control steps after the start that a seed gave.
+ */
+export const forkSchema = z.object({
+  parent: id.nullable(),
+  frame: z.int(),
+  actor: z.string(),
+  edited: z
+    .object({
+      episode: id,
+      frame: z.int(),
+      steps: z.int(),
+      changes: z.array(z.object({ name: z.string(), from: z.number(), to: z.number() })).readonly(),
+    })
+    .optional(),
+});
 
 /** Who goes on from the frame. */
 const actorSchema = z.discriminatedUnion('kind', [
@@ -36,7 +52,8 @@ const rewardSchema = z.discriminatedUnion('kind', [
 ]);
 export type ForkReward = z.infer<typeof rewardSchema>;
 
-const place = { episodeId: id, frame: z.int().min(0) };
+/** `state`: an edited one to go on from in place of the recorded one of the frame. [stateDim] */
+const place = { episodeId: id, frame: z.int().min(0), state: stateSchema.optional() };
 
 const choicesSchema = z.object({
   /** Control steps an episode of this task has at most, and seconds a step. */
@@ -44,6 +61,8 @@ const choicesSchema = z.object({
   controlDt: z.number(),
   /** Why no step can be taken from this frame; null where one can. */
   closed: z.string().nullable(),
+  /** Numbers of the state that differ from the recorded ones. */
+  changes: z.array(z.string()),
   /** What the parent is paid by, in words; null where it is paid nothing. */
   own: z.string().nullable(),
   policies: z.array(
@@ -66,6 +85,10 @@ const branchSchema = z.object({
   id,
   runId: id,
   fork: forkSchema.nullable(),
+  /** Frame of the root at which its frame 0 stands: not 0 of those that began in an edited state. */
+  begins: z.int(),
+  /** What differs from the frame that was edited, in words; null where it goes on from a recorded one. */
+  edited: z.string().nullable(),
   length: z.int(),
   ending: z.string(),
   success: z.boolean(),
@@ -91,8 +114,8 @@ export const forksContract = {
   /** With whom and what a fork of this frame can go on. */
   choices: oc.input(z.object(place)).output(choicesSchema),
   /**
-   * Goes on from a frame and stores the whole episode: the parent's first `frame` steps, then at most `steps` new ones. Progress comes
-   * as events `fork`; to drop the call is to stop it, and nothing is stored.
+   * Goes on from a frame and stores the whole episode: the parent's first `frame` steps, then at most `steps` new ones; from an edited
+   * state on the new ones alone. Progress comes as events `fork`; to drop the call is to stop it, and nothing is stored.
    */
   create: oc
     .input(
@@ -213,7 +236,7 @@ const lineageSchema = z.object({
   ),
   /** For policies that learned from demonstrations. */
   demonstrations: z.object({ runId: id, name: z.string(), count: z.int() }).nullable(),
-  parent: z.object({ id, frame: z.int(), actor: z.string() }).nullable(),
+  parent: z.object({ id, frame: z.int(), actor: z.string(), edited: z.string().nullable() }).nullable(),
   forks: z.array(id),
   /** As `runs.lineage`, of this episode's surroundings. */
   nodes: z.array(

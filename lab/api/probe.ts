@@ -11,7 +11,8 @@ const at = { episodeId: id, frame: z.int().min(0) };
 /** Any number, so that those that are not finite are refused in words. */
 const anyNumber = z.custom<number>((value) => typeof value === 'number' || value === null, 'wanted a number');
 /** A whole state row; see `layout`. [stateDim] */
-const state = z.array(anyNumber).min(1).max(20_000);
+export const stateSchema = z.array(anyNumber).min(1).max(20_000);
+const state = stateSchema;
 
 /**
  * What the transition terms are paid for: the control step that leads out of the state. `recorded`: with the action of the recorded

@@ -11,7 +11,7 @@ async function drive(): Promise<void> {
   clock.dispatch({ type: 'pause' });
   const point = forkPoint();
   const problem = point
-    ? await startDrive(point.slot, point.episode, point.frame, { kind: 'own' })
+    ? await startDrive(point.slot, point.episode, point.frame, { kind: 'own' }, point.state ?? undefined)
     : 'Open an episode and go to the moment from which you want to drive';
   if (problem !== null) notifications.show({ title: 'Nobody drives', message: problem, color: 'yellow' });
 }
@@ -20,7 +20,7 @@ export const forkCommands: readonly Command[] = [
   {
     id: 'fork',
     title: 'Fork here',
-    help: 'From this frame of the active player on with another policy, the expert, or paid by another reward',
+    help: 'From this frame of the active player, or the edited state of the probe, on with another policy, the expert, or paid by another reward',
     group: 'Episodes',
     shortcuts: ['shift+f'],
     run: () => {

@@ -83,7 +83,8 @@ function Tree({
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const longest = Math.max(1, ...rows.map(({ branch }) => branch.length));
+  const shown = rows.find(({ branch }) => branch.id === episode);
+  const longest = Math.max(1, ...rows.map(({ branch }) => branch.begins + branch.length));
   const x = (frame: number): number => margin + (frame / longest) * (width - 2 * margin);
   return (
     <ul className="forks-tree" ref={list}>
@@ -91,7 +92,7 @@ function Tree({
         {rows.map((row, i) => (
           <Branch key={row.branch.id} row={row} index={i} x={x} />
         ))}
-        <Cursor active={active} x={x} height={rows.length * rowHeight} />
+        <Cursor active={active} begins={shown?.branch.begins ?? 0} x={x} height={rows.length * rowHeight} />
       </svg>
       {rows.map((row) => (
         <Row
@@ -118,10 +119,11 @@ function Branch({
   readonly index: number;
   readonly x: (frame: number) => number;
 }) {
-  const from = branch.fork?.frame ?? 0;
+  const { begins } = branch;
+  const from = begins + (branch.fork?.frame ?? 0);
   const base = baseOf(index);
   const points = branch.frames
-    .map((frame, i) => ({ frame, value: branch.trueProgress[i] ?? 0 }))
+    .map((frame, i) => ({ frame: begins + frame, value: branch.trueProgress[i] ?? 0 }))
     .filter(({ frame }) => frame >= from)
     .map(({ frame, value }) => `${x(frame).toFixed(1)},${(base - value * room).toFixed(1)}`);
   const colour = branch.success ? 'var(--lab-good)' : 'var(--lab-dim)';
@@ -136,7 +138,7 @@ function Branch({
         />
       )}
       <path
-        d={`M${x(from)} ${base}H${x(branch.length)}`}
+        d={`M${x(from)} ${base}H${x(begins + branch.length)}`}
         stroke={colour}
         strokeWidth="2"
         strokeLinecap="round"
@@ -145,7 +147,7 @@ function Branch({
       {parent >= 0 && <circle cx={x(from)} cy={base} r="3.5" fill="var(--lab-accent)" />}
       {branch.successAt !== null && (
         <circle
-          cx={x(branch.successAt)}
+          cx={x(begins + branch.successAt)}
           cy={base}
           r="3"
           fill="var(--lab-panel)"
@@ -160,14 +162,16 @@ function Branch({
 /** Where the clock stands in the active player. */
 function Cursor({
   active,
+  begins,
   x,
   height,
 }: {
   readonly active: SlotName;
+  readonly begins: number;
   readonly x: (frame: number) => number;
   readonly height: number;
 }) {
-  const frame = useFrame(active);
+  const frame = begins + useFrame(active);
   return <path d={`M${x(frame)} 0V${height}`} stroke="var(--lab-text)" strokeOpacity="0.45" />;
 }
 
@@ -182,11 +186,11 @@ function Row({
   readonly isShown: boolean;
   readonly dt: number;
 }) {
-  const { id, fork, success, ending, finalProgress, returnTotal, length } = branch;
+  const { id, fork, begins, edited, success, ending, finalProgress, returnTotal, length } = branch;
   const outcome = success ? 'success' : ending === 'diverged' ? 'diverged' : 'no success';
-  const who = fork === null ? 'the beginning' : fork.actor;
+  const who = fork === null ? 'the beginning' : edited !== null ? `edited, then ${fork.actor}` : fork.actor;
   const label =
-    `Episode ${id}${fork === null ? '' : `, fork of ${fork.parent ?? 'an episode that is gone'} at ${(fork.frame * dt).toFixed(2)} s by ${fork.actor}`}: ` +
+    `Episode ${id}${fork === null ? '' : `, fork of ${fork.parent ?? 'an episode that is gone'} at ${((begins + fork.frame) * dt).toFixed(2)} s${edited !== null ? `, from an edited state (${edited}),` : ''} by ${fork.actor}`}: ` +
     `${outcome}, true progress ${finalProgress.toFixed(2)}, return ${returnTotal.toFixed(2)}, ${length} steps`;
   return (
     <li className="forks-row" data-shown={isShown || undefined}>

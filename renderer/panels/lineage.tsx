@@ -376,10 +376,10 @@ function EpisodeFacts({ of }: { readonly of: EpisodeLineage }) {
     ...(of.parent === null
       ? []
       : [
-          ['parent', `episode ${of.parent.id}, left at step ${of.parent.frame} by ${of.parent.actor}`] as [
-            string,
-            string,
-          ],
+          [
+            'parent',
+            `episode ${of.parent.id}, left at step ${of.parent.frame}${of.parent.edited === null ? '' : `, edited (${of.parent.edited}),`} by ${of.parent.actor}`,
+          ] as [string, string],
         ]),
     ['forks', of.forks.length === 0 ? 'none' : of.forks.join(', ')],
   ];

@@ -4,6 +4,7 @@ import './probe.css';
 import { Alert, Button, Checkbox, Group, NativeSelect, SegmentedControl, Slider, Text } from '@mantine/core';
 import { type MouseEvent, useEffect, useMemo, useRef, useState } from 'react';
 import type { ProbeEvaluated, ProbeHandle, ProbeQuantity, ProbeStep } from '../../lab/api.ts';
+import { runCommand } from '../commands/index.ts';
 import { CommandButton } from '../parts/command-button.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { barCss, barOf, fieldPixels } from '../stage/field.ts';
@@ -167,6 +168,18 @@ function Notice({ session }: { readonly session: Session }) {
       {!isParked && isChanged && (
         <div className="probe-word" data-kind="edited" data-testid="probe-edited">
           <span>Edited: this is no recorded moment. The ghost shows what was.</span>
+          <span className="probe-word-buttons">
+            <Button
+              size="compact-xs"
+              variant="default"
+              onClick={() => runCommand('fork')}
+              title="On from the edited state with the expert, a policy, your keys, or the same moves"
+              leftSection={<Icon name="fork" size={11} />}
+              data-testid="probe-fork"
+            >
+              Fork from this state
+            </Button>
+          </span>
         </div>
       )}
       {error && (

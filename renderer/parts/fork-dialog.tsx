@@ -17,10 +17,9 @@ import { useEffect, useRef, useState } from 'react';
 import type { ForkActor, ForkChoices, ForkReward } from '../../lab/api.ts';
 import { lab } from '../lab.ts';
 import { startDrive } from '../state/drive.ts';
-import { forkPoint, startFork, stopFork, useForks } from '../state/forks.ts';
+import { type ForkPoint, forkPoint, startFork, stopFork, useForks } from '../state/forks.ts';
 import { useView } from '../state/layout.ts';
 import { messageOf } from '../state/message.ts';
-import type { SlotName } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
 
 export function ForkDialog() {
@@ -43,7 +42,7 @@ export function ForkDialog() {
       {kept ? (
         <Form
           key={`${kept.episode}/${kept.frame}`}
-          {...kept}
+          point={kept}
           onDone={() => useView.setState({ dialog: null })}
         />
       ) : (
@@ -58,17 +57,10 @@ export function ForkDialog() {
 /** `run:3` names a policy. */
 type Who = 'expert' | 'keyboard' | 'random' | 'zero' | 'recorded' | `run:${number}`;
 
-function Form({
-  slot,
-  episode,
-  frame,
-  onDone,
-}: {
-  readonly slot: SlotName;
-  readonly episode: number;
-  readonly frame: number;
-  readonly onDone: () => void;
-}) {
+function Form({ point, onDone }: { readonly point: ForkPoint; readonly onDone: () => void }) {
+  const { slot, episode, frame } = point;
+  const [start, setStart] = useState<'edited' | 'recorded'>(point.state ? 'edited' : 'recorded');
+  const state = start === 'edited' && point.state ? [...point.state] : undefined;
   const [choices, setChoices] = useState<ForkChoices | null>(null);
   const [who, setWho] = useState<Who>('expert');
   const [checkpoint, setCheckpoint] = useState<string | null>(null);
@@ -90,11 +82,12 @@ function Form({
 
   useEffect(() => {
     let isOver = false;
-    lab.forks.choices({ episodeId: episode, frame }).then(
+    const edited = start === 'edited' && point.state ? { state: [...point.state] } : {};
+    lab.forks.choices({ episodeId: episode, frame, ...edited }).then(
       (found) => {
         if (isOver) return;
         setChoices(found);
-        if (found.closed !== null) setWho('recorded');
+        if (found.closed !== null && start === 'recorded') setWho('recorded');
       },
       (reason: unknown) => {
         if (!isOver) setRefused(messageOf(reason));
@@ -103,7 +96,7 @@ function Form({
     return () => {
       isOver = true;
     };
-  }, [episode, frame]);
+  }, [episode, frame, point, start]);
 
   if (refused !== null && !choices) return <Alert color="red">{refused}</Alert>;
   if (!choices) return <Text size="sm">Asking the lab what can go on from here…</Text>;
@@ -132,16 +125,17 @@ function Form({
   const submit = async (): Promise<void> => {
     setRefused(null);
     if (who === 'keyboard') {
-      const problem = await startDrive(slot, episode, frame, reward());
+      const problem = await startDrive(slot, episode, frame, reward(), state);
       if (problem === null) onDone();
       else setRefused(problem);
       return;
     }
     const given = typeof steps === 'number' ? { steps } : {};
-    if (await startFork({ episodeId: episode, frame, by: by(), reward: reward(), ...given })) onDone();
+    const from = { episodeId: episode, frame, ...(state ? { state } : {}) };
+    if (await startFork({ ...from, by: by(), reward: reward(), ...given })) onDone();
   };
   const said = refused ?? error;
-  const isShut = choices.closed !== null && who !== 'recorded';
+  const isShut = choices.closed !== null && (state !== undefined || who !== 'recorded');
   return (
     <form
       onSubmit={(event) => {
@@ -152,8 +146,28 @@ function Form({
       <Stack gap="sm">
         <Text size="sm" c="dimmed">
           Episode {episode} at step {frame} ({(frame * choices.controlDt).toFixed(2)} s). The fork is stored
-          as a whole episode of its own; this one stays as it is.
+          {state ? ' as an episode that begins in this state' : ' as a whole episode of its own'}; this one
+          stays as it is.
         </Text>
+        {point.state && (
+          <div>
+            <SegmentedControl
+              aria-label="From which state"
+              fullWidth
+              data={[
+                { value: 'edited', label: 'From the edited state' },
+                { value: 'recorded', label: 'From the recorded frame' },
+              ]}
+              value={start}
+              disabled={working !== null}
+              onChange={(value) => setStart(value as typeof start)}
+              data-testid="fork-from"
+            />
+            <Text size="xs" c="dimmed" mt={4} data-testid="fork-changes">
+              {state ? `Edited: ${choices.changes.join(', ')}.` : 'The edit is left out of the fork.'}
+            </Text>
+          </div>
+        )}
         <Select
           label="Who goes on"
           data={[
@@ -163,7 +177,10 @@ function Form({
               value: `run:${runId}`,
               label: `Policy of run ${runId}: ${name} (${algorithm})`,
             })),
-            { value: 'recorded', label: 'Nobody: the same moves, paid otherwise' },
+            {
+              value: 'recorded',
+              label: state ? 'Nobody: the same moves' : 'Nobody: the same moves, paid otherwise',
+            },
             { value: 'random', label: 'Random actions' },
             { value: 'zero', label: 'Zero action' },
           ]}

@@ -85,10 +85,28 @@ function alignAgain(): void {
 function show(next: AlignmentState, a: LoadedEpisode | null): void {
   useAlignment.setState(next);
   const names = Object.keys(next.pairings) as SlotName[];
-  if (names.length === 0 && Object.keys(usePlayers.getState().maps).length === 0) return;
-  const maps: Partial<Record<SlotName, FrameMap>> = {};
+  const maps: Partial<Record<SlotName, FrameMap>> = next.mode === 'seconds' ? lateStarts() : {};
   for (const name of names) maps[name] = mapOf(next.pairings[name]!.alignment, a!.controlDt);
-  setMaps(maps);
+  if (Object.keys(maps).length > 0 || Object.keys(usePlayers.getState().maps).length > 0) setMaps(maps);
+}
+
+/** By seconds an episode that began in an edited frame of another one stands beside that frame. */
+function lateStarts(): Partial<Record<SlotName, FrameMap>> {
+  const state = usePlayers.getState();
+  const begins = (name: SlotName): number => {
+    const { loaded } = state[name];
+    return loaded ? (loaded.episode.fork?.edited?.steps ?? 0) * loaded.controlDt : Number.POSITIVE_INFINITY;
+  };
+  const first = Math.min(...state.shown.map(begins));
+  const maps: Partial<Record<SlotName, FrameMap>> = {};
+  for (const name of state.shown) {
+    const late = begins(name) - first;
+    const { loaded } = state[name];
+    if (!loaded || !(late > 0)) continue;
+    const dt = loaded.controlDt;
+    maps[name] = { frameAt: (time) => (time - late) / dt, timeAt: (frame) => late + frame * dt };
+  }
+  return maps;
 }
 
 /** Null where there is nothing in common, `long` where it has to be searched first. */
@@ -166,7 +184,7 @@ usePlayers.subscribe((state, before) => {
 export function clockMeaning(mode: AlignMode, letter: string): string {
   switch (mode) {
     case 'seconds':
-      return 'The clock counts seconds since frame 0 of each episode.';
+      return 'The clock counts seconds since frame 0 of each episode; one that began in an edited frame of another stands beside that frame.';
     case 'step':
       return `The clock counts the seconds of ${letter}; the others show the frame of the same number.`;
     case 'stages':

@@ -12,8 +12,9 @@ import { openEpisode, type SlotName, setActive, showDriven } from './players.ts'
 export interface DriveState {
   readonly session: string;
   readonly slot: SlotName;
-  /** The episode that was left, and where. */
+  /** The episode that was left. */
   readonly parent: number;
+  /** The frame at which the driver took over: 0 of an edited state. */
   readonly frame: number;
   readonly keys: readonly DriveKey[];
   readonly waits: boolean;
@@ -221,10 +222,16 @@ export async function startDrive(
   parent: number,
   frame: number,
   reward: ForkReward,
+  state?: readonly number[],
 ): Promise<string | null> {
   if (now()) return 'Somebody drives already; finish that first';
   try {
-    const started = await lab.drive.start({ episodeId: parent, frame, reward });
+    const started = await lab.drive.start({
+      episodeId: parent,
+      frame,
+      reward,
+      ...(state ? { state: [...state] } : {}),
+    });
     const { session, opened, keys, waits, horizon } = started;
     const loaded = loadEpisode(opened, await opened.data.arrayBuffer());
     tapped.clear();
@@ -233,7 +240,7 @@ export async function startDrive(
         session,
         slot,
         parent,
-        frame,
+        frame: loaded.length,
         keys,
         waits,
         horizon,

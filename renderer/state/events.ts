@@ -15,6 +15,7 @@ export interface EpisodeEvent {
 interface Forked {
   readonly frame: number;
   readonly actor: string;
+  readonly edited?: object | undefined;
 }
 
 /** What of an opened episode events are read from. */
@@ -53,7 +54,7 @@ export function eventsOf(episode: Eventful): readonly EpisodeEvent[] {
           {
             kind: 'intervention',
             frame: fork.frame,
-            title: `Forked here: ${fork.actor}`,
+            title: `Forked here${fork.edited !== undefined && fork.frame === 0 ? ' from an edited state' : ''}: ${fork.actor}`,
           } as const satisfies EpisodeEvent,
         ]),
     ...(ending === 'diverged'

@@ -16,6 +16,7 @@ import {
   setActive,
   usePlayers,
 } from './players.ts';
+import { isEdited, useProbe } from './probe.ts';
 
 export interface ForksState {
   /** Counts forks that were seen, so that trees know that they are old. */
@@ -42,18 +43,24 @@ export function takeForkEvents(events: readonly LabEvent[]): void {
   }
 }
 
-/** The player, episode and frame that a fork would leave; null where no episode is on screen. */
-export function forkPoint(): {
+export interface ForkPoint {
   readonly slot: SlotName;
   readonly episode: number;
   readonly frame: number;
-} | null {
-  const slot = countedPlayer();
-  const loaded = slot && usePlayers.getState()[slot].loaded;
-  return slot && loaded ? { slot, episode: loaded.episode.id, frame: frameIn(slot) } : null;
+  /** The edited state that the probe shows there; null where the stage shows what was recorded. */
+  readonly state: readonly number[] | null;
 }
 
-/** Puts an episode beside those on screen, at the moment of the fork; in the active player where there is no room. */
+/** What a fork would leave: what the stage of the active player shows; null where no episode is on screen. */
+export function forkPoint(): ForkPoint | null {
+  const slot = countedPlayer();
+  const loaded = slot && usePlayers.getState()[slot].loaded;
+  if (!slot || !loaded) return null;
+  const state = isEdited(slot) ? useProbe.getState().state : null;
+  return { slot, episode: loaded.episode.id, frame: frameIn(slot), state };
+}
+
+/** Puts an episode beside those on screen, at its frame of the fork; in the active player where there is no room. */
 export async function showBeside(id: number, frame: number): Promise<void> {
   clock.dispatch({ type: 'pause' });
   const slot = freeSlot() ?? usePlayers.getState().active;
@@ -68,6 +75,7 @@ let call: AbortController | null = null;
 export async function startFork(ask: {
   readonly episodeId: number;
   readonly frame: number;
+  readonly state?: number[];
   readonly by: ForkActor;
   readonly reward: ForkReward;
   readonly steps?: number;
@@ -79,7 +87,7 @@ export async function startFork(ask: {
   try {
     const { id } = await lab.forks.create(ask, { signal: mine.signal });
     useForks.setState(({ version }) => ({ version: version + 1 }));
-    await showBeside(id, ask.frame);
+    await showBeside(id, ask.state ? 0 : ask.frame);
     return true;
   } catch (error) {
     if (mine.signal.aborted) notifications.show({ message: 'The fork was given up; nothing was stored.' });

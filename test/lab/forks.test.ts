@@ -6,10 +6,14 @@ import { Drives } from '../../lab/drive.ts';
 import { episodeLineage } from '../../lab/episode-lineage.ts';
 import { forkChoices, forkTree, makeFork } from '../../lab/forks.ts';
 import { Lab } from '../../lab/lab.ts';
+import { elementName } from '../../lab/landscape.ts';
 import { unpack } from '../../lab/pack.ts';
+import { replay, taskModelOf } from '../../lab/replay.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const own: ForkReward = { kind: 'own' };
+const yaml =
+  'name: both\ntask: reach\nalgorithm: ppo\nreward:\n  - reward: sparse\n  - reward: dense\n    weight: 2\n';
 
 test('forks leave an episode at any frame, go on exactly, replay, and can be forked again', {
   timeout: 240_000,
@@ -98,8 +102,6 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
   await t.test(
     'the same moves paid by another reward are a fork; paid by the same they are refused',
     async () => {
-      const yaml =
-        'name: both\ntask: reach\nalgorithm: ppo\nreward:\n  - reward: sparse\n  - reward: dense\n    weight: 2\n';
       const paid = await fork({ kind: 'recorded' }, parent.length, { reward: { kind: 'recipe', yaml } });
       assert.equal(paid.checksum, parent.checksum);
       assert.equal(paid.fork?.actor, 'the same moves, paid by recipe both');
@@ -115,6 +117,109 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
         lab.openEpisode(parent.id).learned[0]!.modelHash,
       );
       await assert.rejects(fork({ kind: 'recorded' }, 0), /would be the same episode/);
+    },
+  );
+
+  await t.test(
+    'from an edited state on: its start is stored, it replays, and says what was edited',
+    async () => {
+      const model = taskModelOf(store.runs.get(runId));
+      const { stateDim: dim } = model;
+      const statesOf = (id: number) =>
+        replay(model, store.episodes.get(id), store.episodes.columns(id)).states;
+      const frame = 12;
+      const recorded = statesOf(parent.id).slice(frame * dim, (frame + 1) * dim);
+      const at = model.stateLayout.find(({ name, size }) => /goal/i.test(name) && size >= 2)!.offset;
+      const state = [...recorded];
+      state[at] = recorded[at]! - 0.03;
+      state[at + 1] = recorded[at + 1]! + 0.04;
+      const ask = { episodeId: parent.id, frame, state, reward: own };
+      const made = async (by: ForkActor, more: object = {}) =>
+        store.episodes.get((await makeFork(lab, { ...ask, by, ...more })).id);
+
+      const child = await made({ kind: 'expert' });
+      assert.equal(child.success, true);
+      assert.equal(lab.verify(child.id).ok, true);
+      assert.deepEqual([...statesOf(child.id).slice(0, dim)], state);
+      const name = (i: number) => elementName(model.stateLayout, at + i);
+      const edited = {
+        episode: parent.id,
+        frame,
+        steps: frame,
+        changes: [0, 1].map((i) => ({ name: name(i), from: recorded[at + i]!, to: state[at + i]! })),
+      };
+      assert.deepEqual(child.fork, { parent: parent.id, frame: 0, actor: 'the expert', edited });
+      assert.ok(child.length <= model.horizon - frame);
+      // The reward is that of an episode which begins there: paid again by the same stack it is the same.
+      const again = await fork({ kind: 'recorded' }, child.length, {
+        of: child.id,
+        reward: { kind: 'recipe', yaml },
+      });
+      assert.deepEqual(
+        column(again.id, 'reward/task/success/raw'),
+        column(child.id, 'reward/task/success/raw'),
+      );
+      assert.equal(again.checksum, child.checksum);
+
+      // The same moves from there come to another end than the parent's; the policy sees the edited state first.
+      const moves = await made({ kind: 'recorded' });
+      assert.equal(moves.length, parent.length - frame);
+      assert.deepEqual(column(moves.id, 'action'), column(parent.id, 'action').slice(frame * 3));
+      assert.notEqual(column(moves.id, 'trueProgress')[0], column(parent.id, 'trueProgress')[frame]);
+      const acted = await made(policy, { steps: 5 });
+      assert.equal(acted.length, 5);
+      assert.equal(lab.verify(acted.id).ok, true);
+
+      // A fork of it shares its start, and one edited anew counts its steps on.
+      const grandchild = await fork({ kind: 'zero' }, 3, { of: child.id, steps: 2 });
+      assert.deepEqual(grandchild.fork, { parent: child.id, frame: 3, actor: 'zero action', edited });
+      assert.equal(lab.verify(grandchild.id).ok, true);
+      const later = statesOf(child.id).slice(2 * dim, 3 * dim);
+      later[at] = later[at]! + 0.01;
+      const twice = await made({ kind: 'zero' }, { episodeId: child.id, frame: 2, state: [...later] });
+      assert.equal(twice.fork?.edited?.steps, frame + 2);
+      const { branches } = forkTree(lab, twice.id);
+      assert.deepEqual(
+        [parent, child, grandchild, twice].map(({ id }) => branches.find((one) => one.id === id)?.begins),
+        [0, frame, frame, frame + 2],
+      );
+      const lineage = episodeLineage(lab, child.id);
+      assert.match(
+        lineage.parent!.edited!,
+        new RegExp(`^${name(0).replace(/[[\]]/g, '\\$&')} [-.\\d]+ to [-.\\d]+, `),
+      );
+      assert.ok(lineage.edges.some(({ role }) => role.startsWith(`edited at ${frame}: ${name(0)} `)));
+      assert.deepEqual(store.episodes.ids({ filter: 'edited:true' }).length, 6);
+
+      // Driving from there, too.
+      const drives = new Drives(lab);
+      const { session, opened } = await drives.start(ask);
+      assert.equal(opened.episode.length, 0);
+      await drives.step({ session, steps: 4, keys: ['KeyW'] });
+      const driven = await drives.finish({ session, keep: true, mark: null });
+      assert.deepEqual(store.episodes.get(driven.id!).fork?.edited, edited);
+      assert.equal(lab.verify(driven.id!).ok, true);
+
+      // Unedited it is a fork like any other.
+      assert.deepEqual((await made({ kind: 'expert' }, { state: [...recorded] })).fork, {
+        parent: parent.id,
+        frame,
+        actor: 'the expert',
+      });
+      assert.deepEqual(forkChoices(lab, ask).changes.length, 2);
+      const broken = [...state];
+      broken[at] = Number.NaN;
+      await assert.rejects(made({ kind: 'expert' }, { state: broken }), /is NaN, wanted a finite number/);
+      await assert.rejects(made({ kind: 'expert' }, { state: [1, 2] }), new RegExp(`wanted ${dim}`));
+      for (const step of [-3, 1.5])
+        await assert.rejects(
+          made({ kind: 'expert' }, { state: [step, ...state.slice(1)] }),
+          /wanted a whole number from 0 to \d+: it counts the steps/,
+        );
+      await assert.rejects(
+        made({ kind: 'expert' }, { state: [model.horizon, ...state.slice(1)] }),
+        /has had all of its/,
+      );
     },
   );
 
@@ -246,7 +351,7 @@ test('forks leave an episode at any frame, go on exactly, replay, and can be for
           from === `episodes:${runId}` && to === `episodes:${forks[0]!.id}` && role === 'forked',
       ),
     );
-    const choices = forkChoices(lab, parent.id, 3);
+    const choices = forkChoices(lab, { episodeId: parent.id, frame: 3 });
     assert.equal(choices.policies[0]!.runId, runId);
     assert.equal(choices.policies[0]!.draws, true);
     assert.equal(choices.own, 'sparse, 5 x sarm');

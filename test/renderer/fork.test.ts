@@ -6,7 +6,7 @@ import { tinyRun } from '../support/tiny-run.ts';
 import { barriers, openWindow } from '../support/window.ts';
 
 test('somebody forks a failed episode with the expert, drives another by hand, and sees where all of it came from', {
-  timeout: 240_000,
+  timeout: 480_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'fork' });
   page.setDefaultTimeout(45_000);
@@ -97,7 +97,44 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
     .locator('.outcome', { hasText: 'no success' })
     .waitFor();
 
-  // 4. The lineage: of the run, then of the episode of the expert.
+  // 4. From a state that the probe edited: typed, then gone on from by the expert.
+  await page.getByTestId('letter-a').first().click();
+  await page.keyboard.press('Home');
+  for (let n = 0; n < 8; n++) await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('p');
+  await page.getByTestId('probe-frame').getByText('Frame 8', { exact: false }).waitFor();
+  const typed = page.locator('[data-element^="goal"]').first();
+  const element = (await typed.getAttribute('data-element'))!;
+  const was = Number(await typed.inputValue());
+  assert.equal(await page.getByTestId('probe-fork').count(), 0, 'nothing was edited yet');
+  await typed.fill(String(was - 0.02));
+  await typed.press('Enter');
+  await page.getByTestId('probe-edited').waitFor();
+  await page.getByTestId('probe-fork').click();
+  await dialog.getByTestId('fork-changes').getByText(`Edited: ${element} `, { exact: false }).waitFor();
+  await page.waitForTimeout(300);
+  await picture('dialog-edited');
+  assert.deepEqual(await barriers(page), [], 'dialog of an edited state');
+  await dialog.getByTestId('fork-start').click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Stage D' }).locator('.outcome', { hasText: 'success' }).waitFor();
+  const edited = newest();
+  assert.equal(edited.fork?.edited?.frame, 8);
+  assert.deepEqual(
+    edited.fork?.edited?.changes.map(({ name, to }) => [name, to]),
+    [[element, was - 0.02]],
+  );
+  assert.equal(lab.verify(edited.id).ok, true);
+  // It stands beside the frame that it was made of; the edit waits there.
+  await page.getByTestId('probe-parked').waitFor();
+  await tab('Forks').click();
+  await branch(edited.id).getByText('edited, then the expert').waitFor();
+  await page.waitForTimeout(600);
+  await picture('edited-fork');
+  assert.deepEqual(await barriers(page), [], 'a fork of an edited state');
+  await page.getByTestId('letter-c').first().click();
+
+  // 5. The lineage: of the run, then of the episode of the expert.
   // Its tab may be among those that have no room.
   await page.keyboard.press('Control+k');
   await page.getByPlaceholder('Type a command').fill('Lineage');
@@ -106,7 +143,7 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
   await lineage.locator('[data-node="run:1"]').waitFor();
   await lineage.getByText('This episode').click();
   await lineage.locator(`[data-node="episode:${failed.id}"][aria-current]`).waitFor();
-  await lineage.getByTestId('episode-facts').getByText(`${expert.id}, ${driven.id}`).waitFor();
+  await lineage.getByTestId('episode-facts').getByText(`${expert.id}, ${driven.id}, ${edited.id}`).waitFor();
   await page.waitForTimeout(300);
   await picture('lineage');
   assert.deepEqual(await barriers(page), [], 'lineage');
@@ -123,7 +160,7 @@ test('somebody forks a failed episode with the expert, drives another by hand, a
     .waitFor();
   await lineage.getByText('Graph', { exact: true }).click();
 
-  // 5. Light.
+  // 6. Light.
   await page.keyboard.press('t');
   await page.locator('.window[data-scheme="light"]').waitFor();
   await page.waitForTimeout(800);
