@@ -5,15 +5,13 @@ import {
   Button,
   Group,
   Kbd,
-  Modal,
   Text,
-  TextInput,
   Tooltip,
   UnstyledButton,
   useMantineColorScheme,
 } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { Spotlight } from '@mantine/spotlight';
+import { useSpotlight } from '@mantine/spotlight';
 import {
   DockviewReact,
   type DockviewReadyEvent,
@@ -21,33 +19,28 @@ import {
   type IDockviewPanelProps,
 } from 'dockview-react';
 import { type FunctionComponent, useCallback, useEffect, useMemo, useState } from 'react';
-import { commands, runCommand, setWindowActions } from './commands/index.ts';
+import { runCommand, setWindowActions } from './commands/index.ts';
 import { listenToKeyboard } from './commands/keyboard.ts';
-import { shortcutKeys } from './commands/keys.ts';
+import { searchStore } from './commands/search.ts';
 import { openDock } from './dock.ts';
 import { retryNow, useConnection } from './lab.ts';
-import { ExportDialog } from './panels/export-dialog.tsx';
 import { panels } from './panels/index.ts';
-import { CardDialog } from './panels/judge.tsx';
 import { CommandButton, isMac } from './parts/command-button.tsx';
-import { CrashCard } from './parts/crash-card.tsx';
-import { ForkDialog } from './parts/fork-dialog.tsx';
 import { Icon, type IconName } from './parts/icons.tsx';
+import { later } from './parts/later.tsx';
 import { AppMenu, LayoutMenu } from './parts/menus.tsx';
+import { PanelFrame } from './parts/panel-frame.tsx';
 import { shellOf } from './shell.ts';
 import { useScheme } from './state/hooks.ts';
+import { useJudge } from './state/judge.ts';
 import { useView } from './state/layout.ts';
 import { isActive, sortedRuns, useRuns } from './state/runs.ts';
-import { selectRun } from './state/sync.ts';
+import { settled } from './state/settled.ts';
 
 const components: Record<string, FunctionComponent<IDockviewPanelProps>> = Object.fromEntries(
-  panels.map(({ id, title, component: Panel }) => [
+  panels.map(({ id, title, component }) => [
     id,
-    () => (
-      <CrashCard title={title}>
-        <Panel />
-      </CrashCard>
-    ),
+    ({ api }: IDockviewPanelProps) => <PanelFrame api={api} title={title} panel={component} />,
   ]),
 );
 
@@ -97,13 +90,24 @@ export function App() {
           disableFloatingGroups={false}
         />
       </main>
-      <Palette />
-      <ExportDialog />
-      <ForkDialog />
-      <ShortcutSheet />
-      <CardDialog />
+      <LateDialogs />
     </div>
   );
+}
+
+const Dialogs = later(async () => (await import('./dialogs.tsx')).Dialogs);
+
+/** There when the window has settled, or as soon as one of them is wanted. */
+function LateDialogs() {
+  const [isOn, setOn] = useState(false);
+  const { opened: isSearching } = useSpotlight(searchStore);
+  const hasCard = useJudge(({ card }) => card !== null);
+  const isWanted = useView(({ dialog, shortcutsOpen }) => dialog !== null || shortcutsOpen);
+  useEffect(() => {
+    if (isSearching || hasCard || isWanted) setOn(true);
+    else void settled.then(() => setOn(true));
+  }, [isSearching, hasCard, isWanted]);
+  return isOn && <Dialogs />;
 }
 
 const schemeIcon: Readonly<Record<string, IconName>> = { dark: 'moon', light: 'sun', auto: 'system' };
@@ -223,118 +227,5 @@ function ConnectionBanner() {
         Try now
       </Button>
     </div>
-  );
-}
-
-const arrows: Readonly<Record<string, IconName>> = {
-  Left: 'arrowLeft',
-  Right: 'arrowRight',
-  Up: 'arrowUp',
-  Down: 'arrowDown',
-};
-
-function Keys({ shortcut }: { readonly shortcut: string }) {
-  return (
-    <span className="keys">
-      {shortcutKeys(shortcut, isMac).map((key) => (
-        <Kbd key={key} size="xs" aria-label={key}>
-          {arrows[key] ? <Icon name={arrows[key]} size={10} /> : key}
-        </Kbd>
-      ))}
-    </span>
-  );
-}
-
-function Palette() {
-  const runs = useRuns((state) => state.runs);
-  const actions = useMemo(() => {
-    const groups = [...new Set(commands.map(({ group }) => group))];
-    return groups.map((group) => ({
-      group,
-      actions: commands
-        .filter((command) => command.group === group && command.id !== 'palette')
-        .map((command) => ({
-          id: command.id,
-          label: command.title,
-          onClick: () => command.run(),
-          ...(command.shortcuts[0] ? { rightSection: <Keys shortcut={command.shortcuts[0]} /> } : {}),
-        })),
-    }));
-  }, []);
-  const runActions = useMemo(
-    () => ({
-      group: 'Runs',
-      actions: sortedRuns(runs)
-        .slice(0, 30)
-        .map((run) => ({
-          id: `run-${run.id}`,
-          label: `${run.name} #${run.id}`,
-          description: `${run.status}, ${run.task}`,
-          onClick: () => void selectRun(run.id),
-        })),
-    }),
-    [runs],
-  );
-  return (
-    <Spotlight
-      actions={runActions.actions.length > 0 ? [...actions, runActions] : actions}
-      shortcut={null}
-      overlayProps={{ blur: 0, backgroundOpacity: 0.55 }}
-      highlightQuery
-      scrollable
-      maxHeight={420}
-      nothingFound="No command or run has such a name"
-      searchProps={{
-        leftSection: <Icon name="search" />,
-        placeholder: 'Type a command or the name of a run',
-        'aria-label': 'Search commands and runs',
-      }}
-    />
-  );
-}
-
-function ShortcutSheet() {
-  const isOpen = useView((state) => state.shortcutsOpen);
-  const [query, setQuery] = useState('');
-  const close = (): void => useView.setState({ shortcutsOpen: false });
-  const groups = [...new Set(commands.map(({ group }) => group))];
-  const shown = commands.filter(
-    ({ title, shortcuts }) =>
-      shortcuts.length > 0 && `${title} ${shortcuts.join(' ')}`.toLowerCase().includes(query.toLowerCase()),
-  );
-  return (
-    <Modal opened={isOpen} onClose={close} title="Keyboard shortcuts" size="lg">
-      <TextInput
-        size="sm"
-        data-autofocus
-        placeholder="Find a shortcut"
-        aria-label="Find a shortcut"
-        value={query}
-        onChange={(event) => setQuery(event.currentTarget.value)}
-        leftSection={<Icon name="search" size={13} />}
-        mb="md"
-      />
-      <div className="sheet">
-        {groups.map((group) => {
-          const own = shown.filter((command) => command.group === group);
-          if (own.length === 0) return null;
-          return (
-            <section key={group}>
-              <Text size="xs" c="dimmed" fw={600} mb={4}>
-                {group}
-              </Text>
-              {own.map((command) => (
-                <div key={command.id} className="sheet-row">
-                  <span className="grow">{command.title}</span>
-                  {command.shortcuts.map((shortcut) => (
-                    <Keys key={shortcut} shortcut={shortcut} />
-                  ))}
-                </div>
-              ))}
-            </section>
-          );
-        })}
-      </div>
-    </Modal>
   );
 }

@@ -17,6 +17,7 @@ import { Notifications } from '@mantine/notifications';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { connect } from './lab.ts';
+import { fetchLater } from './parts/later.tsx';
 import { dressViews } from './stage/dressing.ts';
 import { followAddress } from './state/address.ts';
 import { keepInStep } from './state/sync.ts';
@@ -55,6 +56,7 @@ connect();
 void keepInStep();
 dressViews();
 followAddress();
+void fetchLater();
 
 createRoot(document.getElementById('root')!).render(
   <MantineProvider

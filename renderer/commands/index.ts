@@ -2,7 +2,6 @@
  * Everything a user can do by name. The palette, the shortcut sheet, the buttons and the keyboard read this one list.
  */
 
-import { spotlight } from '@mantine/spotlight';
 import { applyLayout, closeActivePanel } from '../dock.ts';
 import { shellOf } from '../shell.ts';
 import { alignModes } from '../state/align.ts';
@@ -29,9 +28,9 @@ import {
 import { comeBack, reset, toggleProbe, useProbe } from '../state/probe.ts';
 import { useRuns } from '../state/runs.ts';
 import { panTimeline, resetZoom, useTimeline, zoomTimeline } from '../state/timeline.ts';
-import { startTour } from '../tour.ts';
 import { episodeCommands } from './episodes.ts';
 import { forkCommands } from './forks.ts';
+import { search } from './search.ts';
 import { stageCommands } from './stage.ts';
 
 /** What only the mounted window can do. */
@@ -417,7 +416,13 @@ export const commands: readonly Command[] = [
     run: () => focusPanel('judge'),
   },
   { id: 'docs', title: 'Documentation', group: 'Go to', shortcuts: ['F1'], run: () => focusPanel('docs') },
-  { id: 'tour', title: 'A look around', group: 'Go to', shortcuts: [], run: () => void startTour() },
+  {
+    id: 'tour',
+    title: 'A look around',
+    group: 'Go to',
+    shortcuts: [],
+    run: () => void import('../tour.ts').then(({ startTour }) => startTour()),
+  },
   {
     id: 'timeline-zoom-in',
     title: 'Timeline: closer',
@@ -517,7 +522,7 @@ export const commands: readonly Command[] = [
     title: 'Command palette',
     group: 'Window',
     shortcuts: ['mod+k'],
-    run: () => spotlight.toggle(),
+    run: () => search.toggle(),
   },
   {
     id: 'shortcuts',

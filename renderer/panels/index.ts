@@ -1,23 +1,15 @@
-/** The registry of panels. Adding one = its file and one line here; the dock, the palette and the crash cards follow. */
+/**
+ * The registry of panels. Adding one = its file and one line here; the dock, the palette and the crash cards follow. Those that stand
+ * behind another tab at the first start are fetched `later`.
+ */
 
 import type { FunctionComponent } from 'react';
-import { AlignmentPanel } from './alignment.tsx';
+import { later } from '../parts/later.tsx';
 import { CurvesPanel } from './curves.tsx';
-import { DisagreementPanel } from './disagreement.tsx';
-import { DistancesPanel } from './distances.tsx';
-import { DocsPanel } from './docs.tsx';
 import { EpisodesPanel } from './episodes.tsx';
-import { ForksPanel } from './forks.tsx';
-import { JudgePanel } from './judge.tsx';
-import { LineagePanel } from './lineage.tsx';
-import { NewRunPanel } from './new-run.tsx';
-import { ProbePanel } from './probe.tsx';
-import { RunTablePanel } from './run-table.tsx';
 import { RunsPanel } from './runs.tsx';
 import { StagePanel } from './stage.tsx';
 import { TimelinePanel } from './timeline.tsx';
-import { WeightsPanel } from './weights.tsx';
-import { WorldsPanel } from './worlds.tsx';
 
 export interface Panel {
   readonly id: string;
@@ -29,20 +21,80 @@ export interface Panel {
 
 export const panels: readonly Panel[] = [
   { id: 'stage', title: 'Stage', component: StagePanel, place: 'stage' },
-  { id: 'run-table', title: 'Compare runs', component: RunTablePanel, place: 'stage' },
-  { id: 'worlds', title: 'Worlds', component: WorldsPanel, place: 'stage' },
-  { id: 'judge', title: 'Judge rewards', component: JudgePanel, place: 'stage' },
-  { id: 'distances', title: 'Reward distances', component: DistancesPanel, place: 'stage' },
-  { id: 'docs', title: 'Documentation', component: DocsPanel, place: 'stage' },
+  {
+    id: 'run-table',
+    title: 'Compare runs',
+    component: later(async () => (await import('./run-table.tsx')).RunTablePanel),
+    place: 'stage',
+  },
+  {
+    id: 'worlds',
+    title: 'Worlds',
+    component: later(async () => (await import('./worlds.tsx')).WorldsPanel),
+    place: 'stage',
+  },
+  {
+    id: 'judge',
+    title: 'Judge rewards',
+    component: later(async () => (await import('./judge.tsx')).JudgePanel),
+    place: 'stage',
+  },
+  {
+    id: 'distances',
+    title: 'Reward distances',
+    component: later(async () => (await import('./distances.tsx')).DistancesPanel),
+    place: 'stage',
+  },
+  {
+    id: 'docs',
+    title: 'Documentation',
+    component: later(async () => (await import('./docs.tsx')).DocsPanel),
+    place: 'stage',
+  },
   { id: 'timeline', title: 'Timeline', component: TimelinePanel, place: 'timeline' },
-  { id: 'alignment', title: 'Alignment', component: AlignmentPanel, place: 'timeline' },
+  {
+    id: 'alignment',
+    title: 'Alignment',
+    component: later(async () => (await import('./alignment.tsx')).AlignmentPanel),
+    place: 'timeline',
+  },
   { id: 'episodes', title: 'Episodes', component: EpisodesPanel, place: 'left' },
   { id: 'runs', title: 'Runs', component: RunsPanel, place: 'left' },
   { id: 'curves', title: 'Curves', component: CurvesPanel, place: 'right' },
-  { id: 'new-run', title: 'New run', component: NewRunPanel, place: 'right' },
-  { id: 'weights', title: 'Weights', component: WeightsPanel, place: 'right' },
-  { id: 'probe', title: 'Probe', component: ProbePanel, place: 'right' },
-  { id: 'forks', title: 'Forks', component: ForksPanel, place: 'right' },
-  { id: 'lineage', title: 'Lineage', component: LineagePanel, place: 'right' },
-  { id: 'disagreement', title: 'Disagreement', component: DisagreementPanel, place: 'right' },
+  {
+    id: 'new-run',
+    title: 'New run',
+    component: later(async () => (await import('./new-run.tsx')).NewRunPanel),
+    place: 'right',
+  },
+  {
+    id: 'weights',
+    title: 'Weights',
+    component: later(async () => (await import('./weights.tsx')).WeightsPanel),
+    place: 'right',
+  },
+  {
+    id: 'probe',
+    title: 'Probe',
+    component: later(async () => (await import('./probe.tsx')).ProbePanel),
+    place: 'right',
+  },
+  {
+    id: 'forks',
+    title: 'Forks',
+    component: later(async () => (await import('./forks.tsx')).ForksPanel),
+    place: 'right',
+  },
+  {
+    id: 'lineage',
+    title: 'Lineage',
+    component: later(async () => (await import('./lineage.tsx')).LineagePanel),
+    place: 'right',
+  },
+  {
+    id: 'disagreement',
+    title: 'Disagreement',
+    component: later(async () => (await import('./disagreement.tsx')).DisagreementPanel),
+    place: 'right',
+  },
 ];

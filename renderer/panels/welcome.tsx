@@ -9,7 +9,6 @@ import { focusPanel } from '../state/layout.ts';
 import { messageOf } from '../state/message.ts';
 import { useRuns } from '../state/runs.ts';
 import { showStarted } from '../state/sync.ts';
-import { tourWhenReady } from '../tour.ts';
 
 export function Welcome() {
   const [busy, setBusy] = useState(false);
@@ -19,7 +18,7 @@ export function Welcome() {
     try {
       const { id } = await lab.sample.create();
       await showStarted(id);
-      tourWhenReady();
+      (await import('../tour.ts')).tourWhenReady();
     } catch (error) {
       notifications.show({
         title: 'The sample could not be started',

@@ -12,6 +12,7 @@ import { progressRgb, type Scheme } from '../state/colours.ts';
 import type { CameraPreset } from '../state/layout.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import { paceClock } from '../state/players.ts';
+import { settled } from '../state/settled.ts';
 import type { Follow } from '../state/stage-look.ts';
 import { looksOf, StageBodies } from './bodies.ts';
 import type { StageLayer } from './layer.ts';
@@ -19,6 +20,7 @@ import { roleColour } from './look.ts';
 import type { Tag } from './names.ts';
 import { pathOf, pathsOfObjects, placeOn, toolPathOf } from './paths.ts';
 import { fieldOfView, presetFraming, verticalTangent } from './presets.ts';
+import { Programs } from './programs.ts';
 import { lookThrough, type RobotEye } from './robot-cameras.ts';
 import { type Scenery, sceneryOf } from './scenery.ts';
 import { rendersInSoftware, StageSet, stageRenderer } from './set.ts';
@@ -66,6 +68,7 @@ export class StageView {
   tags: (frame: number) => readonly Tag[] = () => [];
   private readonly controls: OrbitControls;
   private readonly set: StageSet;
+  private readonly programs: Programs;
   private readonly toolLine = trailMaterial(3.2, 0.95);
   private readonly objectLine = trailMaterial(2, 0.6);
   private readonly resizer: ResizeObserver;
@@ -73,9 +76,13 @@ export class StageView {
   private readonly reducedMotion: boolean;
   private readonly isSoftware: boolean;
   private lastDraw = 0;
+  /** Nothing is known to be shown: an empty stage that an episode follows at once is not worth a picture. */
+  private isEarly = true;
   private fence: WebGLSync | null = null;
   private scheme: Scheme;
   private episode: LoadedEpisode | null = null;
+  /** Whose picture is on screen. */
+  private drawn: LoadedEpisode | null = null;
   /** Paths of those that may be followed, of the episode on stage. */
   private readonly followPaths = new Map<Follow, Float32Array | null>();
   private instead: LoadedEpisode | null = null;
@@ -121,6 +128,7 @@ export class StageView {
       isSoftware: this.isSoftware,
       shadowSize: this.isSoftware ? 1024 : 2048,
     });
+    this.programs = new Programs(this.renderer);
     this.scene.add(this.world);
 
     this.camera.up.set(0, 0, 1);
@@ -138,6 +146,10 @@ export class StageView {
       this.preset = null;
     });
     this.canvas.addEventListener('webglcontextrestored', this.redrawAll);
+    void settled.then(() => {
+      this.isEarly = false;
+      if (this.request === 0 && !this.drawn) this.invalidate();
+    });
 
     this.resizer = new ResizeObserver(() => this.resize(host));
     this.resizer.observe(host);
@@ -151,6 +163,7 @@ export class StageView {
     const isAlike = episode !== null && this.looks === looksOf(episode);
     if (!isAlike) this.clearWorld();
     this.episode = episode;
+    this.isEarly &&= episode === null;
     this.instead = null;
     // What is written beside the tool belongs to the picture; it comes back with the next one.
     this.events.onDraw(null);
@@ -168,6 +181,7 @@ export class StageView {
   add(layer: StageLayer): () => void {
     this.layers.add(layer);
     this.scene.add(layer.object);
+    this.programs.renew();
     layer.scheme?.(this.scheme);
     layer.load?.(this.episode);
     if (this.episode) layer.place?.(this.episode, this.frame);
@@ -195,6 +209,18 @@ export class StageView {
     );
     caster.setFromCamera(at, this.eye());
     return caster.ray;
+  }
+
+  /** Resolves with the next picture of the episode that is on stage now; at once where it has been drawn. */
+  pictured(): Promise<void> {
+    if (this.drawn === this.episode) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = this.onPicture(() => {
+        if (this.drawn !== this.episode) return;
+        stop();
+        resolve();
+      });
+    });
   }
 
   /** Draws the bodies as in frame 0 of this one instead of where the clock stands; null: as recorded again. */
@@ -394,6 +420,7 @@ export class StageView {
     this.canvas.removeEventListener('webglcontextrestored', this.redrawAll);
     this.controls.dispose();
     this.clearWorld();
+    this.programs.dispose();
     this.toolLine.dispose();
     this.objectLine.dispose();
     this.set.dispose();
@@ -409,7 +436,7 @@ export class StageView {
   };
 
   private invalidate(): void {
-    if (this.request !== 0 || this.isHidden || this.capturing) return;
+    if (this.request !== 0 || this.isHidden || this.capturing || this.isEarly) return;
     clearTimeout(this.stillTimer);
     this.request = requestAnimationFrame(this.draw);
   }
@@ -433,6 +460,10 @@ export class StageView {
       return;
     }
     const now = performance.now();
+    if (!this.programs.areReady(this.scene, this.eye())) {
+      this.request = requestAnimationFrame(this.draw);
+      return;
+    }
     // Without a GPU a picture costs tens of milliseconds. Asking for the next before it is there would fill the queue
     // until the whole window waits for it; lists and keys must not.
     if (this.isSoftware && (now - this.lastDraw < softwareInterval || !this.isPictureDone())) {
@@ -453,6 +484,7 @@ export class StageView {
       this.stillTimer = setTimeout(this.drawStill, stillAfter);
     }
     // Whose picture this is and what lies on the graphics card, for tests and the curious.
+    this.drawn = this.episode;
     this.canvas.dataset['episode'] = String(this.episode?.episode.id ?? '');
     const { memory, programs } = this.renderer.info;
     this.canvas.dataset['memory'] = `${memory.geometries} ${memory.textures} ${programs?.length ?? 0}`;
@@ -538,6 +570,7 @@ export class StageView {
 
   private build(episode: LoadedEpisode): void {
     this.looks = looksOf(episode);
+    this.programs.renew();
     this.bodies = new StageBodies(episode, this.scheme);
     this.world.add(this.bodies.group);
     this.scene.add(this.world);

@@ -20,6 +20,7 @@ import { type DeepLink, readLink } from './link.ts';
 import { clock, followNewest, followRun, openEpisode, setActive, slotNames, usePlayers } from './players.ts';
 import { foldEvents, isActive, sortedRuns, useRuns } from './runs.ts';
 import { takeScoreEvents } from './scores.ts';
+import { settle } from './settled.ts';
 
 const alertColour = { info: 'blue', warning: 'yellow', error: 'red' } as const;
 
@@ -92,7 +93,6 @@ async function learnFamily(): Promise<void> {
 }
 
 async function loadAll(): Promise<void> {
-  // What is looked at first comes first: the catalog of everything and the timing of devices each keep the lab busy for a second or more.
   const [project, runs] = await Promise.all([lab.app.project(), lab.runs.list()]);
   const first = !useRuns.getState().loaded;
   useRuns.setState((state) => ({
@@ -103,11 +103,21 @@ async function loadAll(): Promise<void> {
   reloadEpisodes();
   if (first) await openSomething();
   void learnFamily();
-  void reloadStored();
-  void loadDocs();
-  useRuns.setState({ catalog: await lab.catalog() });
-  const { device } = await lab.app.info();
-  useRuns.setState({ info: { ...project, device } });
+  void loadRest();
+}
+
+/** The catalog of everything and the timing of devices each keep the lab busy for a second or more. */
+async function loadRest(): Promise<void> {
+  await settle();
+  try {
+    await reloadStored();
+    useRuns.setState({ catalog: await lab.catalog() });
+    await loadDocs();
+    useRuns.setState({ info: await lab.app.info() });
+  } catch (error) {
+    // All of it is asked again after the next connecting.
+    console.warn('What the lab has to offer:', error);
+  }
 }
 
 /** On the first sight of a project: what the address asks for, else the newest run with its newest episode. */
