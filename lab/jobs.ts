@@ -4,6 +4,7 @@ import type { Trajectory } from '../learn/algorithms/types.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import type { AnySettings } from '../sim/fields.ts';
+import type { MetricPoint } from '../store/types.ts';
 import type { EndpointOptions } from './endpoint.ts';
 import type { Experiment } from './experiment.ts';
 import type { LiveFeed } from './live-feed.ts';
@@ -104,12 +105,15 @@ export interface TrainResult {
 }
 export type JobResult = CollectResult | FitResult | TrainResult;
 
-/** From the thread to the lab. `episodes` and `checkpoint` are acknowledged, so that a slow disk slows the thread. */
+/** From the thread to the lab. `records` and `checkpoint` are acknowledged, so that a slow disk slows the thread. */
 export type WorkerMessage =
   | { readonly type: 'device'; readonly name: string; readonly reason: string }
   | { readonly type: 'progress'; readonly done: number; readonly total: number; readonly unit: string }
-  | { readonly type: 'episodes'; readonly episodes: readonly FinishedEpisode[] }
-  | { readonly type: 'metrics'; readonly step: number; readonly values: Readonly<Record<string, number>> }
+  | {
+      readonly type: 'records';
+      readonly episodes: readonly FinishedEpisode[];
+      readonly metrics: readonly MetricPoint[];
+    }
   | {
       readonly type: 'checkpoint';
       readonly step: number;

@@ -19,6 +19,7 @@ import type {
   EpisodeMarks,
   EpisodeRow,
   JournalPiece,
+  MetricPoint,
   ModelRow,
   NewEpisode,
   RunRow,
@@ -644,11 +645,9 @@ export class Lab {
               this.#changed(owner);
               break;
             }
-            case 'metrics':
-              save.metrics?.(message.step, message.values);
-              break;
-            case 'episodes':
-              save.episodes?.(message.episodes);
+            case 'records':
+              if (message.episodes.length > 0) save.episodes?.(message.episodes);
+              if (message.metrics.length > 0) save.metrics?.(message.metrics);
               acknowledge();
               break;
             case 'checkpoint':
@@ -702,24 +701,29 @@ export class Lab {
 
   /** Stores finished episodes, labels with the demonstrations. */
   #keep(runId: number, episodes: readonly Omit<NewEpisode, 'runId'>[], stored?: ReadonlySet<string>): void {
-    let stageCount: number | undefined;
-    // One transaction for all of a message: with short episodes the end of a transaction costs as much as an episode.
-    const newest = this.store.transaction(() => {
-      let last: number | undefined;
-      for (const episode of episodes) {
-        if (stored?.has(identityOf(episode)) === true) continue;
-        last = this.store.episodes.add({ ...episode, runId });
-        if (episode.kind !== 'demonstration' && episode.kind !== 'failure') continue;
-        const column = (name: string) => episode.columns.find((other) => other.name === name)!.data;
-        const spans = spansFromStages(column('trueStage'));
-        this.store.labels.set(last, 'simulator', 'sparse', spans);
-        stageCount ??= taskModelOf(this.store.runs.get(runId)).stages.length;
-        const dense = halvedSpans(spans, column('trueProgress'), stageCount);
-        this.store.labels.set(last, 'simulator', 'dense', dense);
-      }
-      return last;
-    });
-    if (newest !== undefined) this.events.emit({ type: 'episode', episode: this.episode(newest) });
+    const fresh = episodes
+      .filter((episode) => stored?.has(identityOf(episode)) !== true)
+      .map((episode) => ({ ...episode, runId }));
+    if (fresh.length === 0) return;
+    const isLabelled = ({ kind }: NewEpisode): boolean => kind === 'demonstration' || kind === 'failure';
+    const ids = fresh.some(isLabelled)
+      ? this.store.transaction(() => {
+          const stages = taskModelOf(this.store.runs.get(runId)).stages.length;
+          const added = this.store.episodes.addAll(fresh);
+          for (const [i, episode] of fresh.entries()) {
+            if (isLabelled(episode)) this.#label(added[i]!, episode, stages);
+          }
+          return added;
+        })
+      : this.store.episodes.addAll(fresh);
+    this.events.emit({ type: 'episode', episode: this.episode(ids.at(-1)!) });
+  }
+
+  #label(id: number, episode: NewEpisode, stages: number): void {
+    const column = (name: string) => episode.columns.find((other) => other.name === name)!.data;
+    const spans = spansFromStages(column('trueStage'));
+    this.store.labels.set(id, 'simulator', 'sparse', spans);
+    this.store.labels.set(id, 'simulator', 'dense', halvedSpans(spans, column('trueProgress'), stages));
   }
 
   // The chain
@@ -780,14 +784,14 @@ export class Lab {
       // a checkpoint that does not fit has cost nothing.
       const from = checkpoint?.step ?? -1;
       let writeFiles: ((step: number, values: Readonly<Record<string, number>>) => void) | undefined;
-      const measured = (step: number, values: Readonly<Record<string, number>>): void => {
+      const measured = (metrics: readonly MetricPoint[]): void => {
         if (writeFiles === undefined) {
           this.store.metrics.truncateAfter(id, from);
           writeFiles = this.#openMetricFiles(row, experiment, from);
         }
-        this.store.metrics.add(id, step, values);
-        writeFiles(step, values);
-        this.events.emit({ type: 'metrics', runId: id, step });
+        this.store.metrics.addAll(id, metrics);
+        for (const { step, values } of metrics) writeFiles(step, values);
+        this.events.emit({ type: 'metrics', runId: id, step: metrics.at(-1)!.step });
       };
       const worlds = experiment.algorithmSettings['worlds'] as number;
       const learned = learnedLines(experiment).map(({ reward }) => reward);
@@ -1331,9 +1335,9 @@ export class Lab {
       },
       {
         device: (name) => this.store.runs.update(fitId, { device: name }),
-        metrics: (step, values) => {
-          this.store.metrics.add(fitId, step, values);
-          this.events.emit({ type: 'metrics', runId: fitId, step });
+        metrics: (metrics) => {
+          this.store.metrics.addAll(fitId, metrics);
+          this.events.emit({ type: 'metrics', runId: fitId, step: metrics.at(-1)!.step });
         },
       },
     );
@@ -1708,7 +1712,7 @@ export interface CollectSettings {
 
 interface JobSink {
   device(name: string, reason: string): void;
-  metrics(step: number, values: Readonly<Record<string, number>>): void;
+  metrics(metrics: readonly MetricPoint[]): void;
   episodes(episodes: readonly Omit<NewEpisode, 'runId'>[]): void;
   checkpoint(step: number, bytes: Uint8Array, journal?: JournalPiece): void;
   reweighed(change: { readonly step: number; readonly line: number; readonly weight: number }): void;

@@ -2,13 +2,13 @@
 
 import type { Metrics } from '../learn/algorithms/types.ts';
 import type { AnySettings } from '../sim/fields.ts';
-import type { TrainJob, TrainResult, WorkerMessage } from './jobs.ts';
+import type { TrainJob, TrainResult } from './jobs.ts';
 import { episodeSeed } from './seeds.ts';
 
 /** What this needs of the thread's side of the conversation. */
 export interface RoundsLink {
   readonly stopped: boolean;
-  send(message: WorkerMessage): void;
+  measure(step: number, values: Metrics): void;
   progress(done: number, total: number, unit: string): void;
   breathe(): Promise<void>;
 }
@@ -64,7 +64,7 @@ export async function playRounds(options: RoundsOptions): Promise<TrainResult> {
       nextEvaluation = due('evaluateEvery');
       Object.assign(values, await evaluate(shortStarts(experiment)));
     }
-    link.send({ type: 'metrics', step: steps(), values });
+    link.measure(steps(), values);
     onMetrics?.(steps(), values);
     link.progress(steps(), until, 'steps');
     if (steps() >= nextCheckpoint) {

@@ -3,7 +3,7 @@
 import type { Metrics } from '../learn/algorithms/types.ts';
 import { type OpenedCheckpoint, openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { openComputeFor } from './compute.ts';
-import type { TrainJob, TrainResult } from './jobs.ts';
+import type { TrainJob, TrainResult, WorkerMessage } from './jobs.ts';
 import { sidesOf } from './opponents.ts';
 import { type Arrays, pack, unpack } from './pack.ts';
 import { algorithmNamed, taskNamed } from './registry.ts';
@@ -13,6 +13,7 @@ import { SelfPlay, type SelfPlaySettings } from './self-play.ts';
 
 /** What this needs of the thread's side of the conversation. */
 export interface SelfPlayLink extends RoundsLink {
+  send(message: WorkerMessage): void;
   alert(level: 'info' | 'warning' | 'error', message: string, step?: number): void;
   checkpoint(step: number, bytes: Uint8Array): void;
 }
@@ -64,8 +65,7 @@ export async function trainSelfPlay(link: SelfPlayLink, job: TrainJob): Promise<
   };
   try {
     // The beginning is what later evaluations are compared with.
-    if (saved === undefined)
-      link.send({ type: 'metrics', step: 0, values: await evaluate(shortStarts(options)) });
+    if (saved === undefined) link.measure(0, await evaluate(shortStarts(options)));
     return await playRounds({
       link,
       job,

@@ -12,6 +12,7 @@ import { openSenses } from '../learn/rewards/senses.ts';
 import { createStack, type RewardStack } from '../learn/rewards/stack.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
+import type { MetricPoint } from '../store/types.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { openComputeFor } from './compute.ts';
 import { openCounterfactuals } from './counterfactuals.ts';
@@ -44,6 +45,12 @@ import { openWorlds } from './worlds.ts';
 
 /** Messages with data that may wait for the disk before the thread waits too. */
 const mostInFlight = 4;
+/**
+ * Seconds and bytes after which episodes and metrics are handed over together. Each message costs the lab a transaction,
+ * which writes every page of every index that it touches, and takes the time of a core that the networks want.
+ */
+const recordsEvery = 0.5;
+const recordsBytes = 2 ** 21;
 /** Seconds between two progress messages. */
 const progressEvery = 0.25;
 
@@ -56,6 +63,9 @@ class Link {
   #inFlight = 0;
   #wake: (() => void) | undefined;
   #episodes: FinishedEpisode[] = [];
+  #metrics: MetricPoint[] = [];
+  #bytes = 0;
+  #lastFlush = Number.NEGATIVE_INFINITY;
   #lastProgress = 0;
   readonly #alerted = new Set<string>();
   #reweighs: { readonly line: number; readonly weight: number }[] = [];
@@ -102,6 +112,12 @@ class Link {
 
   keep(episode: FinishedEpisode): void {
     this.#episodes.push(episode);
+    // All columns of an episode lie in one buffer.
+    this.#bytes += episode.columns[0]?.data.buffer.byteLength ?? 0;
+  }
+
+  measure(step: number, values: Readonly<Record<string, number>>): void {
+    this.#metrics.push({ step, values });
   }
 
   checkpoint(step: number, bytes: Uint8Array, journal?: { bytes: Uint8Array; needed: number }): void {
@@ -117,19 +133,23 @@ class Link {
     return asked;
   }
 
+  /** Hands over what is waiting. */
   flush(): void {
-    if (this.#episodes.length === 0) return;
+    this.#lastFlush = now();
+    if (this.#episodes.length === 0 && this.#metrics.length === 0) return;
     this.#inFlight++;
     const buffers = this.#episodes.flatMap(({ columns }) =>
       columns.map(({ data }) => data.buffer as ArrayBuffer),
     );
-    this.send({ type: 'episodes', episodes: this.#episodes }, [...new Set(buffers)]);
+    this.send({ type: 'records', episodes: this.#episodes, metrics: this.#metrics }, [...new Set(buffers)]);
     this.#episodes = [];
+    this.#metrics = [];
+    this.#bytes = 0;
   }
 
-  /** Sends what is waiting, lets messages in, and holds while the lab is behind. */
+  /** Hands over what is waiting when it is much or old, lets messages in, and holds while the lab is behind. */
   async breathe(most = mostInFlight): Promise<void> {
-    this.flush();
+    if (this.#bytes >= recordsBytes || now() - this.#lastFlush >= recordsEvery) this.flush();
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#inFlight > most) {
       await new Promise<void>((resolve) => {
@@ -139,6 +159,7 @@ class Link {
   }
 
   drained(): Promise<void> {
+    this.flush();
     return this.breathe(0);
   }
 }
@@ -224,7 +245,8 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
           link.progress(done, total, 'updates');
           if (now() - lastMetrics < progressEvery && done < total) return;
           lastMetrics = now();
-          link.send({ type: 'metrics', step: done, values: metrics });
+          link.measure(done, metrics);
+          link.flush();
         },
       }),
       ...(judge === undefined ? {} : { judge }),

@@ -156,46 +156,52 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
     return new RangeError(`There is no episode ${id} in this project`);
   }
 
+  /** @returns the bytes of the columns. @throws RangeError naming the run when the episode cannot be stored. */
+  function encoded(episode: NewEpisode): Buffer {
+    if (!Number.isInteger(episode.length) || episode.length < 0) {
+      throw new RangeError(
+        `Episode of run ${episode.runId}: length ${episode.length}, wanted a whole number`,
+      );
+    }
+    const { fork } = episode;
+    if (fork != null && !(Number.isInteger(fork.frame) && fork.frame >= 0 && fork.frame <= episode.length)) {
+      throw new RangeError(
+        `Episode of run ${episode.runId}: forked at frame ${fork.frame}, wanted 0 to ${episode.length}`,
+      );
+    }
+    return encodeColumns(episode.columns);
+  }
+
+  function insertOne(episode: NewEpisode, bytes: Buffer): number {
+    checkRun(episode.runId, 'the episode was not stored');
+    const { columns: _, returns: values, success, fork, ...plain } = episode;
+    const id = Number(
+      insert.run({
+        ...plain,
+        parentId: fork?.parent ?? null,
+        forkFrame: fork?.frame ?? null,
+        actor: fork?.actor ?? null,
+        editedStart: fork?.edited === undefined ? null : JSON.stringify(fork.edited),
+        jerk: jerkOf(episode.columns),
+        learnedProgress: lastLearned(episode.columns),
+        success: success ? 1 : 0,
+        now: Date.now(),
+      }).lastInsertRowid,
+    );
+    insertData.run(id, bytes);
+    for (const [name, value] of Object.entries(values)) insertReturn.run(id, termId(name), value);
+    return id;
+  }
+
+  function addAll(episodes: readonly NewEpisode[]): number[] {
+    const bytes = episodes.map(encoded);
+    // No savepoint an episode: each would copy all pages that it touches, most of an episode's cost.
+    return write(() => episodes.map((episode, i) => insertOne(episode, bytes[i]!)));
+  }
+
   return {
-    add(episode) {
-      if (!Number.isInteger(episode.length) || episode.length < 0) {
-        throw new RangeError(
-          `Episode of run ${episode.runId}: length ${episode.length}, wanted a whole number`,
-        );
-      }
-      const { fork } = episode;
-      if (
-        fork != null &&
-        !(Number.isInteger(fork.frame) && fork.frame >= 0 && fork.frame <= episode.length)
-      ) {
-        throw new RangeError(
-          `Episode of run ${episode.runId}: forked at frame ${fork.frame}, wanted 0 to ${episode.length}`,
-        );
-      }
-      const bytes = encodeColumns(episode.columns);
-      return write(() => {
-        checkRun(episode.runId, 'the episode was not stored');
-        const { columns: _, returns: values, success, fork: __, ...plain } = episode;
-        const left = {
-          parentId: fork?.parent ?? null,
-          forkFrame: fork?.frame ?? null,
-          actor: fork?.actor ?? null,
-          editedStart: fork?.edited === undefined ? null : JSON.stringify(fork.edited),
-        };
-        const row = {
-          ...plain,
-          ...left,
-          jerk: jerkOf(episode.columns),
-          learnedProgress: lastLearned(episode.columns),
-          success: success ? 1 : 0,
-          now: Date.now(),
-        };
-        const id = Number(insert.run(row).lastInsertRowid);
-        insertData.run(id, bytes);
-        for (const [name, value] of Object.entries(values)) insertReturn.run(id, termId(name), value);
-        return id;
-      });
-    },
+    add: (episode) => addAll([episode])[0]!,
+    addAll,
     get(id) {
       const row = one.get(id);
       if (row === undefined) throw missing(id);

@@ -1,6 +1,6 @@
 import type { OpenedDatabase } from './database.ts';
 import { numberOf, runCheck } from './rows.ts';
-import type { MetricExtremes, Store } from './types.ts';
+import type { MetricExtremes, MetricPoint, Store } from './types.ts';
 
 interface Point {
   readonly step: number;
@@ -62,16 +62,23 @@ export function openMetrics({ db, write, onRollback }: OpenedDatabase): Store['m
     return id;
   }
 
-  return {
-    add(runId, step, values) {
+  function addAll(runId: number, points: readonly MetricPoint[]): void {
+    for (const { step } of points) {
       if (!Number.isSafeInteger(step)) {
         throw new RangeError(`Metrics of run ${runId}: step ${step}, wanted a whole number`);
       }
-      write(() => {
-        checkRun(runId);
+    }
+    write(() => {
+      checkRun(runId);
+      for (const { step, values } of points) {
         for (const [text, value] of Object.entries(values)) insert.run(runId, nameId(text), step, value);
-      });
-    },
+      }
+    });
+  }
+
+  return {
+    add: (runId, step, values) => addAll(runId, [{ step, values }]),
+    addAll,
     names: (runId) => namesOfRun.all(runId).map((row) => row.name),
     series(runId, { names, maxPoints = 2000 } = {}) {
       if (!Number.isInteger(maxPoints) || maxPoints < 2) {

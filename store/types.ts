@@ -166,6 +166,12 @@ export interface ModelRow {
   readonly createdAt: number;
 }
 
+/** What was measured at one number of environment steps (of updates, while a model is fitted). */
+export interface MetricPoint {
+  readonly step: number;
+  readonly values: Readonly<Record<string, number>>;
+}
+
 export interface JournalPiece {
   readonly bytes: Uint8Array;
   /** So many pieces, this one the last, give the buffer. */
@@ -239,6 +245,8 @@ export interface Store {
   };
   readonly episodes: {
     add(episode: NewEpisode): number;
+    /** All or none, in one transaction; the ids in the same order. Many at once cost far less than one by one. */
+    addAll(episodes: readonly NewEpisode[]): number[];
     get(id: number): EpisodeRow;
     list(query?: EpisodeQuery): { total: number; items: EpisodeRow[] };
     ids(query?: Pick<EpisodeQuery, 'runId' | 'task' | 'kind' | 'success' | 'filter' | 'trash'>): number[];
@@ -278,6 +286,8 @@ export interface Store {
   };
   readonly metrics: {
     add(runId: number, step: number, values: Readonly<Record<string, number>>): void;
+    /** All or none, in one transaction. */
+    addAll(runId: number, points: readonly MetricPoint[]): void;
     names(runId: number): string[];
     /** Down-sampled in SQL to at most `maxPoints` rows, first and last kept. */
     series(

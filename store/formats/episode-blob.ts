@@ -25,7 +25,7 @@ const magic = 0x42454c52; // "RLEB"
 const formatVersion = 2;
 const readable = [1, 2];
 const headBytes = 20;
-const compression = { [zlib.constants.ZSTD_c_compressionLevel]: 3 };
+const compression = { [zlib.constants.ZSTD_c_compressionLevel]: 2 };
 
 const types = {
   f64: Float64Array,

@@ -235,3 +235,23 @@ test('every sort of the whole list walks along an index', (t) => {
   }
   db.close();
 });
+
+test('many episodes are stored together: ids in their order, all of them or none', (t) => {
+  const { runs, episodes } = project(t);
+  const id = runs.create(run);
+  const alone = episodes.add(episode(id, { seed: 1 }));
+  const together = episodes.addAll([2, 3, 4].map((seed) => episode(id, { seed })));
+  assert.deepEqual(
+    together.map((one) => episodes.get(one).seed),
+    [2, 3, 4],
+  );
+  const { length, columns } = episode(id);
+  const refused: [Parameters<typeof episodes.addAll>[0], RegExp][] = [
+    [[episode(id), episode(99)], /There is no run 99/],
+    [[episode(id), episode(id, { length: -1 })], /length -1/],
+    [[episode(id), episode(id, { length, columns: [columns[0]!, columns[0]!] })], /given twice/],
+  ];
+  for (const [batch, message] of refused) assert.throws(() => episodes.addAll(batch), message);
+  assert.deepEqual(episodes.ids(), [alone, ...together]);
+  assert.deepEqual(episodes.addAll([]), []);
+});

@@ -83,6 +83,11 @@ test('a step that is no whole number and a run that is not there are refused', (
     new RangeError(`Metrics of run ${id}: step 0.5, wanted a whole number`),
   );
   assert.throws(() => metrics.add(9, 0, { a: 1 }), new RangeError('There is no run 9 in this project'));
+  const points = [0, 1, 2.5].map((step) => ({ step, values: { a: step } }));
+  assert.throws(() => metrics.addAll(id, points), /step 2.5/);
+  assert.deepEqual(metrics.names(id), []);
+  metrics.addAll(id, points.slice(0, 2));
+  assert.deepEqual([...metrics.series(id).steps], [0, 1]);
 });
 
 test('newest, lowest and highest of a metric leave out what is no number, and metrics that the run has not', (t) => {
