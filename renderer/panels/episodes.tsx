@@ -7,7 +7,17 @@
 
 import { ActionIcon, Badge, Button, Select, Text, Tooltip } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  memo,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import type { Episode } from '../../lab/api.ts';
 import { lab, useConnection } from '../lab.ts';
 import { EpisodeActions, EpisodeFilter } from '../parts/episode-tools.tsx';
@@ -167,6 +177,12 @@ function columnOf(id: EpisodeColumn): Column {
   };
 }
 
+const choosable = Object.entries(columnInfo).map(([id, { title, help }]) => ({
+  id: id as EpisodeColumn,
+  title,
+  help,
+}));
+
 const usual: readonly EpisodeColumn[] = ['success', 'finalProgress', 'returnTotal', 'length', 'trainedSteps'];
 /** Pixels of padding, star, number and the buttons at the end, with the gaps between them. */
 const fixedWidth = 18 + 20 + 4 + 80 + 4 + 48;
@@ -203,7 +219,6 @@ function Meter({ value, isLearned }: { readonly value: number; readonly isLearne
 export function EpisodesPanel() {
   const state = useEpisodes();
   const { top, cursor } = state;
-  const runs = useRuns((s) => s.runs);
   const seen = useRuns((s) => s.episodeCount);
   const isOpen = useConnection((s) => s.status === 'open');
   const grid = useRef<HTMLDivElement>(null);
@@ -211,9 +226,16 @@ export function EpisodesPanel() {
   const scrolled = useRef(0);
   const [{ width, height }, setSize] = useState({ width: 400, height: 400 });
   const [isBusy, setBusy] = useState(false);
-  const players = usePlayers();
-  const lettersOf = (id: number): SlotName[] =>
-    players.shown.filter((name) => players[name].loaded?.episode.id === id);
+  // A plain text compares by what it says: rows of other episodes stay as they are.
+  const letters = usePlayers(({ shown, ...slots }) =>
+    shown.map((name) => `${name}${slots[name].loaded?.episode.id ?? ''}`).join(),
+  );
+  const lettersOf = (id: number): string =>
+    letters
+      .split(',')
+      .filter((one) => one.slice(1) === String(id))
+      .map((one) => one[0])
+      .join('');
   const isOld = seen > state.asOf;
 
   // New rows come by themselves only while nobody is reading or aiming: at the top, with pointer and focus elsewhere.
@@ -301,88 +323,34 @@ export function EpisodesPanel() {
     void keyed();
   }
 
-  const ids = state.columns ?? fitting(width);
-  const columns = ids.map((id) => ({ id, ...columnOf(id) }));
+  const ids = useMemo(() => state.columns ?? fitting(width), [state.columns, width]);
+  const columns = useMemo(() => ids.map((id) => ({ id, ...columnOf(id) })), [ids]);
   const least = leastWidth(ids);
   const cells = columns.map(({ width: [from, share] }) =>
     share > 0 ? `minmax(${from}px, ${share}fr)` : `${from}px`,
   );
   const template = `20px minmax(80px, 1.3fr) ${cells.join(' ')} 48px`;
   const active = cursor === null ? undefined : episodeAt(state, cursor);
-  const pick = (row: number, event: MouseEvent): void => {
-    grid.current?.focus({ preventScroll: true });
-    const episode = episodeAt(state, row);
-    if (!episode) return;
-    if (event.ctrlKey || event.metaKey) {
-      if (event.shiftKey) void chooseTo(row);
-      else toggleChosen(row);
-      return;
-    }
-    useEpisodes.setState({ cursor: row, anchor: row });
-    void (event.shiftKey ? addEpisode(episode.id) : openEpisode('a', episode.id));
-  };
+  const focusGrid = useCallback(() => grid.current?.focus({ preventScroll: true }), []);
+  const pick = useCallback(
+    (row: number, event: MouseEvent): void => {
+      focusGrid();
+      const episode = episodeAt(useEpisodes.getState(), row);
+      if (!episode) return;
+      if (event.ctrlKey || event.metaKey) {
+        if (event.shiftKey) void chooseTo(row);
+        else toggleChosen(row);
+        return;
+      }
+      useEpisodes.setState({ cursor: row, anchor: row });
+      void (event.shiftKey ? addEpisode(episode.id) : openEpisode('a', episode.id));
+    },
+    [focusGrid],
+  );
   return (
     <div className="panel-column">
-      <div className="list-bar">
-        <Select
-          size="xs"
-          className="grow"
-          aria-label="Episodes of which run"
-          data={[
-            { value: 'all', label: 'All runs' },
-            ...sortedRuns(runs).map((run) => ({ value: String(run.id), label: `${run.name} #${run.id}` })),
-          ]}
-          value={state.query.runId === null ? 'all' : String(state.query.runId)}
-          onChange={(value) =>
-            void setEpisodeQuery({ runId: value === null || value === 'all' ? null : Number(value) })
-          }
-          allowDeselect={false}
-        />
-        <Select
-          size="xs"
-          w={102}
-          aria-label="Kind of episode"
-          data={[
-            { value: 'all', label: 'All kinds' },
-            { value: 'demonstration', label: 'Demos' },
-            { value: 'training', label: 'Training' },
-            { value: 'evaluation', label: 'Evaluation' },
-            { value: 'failure', label: 'Failures' },
-            { value: 'random', label: 'Random' },
-          ]}
-          value={state.query.kind ?? 'all'}
-          onChange={(value) =>
-            void setEpisodeQuery({
-              kind: value === null || value === 'all' ? null : (value as Episode['kind']),
-            })
-          }
-          allowDeselect={false}
-        />
-        <Select
-          size="xs"
-          w={100}
-          aria-label="Outcome"
-          data={[
-            { value: 'all', label: 'Any end' },
-            { value: 'yes', label: 'Success' },
-            { value: 'no', label: 'Failure' },
-          ]}
-          value={state.query.success === null ? 'all' : state.query.success ? 'yes' : 'no'}
-          onChange={(value) =>
-            void setEpisodeQuery({ success: value === 'yes' ? true : value === 'no' ? false : null })
-          }
-          allowDeselect={false}
-        />
-      </div>
-      <EpisodeFilter
-        columns={Object.entries(columnInfo).map(([id, { title, help }]) => ({
-          id: id as EpisodeColumn,
-          title,
-          help,
-        }))}
-        shown={ids}
-        onDone={() => grid.current?.focus({ preventScroll: true })}
-      />
+      <ListBar />
+      <EpisodeFilter columns={choosable} shown={ids} onDone={focusGrid} />
       <div className="list-note episode-note">
         <Text size="xs" c="dimmed" data-testid="episode-total" aria-live="polite">
           {state.chosen.size > 0
@@ -456,7 +424,7 @@ export function EpisodesPanel() {
                   letters={lettersOf(episode.id)}
                   hasCursor={row === cursor}
                   isChosen={state.chosen.has(episode.id)}
-                  onPick={(event) => pick(row, event)}
+                  onPick={pick}
                 />
               ) : (
                 <div key={`gap-${row}`} className="episode-row-gap" style={{ top: row * rowHeight }} />
@@ -483,7 +451,66 @@ export function EpisodesPanel() {
   );
 }
 
-function Head({
+/** Of which run, which kind, which end. */
+function ListBar() {
+  const query = useEpisodes((state) => state.query);
+  const runs = useRuns((state) => state.runs);
+  return (
+    <div className="list-bar">
+      <Select
+        size="xs"
+        className="grow"
+        aria-label="Episodes of which run"
+        data={[
+          { value: 'all', label: 'All runs' },
+          ...sortedRuns(runs).map((run) => ({ value: String(run.id), label: `${run.name} #${run.id}` })),
+        ]}
+        value={query.runId === null ? 'all' : String(query.runId)}
+        onChange={(value) =>
+          void setEpisodeQuery({ runId: value === null || value === 'all' ? null : Number(value) })
+        }
+        allowDeselect={false}
+      />
+      <Select
+        size="xs"
+        w={102}
+        aria-label="Kind of episode"
+        data={[
+          { value: 'all', label: 'All kinds' },
+          { value: 'demonstration', label: 'Demos' },
+          { value: 'training', label: 'Training' },
+          { value: 'evaluation', label: 'Evaluation' },
+          { value: 'failure', label: 'Failures' },
+          { value: 'random', label: 'Random' },
+        ]}
+        value={query.kind ?? 'all'}
+        onChange={(value) =>
+          void setEpisodeQuery({
+            kind: value === null || value === 'all' ? null : (value as Episode['kind']),
+          })
+        }
+        allowDeselect={false}
+      />
+      <Select
+        size="xs"
+        w={100}
+        aria-label="Outcome"
+        data={[
+          { value: 'all', label: 'Any end' },
+          { value: 'yes', label: 'Success' },
+          { value: 'no', label: 'Failure' },
+        ]}
+        value={query.success === null ? 'all' : query.success ? 'yes' : 'no'}
+        onChange={(value) =>
+          void setEpisodeQuery({ success: value === 'yes' ? true : value === 'no' ? false : null })
+        }
+        allowDeselect={false}
+      />
+    </div>
+  );
+}
+
+const Head = memo(function Head({
   sort,
   title,
   help,
@@ -525,9 +552,10 @@ function Head({
       )}
     </span>
   );
-}
+});
 
-function EpisodeRow({
+/** Drawn again only when something of its own is new: each has tooltips, which are dear, and a list has dozens of them. */
+const EpisodeRow = memo(function EpisodeRow({
   episode,
   row,
   columns,
@@ -541,11 +569,11 @@ function EpisodeRow({
   readonly row: number;
   readonly columns: readonly (Column & { readonly id: EpisodeColumn })[];
   readonly template: string;
-  /** Players that show it. */
-  readonly letters: readonly SlotName[];
+  /** Of the players that show it. */
+  readonly letters: string;
   readonly hasCursor: boolean;
   readonly isChosen: boolean;
-  readonly onPick: (event: MouseEvent) => void;
+  readonly onPick: (row: number, event: MouseEvent) => void;
 }) {
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid, which owns the focus
@@ -562,7 +590,7 @@ function EpisodeRow({
       data-chosen={isChosen || undefined}
       data-open={letters[0]}
       style={{ top: row * rowHeight, gridTemplateColumns: template }}
-      onClick={onPick}
+      onClick={(event) => onPick(row, event)}
     >
       <span role="gridcell">
         <button
@@ -582,7 +610,7 @@ function EpisodeRow({
       </span>
       <span role="gridcell" className="mono truncate" title={`${episode.runName}, ${episode.kind}`}>
         {episode.id} <span className="dim kind">{kindShort[episode.kind]}</span>
-        {letters.map((name) => (
+        {([...letters] as SlotName[]).map((name) => (
           <LetterMark key={name} name={name} />
         ))}
       </span>
@@ -613,7 +641,7 @@ function EpisodeRow({
       </span>
     </div>
   );
-}
+});
 
 /** Replays the episode from seed and actions in the lab and compares every state. */
 function VerifyButton({ episode }: { readonly episode: Episode }) {

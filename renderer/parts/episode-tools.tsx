@@ -1,7 +1,7 @@
 /** Over the episode list: the filter, quick picks, columns, the trash; and what is done to chosen episodes. */
 
 import { ActionIcon, Button, Checkbox, Menu, Popover, Stack, Text, TextInput, Tooltip } from '@mantine/core';
-import { useEffect, useRef, useState } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import {
   applyPreset,
   chooseNone,
@@ -24,7 +24,7 @@ interface NamedColumn {
   readonly help: string;
 }
 
-export function EpisodeFilter({
+export const EpisodeFilter = memo(function EpisodeFilter({
   columns,
   shown,
   onDone,
@@ -35,9 +35,11 @@ export function EpisodeFilter({
   /** The list should have the focus again. */
   readonly onDone: () => void;
 }) {
-  const { filterText, filterError, wantsFilter, query } = useEpisodes();
+  const filterText = useEpisodes((state) => state.filterText);
+  const filterError = useEpisodes((state) => state.filterError);
+  const wantsFilter = useEpisodes((state) => state.wantsFilter);
+  const isTrash = useEpisodes((state) => state.query.trash === 'only');
   const box = useRef<HTMLInputElement>(null);
-  const isTrash = query.trash === 'only';
   useEffect(() => {
     if (!wantsFilter) return;
     useEpisodes.setState({ wantsFilter: false });
@@ -99,7 +101,7 @@ export function EpisodeFilter({
       </Tooltip>
     </div>
   );
-}
+});
 
 const example = { number: '>0', text: 'word*', boolean: 'true' } as const;
 
