@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ollama } from 'ollama';
-import OpenAI from 'openai';
+import type { Ollama } from 'ollama';
+import type { OpenAI } from 'openai';
 import PQueue from 'p-queue';
 import type { Judge, Picture } from '../learn/rewards/types.ts';
 import type { Fields, Settings } from '../sim/fields.ts';
@@ -412,11 +412,17 @@ interface Embeddings {
 }
 
 function openAiServer(url: string, key: string | undefined, timeout: number): Server {
-  // Servers on one's own machine ask for no key, the library does. It retries refused requests itself, after the wait asked for.
-  const client = new OpenAI({ baseURL: url, apiKey: key ?? 'none', timeout: timeout * 1000, maxRetries: 2 });
+  let made: OpenAI | undefined;
+  // Loaded with the first question: it is a fourth of all the modules that a lab would start with, and few ask anything.
+  const client = async (): Promise<OpenAI> => {
+    const { OpenAI: Client } = await import('openai');
+    // Servers on one's own machine ask for no key, the library does. It retries refused requests itself, after the wait asked for.
+    made ??= new Client({ baseURL: url, apiKey: key ?? 'none', timeout: timeout * 1000, maxRetries: 2 });
+    return made;
+  };
   return {
     async chat(model, system, prompt, pictures, signal) {
-      const found = await client.chat.completions.create(
+      const found = await (await client()).chat.completions.create(
         {
           model,
           temperature: 0,
@@ -443,7 +449,7 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
       };
     },
     async embed(model, texts, signal) {
-      const found = await client.embeddings.create(
+      const found = await (await client()).embeddings.create(
         { model, input: [...texts], encoding_format: 'float' },
         signal === undefined ? {} : { signal },
       );
@@ -456,7 +462,7 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
     },
     async embedPictures(model, format, pictures, signal) {
       // The library's own call knows texts alone.
-      const found = await client.post<Embeddings>('/embeddings', {
+      const found = await (await client()).post<Embeddings>('/embeddings', {
         body: pictureRequest(model, format, pictures),
         ...(signal === undefined ? {} : { signal }),
       });
@@ -472,8 +478,9 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
 
 function ollamaServer(url: string, key: string | undefined, timeout: number): Server {
   /** The library has neither a deadline nor a stop of one request: both come with the fetch. */
-  const client = (signal: AbortSignal | undefined): Ollama =>
-    new Ollama({
+  const client = async (signal: AbortSignal | undefined): Promise<Ollama> => {
+    const { Ollama: Client } = await import('ollama');
+    return new Client({
       host: url,
       ...(key === undefined ? {} : { headers: { Authorization: `Bearer ${key}` } }),
       fetch: (input, init) => {
@@ -484,9 +491,10 @@ function ollamaServer(url: string, key: string | undefined, timeout: number): Se
         });
       },
     });
+  };
   return {
     async chat(model, system, prompt, pictures, signal) {
-      const found = await client(signal).chat({
+      const found = await (await client(signal)).chat({
         model,
         stream: false,
         options: { temperature: 0 },
@@ -502,7 +510,7 @@ function ollamaServer(url: string, key: string | undefined, timeout: number): Se
       };
     },
     async embed(model, texts, signal) {
-      const found = await client(signal).embed({ model, input: [...texts] });
+      const found = await (await client(signal)).embed({ model, input: [...texts] });
       return {
         text: '',
         vectors: found.embeddings,
