@@ -1,4 +1,4 @@
-/** The command line as its user runs it: a process, its exit code, what is on stdout and what on stderr. */
+/** The command line as its user runs it: its exit code, what is on stdout and what on stderr; where it matters, in a process of its own. */
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -13,6 +13,7 @@ import type { Catalog } from '../../lab/api.ts';
 import { Lab } from '../../lab/lab.ts';
 import { tasks as registered } from '../../sim/tasks/index.ts';
 import { openStore } from '../../store/index.ts';
+import { lab as inHere } from '../support/lab.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
@@ -22,13 +23,19 @@ function lab(...args: string[]): { code: number | null; out: string; err: string
   return { code: status, out: stdout, err: stderr };
 }
 
+/** The same in this process, for the many lines that differ in what they say only. */
+async function quick(...args: string[]): Promise<ReturnType<typeof lab>> {
+  const { status, stdout, stderr } = await inHere(...args);
+  return { code: status, out: stdout, err: stderr };
+}
+
 /** The one JSON object on stdout. */
 function json(result: { out: string }): Record<string, unknown> {
   assert.equal(result.out.trim().split('\n').length, 1, result.out);
   return JSON.parse(result.out) as Record<string, unknown>;
 }
 
-test('the whole chain works from the command line, with one JSON object on stdout each time', (t) => {
+test('the whole chain works from the command line, with one JSON object on stdout each time', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   const flags = ['--project', project, '--json', '--device', 'wasm'];
 
@@ -39,7 +46,7 @@ test('the whole chain works from the command line, with one JSON object on stdou
   assert.ok((collect['success'] as number) >= 0 && (collect['success'] as number) <= 1);
   assert.ok('low' in (collect['interval'] as object));
 
-  const fitted = json(lab('fit', '--from', String(collect['run']), '--set', 'updates=40', ...flags));
+  const fitted = json(await quick('fit', '--from', String(collect['run']), '--set', 'updates=40', ...flags));
   assert.match(String(fitted['hash']), /^[0-9a-f]{16}$/);
 
   const recipe = join(project, 'tiny.yaml');
@@ -52,27 +59,29 @@ test('the whole chain works from the command line, with one JSON object on stdou
   assert.equal((trained['rewardModel'] as { hash: string }).hash, fitted['hash']);
   assert.match(trainedResult.err, /training/);
 
-  const evaluated = json(lab('evaluate', String(trained['run']), '--episodes', '7', ...flags));
+  const evaluated = json(await quick('evaluate', String(trained['run']), '--episodes', '7', ...flags));
   assert.equal(evaluated['episodes'], 7);
   assert.equal(evaluated['checkpoint'], trained['checkpoint']);
   const policy = ['collect', '--task', 'reach', '--episodes', '2', '--policy'];
   for (const name of [`run:${trained['run']}`, String(trained['checkpoint'])]) {
-    const played = json(lab(...policy, name, ...flags));
+    const played = json(await quick(...policy, name, ...flags));
     assert.equal(played['name'], `reach by checkpoint ${trained['checkpoint']}`);
   }
-  const random = json(lab('collect', '--task', 'push', '--policy', 'random', '--episodes', '3', ...flags));
+  const random = json(
+    await quick('collect', '--task', 'push', '--policy', 'random', '--episodes', '3', ...flags),
+  );
   assert.equal(random['episodes'], 3);
 
-  const listed = json(lab('episodes', '--kind', 'demonstration', ...flags));
+  const listed = json(await quick('episodes', '--kind', 'demonstration', ...flags));
   assert.equal(listed['total'], 6);
-  assert.equal((json(lab('runs', ...flags))['runs'] as unknown[]).length, 7);
-  const verified = json(lab('verify', '--all', ...flags));
+  assert.equal((json(await quick('runs', ...flags))['runs'] as unknown[]).length, 7);
+  const verified = json(await quick('verify', '--all', ...flags));
   assert.equal(verified['drifted'], 0);
   assert.ok((verified['episodes'] as number) >= 30);
-  assert.equal(json(lab('doctor', ...flags))['ok'], true);
+  assert.equal(json(await quick('doctor', ...flags))['ok'], true);
 });
 
-test('tasks, rewards, algorithms and recipes list every field with default, range and unit', () => {
+test('tasks, rewards, algorithms and recipes list every field with default, range and unit', async () => {
   const { tasks } = json(lab('tasks', '--json')) as {
     tasks: Catalog['tasks'];
   };
@@ -89,12 +98,12 @@ test('tasks, rewards, algorithms and recipes list every field with default, rang
   assert.equal(reach.goals?.length, 3);
   assert.equal(tasks.find(({ id }) => id === 'cartpole')?.gymnasium, 'CartPole-v1');
   for (const task of tasks) for (const field of Object.values(task.fields)) assert.ok(field.help.length > 0);
-  assert.match(lab('algorithms').out, /learningRate\s+[\d.e-]+\s+.*\.\./);
-  assert.match(lab('rewards').out, /sarm - /);
-  assert.match(lab('recipes').out, /push-progress - /);
+  assert.match((await quick('algorithms')).out, /learningRate\s+[\d.e-]+\s+.*\.\./);
+  assert.match((await quick('rewards')).out, /sarm - /);
+  assert.match((await quick('recipes')).out, /push-progress - /);
 });
 
-test('wrong usage exits with 2 and names what was found and what was wanted', (t) => {
+test('wrong usage exits with 2 and names what was found and what was wanted', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   openStore(project).close();
   const cases: [string[], RegExp][] = [
@@ -126,29 +135,32 @@ test('wrong usage exits with 2 and names what was found and what was wanted', (t
     [['train', 'push-progress', '--device', 'abacus'], /Allowed choices are auto/],
     [['dance'], /unknown command 'dance'/],
   ];
-  for (const [args, wanted] of cases) {
-    const result = lab(...(args.includes('--project') ? [] : ['--project', project]), ...args);
+  for (const [i, [args, wanted]] of cases.entries()) {
+    const line = [...(args.includes('--project') ? [] : ['--project', project]), ...args];
+    // The exit code of the process is the same number: once in each of the three ways to be wrong.
+    const isOwnProcess = [0, 5, cases.length - 1].includes(i);
+    const result = isOwnProcess ? lab(...line) : await quick(...line);
     assert.equal(result.code, 2, `${args.join(' ')}: ${result.err}`);
     assert.match(result.err, wanted, args.join(' '));
     assert.doesNotMatch(result.err, /\n\s+at /, 'no stack trace');
   }
 });
 
-test('a verb that needs a project makes none', (t) => {
+test('a verb that needs a project makes none', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   const verbs = ['runs', 'episodes', 'resume 1', 'evaluate 1', 'fit --from 1', 'verify --all'];
   for (const verb of [...verbs, 'collect --task push --policy run:1', 'train push-progress --set gamma=2']) {
-    const result = lab(...verb.split(' '), '--project', project, '--json');
+    const result = await quick(...verb.split(' '), '--project', project, '--json');
     assert.equal(result.code, 2, `${verb}: ${result.err}`);
     assert.match(String(json(result)['error']), /no project yet|gamma/, verb);
     assert.equal(existsSync(project), false, verb);
   }
 });
 
-test('common flags may stand before the verb', (t) => {
+test('common flags may stand before the verb', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   openStore(project).close();
-  assert.deepEqual(json(lab('--json', '--project', project, 'runs')), { runs: [] });
+  assert.deepEqual(json(await quick('--json', '--project', project, 'runs')), { runs: [] });
 });
 
 test('a reader that has had enough, and a closed terminal, are no error', async (t) => {
@@ -166,11 +178,11 @@ test('a reader that has had enough, and a closed terminal, are no error', async 
   }
 });
 
-test('with --json a run that failed, and a verb that is missing, are one JSON object too', (t) => {
+test('with --json a run that failed, and a verb that is missing, are one JSON object too', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   openStore(project).close();
   const collected = json(
-    lab('collect', '--task', 'reach', '--episodes', '2', '--json', '--project', project),
+    await quick('collect', '--task', 'reach', '--episodes', '2', '--json', '--project', project),
   );
   const db = new Database(join(project, 'lab.db'));
   db.exec(`UPDATE runs SET config = json_set(config, '$.taskVersion', 99)`);
@@ -180,8 +192,11 @@ test('with --json a run that failed, and a verb that is missing, are one JSON ob
   const failed = json(result);
   assert.equal(failed['status'], 'failed');
   assert.match(String(failed['error']), /recorded with reach version 99/);
-  assert.match(lab('runs', '--project', project).out, /run 2 failed: .*\n.*lab resume <run or group> \(2\)/);
-  assert.match(String(json(lab('--json'))['error']), /wanted a verb/);
+  assert.match(
+    (await quick('runs', '--project', project)).out,
+    /run 2 failed: .*\n.*lab resume <run or group> \(2\)/,
+  );
+  assert.match(String(json(await quick('--json'))['error']), /wanted a verb/);
 });
 
 test('with --json a failure is one JSON object too', (t) => {
@@ -190,11 +205,19 @@ test('with --json a failure is one JSON object too', (t) => {
   assert.match(String(json(result)['error']), /psuh/);
 });
 
-test('a project that is no folder, a foreign database and a corrupted one are refused untouched', (t) => {
+test('a project that is no folder, a foreign database and a corrupted one are refused untouched', async (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, 'file');
   writeFileSync(file, 'not a folder');
-  const onFile = lab('collect', '--task', 'reach', '--episodes', '1', '--project', join(file, 'project'));
+  const onFile = await quick(
+    'collect',
+    '--task',
+    'reach',
+    '--episodes',
+    '1',
+    '--project',
+    join(file, 'project'),
+  );
   assert.equal(onFile.code, 1);
   assert.doesNotMatch(onFile.err, /\n\s+at /);
 
@@ -210,7 +233,7 @@ test('a project that is no folder, a foreign database and a corrupted one are re
     const before = createHash('sha256')
       .update(readFileSync(join(project, 'lab.db')))
       .digest('hex');
-    const result = lab('collect', '--task', 'reach', '--episodes', '1', '--project', project);
+    const result = await quick('collect', '--task', 'reach', '--episodes', '1', '--project', project);
     assert.equal(result.code, 1, name);
     assert.match(result.err, /lab\.db/);
     assert.doesNotMatch(result.err, /\n\s+at /);
@@ -226,7 +249,7 @@ test('a project that is no folder, a foreign database and a corrupted one are re
 
 test('Ctrl-C saves the run; a second process is told who has the project; resume finishes it', async (t) => {
   const project = join(temporaryFolder(t), 'project');
-  const flags = ['--project', project, '--device', 'wasm'];
+  const flags = ['--project', project, '--device', 'kernel'];
   const child = spawn(
     process.execPath,
     [
@@ -273,16 +296,16 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
   assert.equal(second.code, 1);
   assert.match(second.err, new RegExp(String(child.pid)), 'the message names the process that has it open');
   // Reading beside it works, verifying too.
-  const seen = lab('verify', '1', '--json', '--project', project);
+  const seen = await quick('verify', '1', '--json', '--project', project);
   assert.equal(seen.code, 0, seen.err);
   assert.match(seen.err, /opened for reading/);
-  assert.equal((json(lab('runs', '--json', '--project', project))['runs'] as unknown[]).length, 1);
+  assert.equal((json(await quick('runs', '--json', '--project', project))['runs'] as unknown[]).length, 1);
 
   child.kill('SIGINT');
   assert.equal(await exited, 130, err);
   assert.equal(json({ out })['status'], 'paused');
   assert.match(err, /go on with: lab resume 1/);
-  const [run] = json(lab('runs', '--json', '--project', project))['runs'] as { status: string }[];
+  const [run] = json(await quick('runs', '--json', '--project', project))['runs'] as { status: string }[];
   assert.equal(run?.status, 'paused');
   const resumed = lab('resume', '1', '--json', ...flags);
   assert.equal(resumed.code, 0, resumed.err);
