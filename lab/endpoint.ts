@@ -414,15 +414,17 @@ interface Embeddings {
 function openAiServer(url: string, key: string | undefined, timeout: number): Server {
   let made: OpenAI | undefined;
   // Loaded with the first question: it is a fourth of all the modules that a lab would start with, and few ask anything.
-  const client = async (): Promise<OpenAI> => {
+  const client = async (signal: AbortSignal | undefined): Promise<OpenAI> => {
     const { OpenAI: Client } = await import('openai');
+    // It would still send what was stopped meanwhile.
+    signal?.throwIfAborted();
     // Servers on one's own machine ask for no key, the library does. It retries refused requests itself, after the wait asked for.
     made ??= new Client({ baseURL: url, apiKey: key ?? 'none', timeout: timeout * 1000, maxRetries: 2 });
     return made;
   };
   return {
     async chat(model, system, prompt, pictures, signal) {
-      const found = await (await client()).chat.completions.create(
+      const found = await (await client(signal)).chat.completions.create(
         {
           model,
           temperature: 0,
@@ -449,7 +451,7 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
       };
     },
     async embed(model, texts, signal) {
-      const found = await (await client()).embeddings.create(
+      const found = await (await client(signal)).embeddings.create(
         { model, input: [...texts], encoding_format: 'float' },
         signal === undefined ? {} : { signal },
       );
@@ -462,7 +464,7 @@ function openAiServer(url: string, key: string | undefined, timeout: number): Se
     },
     async embedPictures(model, format, pictures, signal) {
       // The library's own call knows texts alone.
-      const found = await (await client()).post<Embeddings>('/embeddings', {
+      const found = await (await client(signal)).post<Embeddings>('/embeddings', {
         body: pictureRequest(model, format, pictures),
         ...(signal === undefined ? {} : { signal }),
       });
@@ -480,6 +482,7 @@ function ollamaServer(url: string, key: string | undefined, timeout: number): Se
   /** The library has neither a deadline nor a stop of one request: both come with the fetch. */
   const client = async (signal: AbortSignal | undefined): Promise<Ollama> => {
     const { Ollama: Client } = await import('ollama');
+    signal?.throwIfAborted();
     return new Client({
       host: url,
       ...(key === undefined ? {} : { headers: { Authorization: `Bearer ${key}` } }),

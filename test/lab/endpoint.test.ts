@@ -110,7 +110,9 @@ for (const kind of kinds) {
   test(`${kind}: a question can be stopped`, async () => {
     const stop = new AbortController();
     const asked = open(kind, { model: 'slow' }).ask({ prompt: 'x', pictures: [picture] }, stop.signal);
-    setTimeout(() => stop.abort(), 20);
+    // Under way, so that it does not come while the next test counts.
+    while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    stop.abort();
     await assert.rejects(asked, { name: 'AbortError' });
   });
 }
