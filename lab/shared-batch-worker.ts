@@ -4,13 +4,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Shard } from '../sim/batch.ts';
 import type { Task } from '../sim/env.ts';
 import { messageOf } from './errors.ts';
-import { type ShardJob, signals, spinUntil } from './shared-signals.ts';
+import { mostThreads, rangeOf, type ShardJob, signals, spinUntil } from './shared-signals.ts';
 
 async function work(job: ShardJob): Promise<void> {
-  const { task, settings, registry, count, first, end } = job;
+  const { task, settings, registry, count, thread } = job;
   const { tasks } = (await import(registry)) as { tasks: Readonly<Record<string, Task>> };
   const model = tasks[task]!.create(settings);
-  const shard = new Shard(model, count, job.arrays, { first, end });
+  /** Its part of a step that so many threads take, made when it is first asked for. */
+  const shards: Shard[] = [];
   const actions = new Float64Array(job.actions);
   const signal = new Int32Array(job.signals);
   const words = new Uint8Array(job.words);
@@ -33,8 +34,11 @@ async function work(job: ShardJob): Promise<void> {
     spinUntil(signal, signals.step, step);
     step = Atomics.load(signal, signals.step);
     if (Atomics.load(signal, signals.closed) === 1) break;
+    const taking = step & mostThreads;
+    if (thread >= taking) continue;
     try {
-      shard.step(actions);
+      shards[taking] ??= new Shard(model, count, job.arrays, rangeOf(thread, taking, count));
+      shards[taking].step(actions);
     } catch (error) {
       fail(messageOf(error) || 'an error without words');
       break;

@@ -11,7 +11,7 @@ import { Batch, batchBytes, checkCount, Shard } from '../sim/batch.ts';
 import type { BatchEnv, Task, TaskModel } from '../sim/env.ts';
 import type { AnySettings } from '../sim/fields.ts';
 import { messageOf } from './errors.ts';
-import { type ShardJob, signals, spinUntil } from './shared-signals.ts';
+import { mostThreads, rangeOf, type ShardJob, signals, spinUntil } from './shared-signals.ts';
 
 export interface SharedBatchOptions {
   /** Key of the task in the registry. */
@@ -21,6 +21,8 @@ export interface SharedBatchOptions {
   readonly count: number;
   /** Threads that step, the caller's included: 1 or more, and no more than there are worlds. */
   readonly threads: number;
+  /** How many of them may work right now, the caller's included; looked at before each step. Shared memory, one int. */
+  readonly budget?: Int32Array | undefined;
   /** Address of a module that exports `tasks`; that of the lab's own tasks by default. */
   readonly registry?: string;
   /** How long one thread may take for one step before it counts as dead, s. */
@@ -43,11 +45,12 @@ const wordBytes = 2000;
  *   thread does not start.
  */
 export async function openSharedBatch(options: SharedBatchOptions): Promise<SharedBatch> {
-  const { task, settings, count, threads, registry = ownRegistry, patience = 120 } = options;
+  const { task, settings, count, threads, budget, registry = ownRegistry, patience = 120 } = options;
   checkCount(count);
-  if (!Number.isInteger(threads) || threads < 1 || threads > count) {
+  const most = Math.min(count, mostThreads);
+  if (!Number.isInteger(threads) || threads < 1 || threads > most) {
     throw new RangeError(
-      `Threads: found ${threads}, wanted a whole number from 1 to ${count}, one world each`,
+      `Threads: found ${threads}, wanted a whole number from 1 to ${most}, one world each`,
     );
   }
   const { tasks } = (await import(registry)) as { tasks: Readonly<Record<string, Task>> };
@@ -55,15 +58,14 @@ export async function openSharedBatch(options: SharedBatchOptions): Promise<Shar
     throw new RangeError(`Task: found "${task}", wanted one of ${Object.keys(tasks).join(', ')}`);
   }
   const model = tasks[task]!.create(settings);
-  const bounds = Array.from({ length: threads + 1 }, (_, k) => Math.floor((k * count) / threads));
   const shared = {
     arrays: new SharedArrayBuffer(batchBytes(model, count)),
     actions: new SharedArrayBuffer(8 * count * model.actionSpace.dim),
     signals: new SharedArrayBuffer(4 * Object.keys(signals).length),
     words: new SharedArrayBuffer(wordBytes),
   };
-  const workers = bounds.slice(1, -1).map((first, k) => {
-    const job: ShardJob = { task, settings, registry, count, first, end: bounds[k + 2]!, ...shared };
+  const workers = Array.from({ length: threads - 1 }, (_, k) => {
+    const job: ShardJob = { task, settings, registry, count, thread: k + 1, ...shared };
     // Literal addresses: the app is built by turning them into those of its JavaScript files.
     const file = new URL('./shared-batch-worker.ts', import.meta.url);
     return new Worker(file, { workerData: job, name: `worlds of ${task}` });
@@ -74,7 +76,7 @@ export async function openSharedBatch(options: SharedBatchOptions): Promise<Shar
     await Promise.all(workers.map((worker) => worker.terminate()));
     throw error;
   }
-  return new SharedWorlds({ model, count, workers, patience, ...shared });
+  return new SharedWorlds({ model, count, workers, budget, patience, ...shared });
 }
 
 /** @throws Error when the thread ends before it is ready. */
@@ -99,6 +101,7 @@ interface Parts {
   readonly model: TaskModel;
   readonly count: number;
   readonly workers: readonly Worker[];
+  readonly budget: Int32Array | undefined;
   readonly patience: number;
   readonly arrays: SharedArrayBuffer;
   readonly actions: SharedArrayBuffer;
@@ -106,10 +109,15 @@ interface Parts {
   readonly words: SharedArrayBuffer;
 }
 
+/** The word of the step after this one, in which so many threads take part. */
+const nextStep = (word: number, taking: number): number => ((word & ~mostThreads) + mostThreads + 1) | taking;
+
 class SharedWorlds extends Batch implements SharedBatch {
   readonly threads: number;
   readonly #workers: readonly Worker[];
-  readonly #shard: Shard;
+  readonly #budget: Int32Array | undefined;
+  /** The caller's part of a step that 1, 2, 3 ... threads take. */
+  readonly #shards: readonly Shard[];
   readonly #actions: Float64Array;
   readonly #signals: Int32Array;
   readonly #words: Uint8Array;
@@ -121,8 +129,11 @@ class SharedWorlds extends Batch implements SharedBatch {
     super(model, count, parts.arrays);
     this.threads = workers.length + 1;
     this.#workers = workers;
-    const end = Math.floor(count / this.threads);
-    this.#shard = new Shard(model, count, parts.arrays, { first: 0, end });
+    this.#budget = parts.budget;
+    this.#shards = Array.from(
+      { length: this.threads },
+      (_, k) => new Shard(model, count, parts.arrays, rangeOf(0, k + 1, count)),
+    );
     this.#actions = new Float64Array(parts.actions);
     this.#signals = new Int32Array(parts.signals);
     this.#words = new Uint8Array(parts.words);
@@ -136,19 +147,24 @@ class SharedWorlds extends Batch implements SharedBatch {
 
   protected override stepAll(actions: Float64Array): void {
     const signal = this.#signals;
-    this.#actions.set(actions);
-    Atomics.store(signal, signals.pending, this.#workers.length);
-    Atomics.add(signal, signals.step, 1);
-    Atomics.notify(signal, signals.step);
+    const allowed = this.#budget === undefined ? this.threads : Atomics.load(this.#budget, 0);
+    const taking = Math.max(1, Math.min(this.threads, allowed));
+    if (taking > 1) {
+      this.#actions.set(actions);
+      Atomics.store(signal, signals.pending, taking - 1);
+      Atomics.store(signal, signals.step, nextStep(Atomics.load(signal, signals.step), taking));
+      Atomics.notify(signal, signals.step);
+    }
     let mine: unknown;
     try {
-      this.#shard.step(actions);
+      this.#shards[taking - 1]!.step(actions);
     } catch (error) {
       mine = error;
     }
     for (;;) {
       const pending = Atomics.load(signal, signals.pending);
-      if (pending === 0) break;
+      // Below zero: a thread that took no part ended.
+      if (pending <= 0) break;
       if (!spinUntil(signal, signals.pending, pending, this.#patienceMs)) {
         this.#end(`a thread has said nothing for ${this.#patienceMs / 1000} s`);
       }
@@ -167,7 +183,7 @@ class SharedWorlds extends Batch implements SharedBatch {
 
   #release(): void {
     Atomics.store(this.#signals, signals.closed, 1);
-    Atomics.add(this.#signals, signals.step, 1);
+    Atomics.store(this.#signals, signals.step, nextStep(Atomics.load(this.#signals, signals.step), 1));
     Atomics.notify(this.#signals, signals.step);
   }
 

@@ -9,18 +9,32 @@ export interface ShardJob {
   /** Address of the module whose `tasks` has the task. */
   readonly registry: string;
   readonly count: number;
-  /** Its worlds: first .. end - 1. */
-  readonly first: number;
-  readonly end: number;
+  /** Which thread it is; 0 is the caller's. */
+  readonly thread: number;
   readonly arrays: SharedArrayBuffer;
   readonly actions: SharedArrayBuffer;
   readonly signals: SharedArrayBuffer;
   readonly words: SharedArrayBuffer;
 }
 
-/** Where each signal is. */
+/** The worlds of one of the threads that take part in a step. */
+export const rangeOf = (
+  thread: number,
+  taking: number,
+  count: number,
+): { readonly first: number; readonly end: number } => ({
+  first: Math.floor((thread * count) / taking),
+  end: Math.floor(((thread + 1) * count) / taking),
+});
+
+/** Most threads of a batch: their number shares a word with the count of steps. */
+export const mostThreads = 255;
+
+/**
+ * Where each signal is. `step` counts the steps that were begun, and says in its lowest byte how many threads take part in
+ * the newest: in one word, so that a thread that looks late never takes the number of one step for that of another.
+ */
 export const signals = {
-  /** Counts the steps that were begun. */
   step: 0,
   /** Threads that have not finished the step. */
   pending: 1,

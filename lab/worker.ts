@@ -318,7 +318,7 @@ async function train(link: Link, job: TrainJob): Promise<TrainResult> {
     onAlert: (message) => link.alert('warning', message),
   });
   link.send({ type: 'device', name: compute.name, reason: compute.reason });
-  const worlds = await openWorlds(model, count, job.threads);
+  const worlds = await openWorlds(model, count, job.threads, job.budget);
 
   // 2. learner and environment, new or as they were
   const entries = stackEntries(experiment.reward, job.models);

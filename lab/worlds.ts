@@ -3,6 +3,7 @@
 import { createBatch } from '../sim/batch.ts';
 import type { BatchEnv, TaskModel } from '../sim/env.ts';
 import { openSharedBatch } from './shared-batch.ts';
+import { mostThreads } from './shared-signals.ts';
 
 /** Seconds that one step of all worlds must take before other threads are asked: waking them costs some ten microseconds. */
 const worthSharing = 60e-6;
@@ -14,8 +15,16 @@ export interface Worlds {
   close(): Promise<void>;
 }
 
-/** The numbers are the same bits whatever is chosen, so it may depend on the clock. */
-export async function openWorlds(model: TaskModel, count: number, threads: number): Promise<Worlds> {
+/**
+ * The numbers are the same bits whatever is chosen, so it may depend on the clock. `budget`: how many of the threads may
+ * work right now, one int in shared memory.
+ */
+export async function openWorlds(
+  model: TaskModel,
+  count: number,
+  threads: number,
+  budget?: Int32Array,
+): Promise<Worlds> {
   const batch = createBatch(model, count);
   const alone: Worlds = { batch, threads: 1, close: () => Promise.resolve() };
   if (threads < 2 || count < 2) return alone;
@@ -33,7 +42,8 @@ export async function openWorlds(model: TaskModel, count: number, threads: numbe
     task: model.id,
     settings: model.settings,
     count,
-    threads: Math.min(threads, count),
+    threads: Math.min(threads, count, mostThreads),
+    budget,
   });
   return { batch: shared, threads: shared.threads, close: () => shared.close() };
 }

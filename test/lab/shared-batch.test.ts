@@ -18,6 +18,10 @@ import { temporaryFolder } from '../support/project.ts';
 const registry = new URL('./broken-tasks.ts', import.meta.url).href;
 const settings = defaultsOf(tasks.cartpole.fields);
 
+const steppedTo = (batch: SharedBatch, steps: number): void => {
+  for (let t = 0; t < steps; t++) batch.step(new Float64Array(batch.count));
+};
+
 /** Everything a batch shows, after `steps` of noisy experts with resets and a restored state on the way. */
 function played(batch: BatchEnv, steps: number): string[] {
   const { model, count } = batch;
@@ -60,6 +64,33 @@ for (const threads of [1, 2, 4, 5]) {
   });
 }
 
+test('a budget that changes from step to step changes who works, not the bits', async () => {
+  const budget = new Int32Array(new SharedArrayBuffer(4));
+  const options = { task: 'push', settings: modelOf(tasks.push).settings, count: 5, threads: 4, budget };
+  const shared = await openSharedBatch(options);
+  const whoWorks: number[] = [];
+  const step = shared.step.bind(shared);
+  shared.step = (actions) => {
+    // 0 and 9: less than one and more than there are.
+    budget[0] = [4, 1, 3, 0, 2, 9][whoWorks.length % 6]!;
+    whoWorks.push(budget[0]);
+    step(actions);
+  };
+  assert.deepEqual(played(shared, 30), played(createBatch(shared.model, 5), 30));
+  assert.equal(whoWorks.length, 30);
+  await shared.close();
+});
+
+test('with a budget of one thread no other is asked for anything', async () => {
+  const budget = new Int32Array(new SharedArrayBuffer(4)).fill(1);
+  const options = { task: 'throws', settings, count: 2, threads: 2, registry, patience: 0.5, budget };
+  const batch = await openSharedBatch(options);
+  // The other thread would throw at the third step.
+  steppedTo(batch, 5);
+  assert.deepEqual([batch.states[0], batch.states[batch.model.stateDim]], [5, 5]);
+  await batch.close();
+});
+
 test('a diverged world of another thread is frozen and keeps its history', async () => {
   const batch = await openSharedBatch({ task: 'cartpole', settings, count: 4, threads: 2 });
   const single = createBatch(batch.model, 4);
@@ -88,10 +119,6 @@ test('bad actions are refused before any thread moves', async () => {
   assert.equal(batch.states[0], 1);
   await batch.close();
 });
-
-const steppedTo = (batch: SharedBatch, steps: number): void => {
-  for (let t = 0; t < steps; t++) batch.step(new Float64Array(batch.count));
-};
 
 test('a thread that throws, ends or hangs becomes an error that names the task, again at each step', async () => {
   const cases = [
