@@ -102,8 +102,13 @@ export interface Policy {
   readonly needsStates?: boolean;
   /** World n starts an episode: forget. Present where the policy remembers. */
   begin?(world: number): void;
-  /** Shares of hidden units that are dead or saturated on `count` observations; absent where there is no network. */
-  units?(observations: Float64Array, count: number): UnitShares;
+  /** What it remembers of a world: numbers, and how many. Present where it remembers in numbers. */
+  readonly memory?: { readonly size: number; of(world: number): Float64Array };
+  /**
+   * Shares of hidden units that are dead or saturated on `count` observations, or on so many contents of its `memory`; absent
+   * where there is no network. rows [count * observationDim] or [count * memory.size]
+   */
+  units?(rows: Float64Array, count: number): UnitShares;
 }
 
 /** What a learner expects of states, as plain numbers. */

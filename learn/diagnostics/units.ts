@@ -51,26 +51,26 @@ const sampleRows = 256;
 const sampleEvery = 5;
 
 /**
- * The same policy, which keeps some of the observations that it acts on. `metrics`: `policy/deadUnits` and
+ * The same policy, which keeps some of the observations that it acts on, or of what it remembers then. `metrics`: `policy/deadUnits` and
  * `policy/saturatedUnits` on them; nothing where the policy has no network to look into, or has seen too little.
  */
 export function sampling(policy: Policy): { readonly policy: Policy; metrics(): Record<string, number> } {
-  const width = policy.observationDim;
+  const { memory } = policy;
+  const width = memory?.size ?? policy.observationDim;
   const sample = new Float64Array(sampleRows * width);
   let rows = 0;
   let calls = 0;
   const act: Policy['act'] = (observations, count, out, states, active) => {
-    if (calls++ % sampleEvery === 0) {
-      for (let n = 0; n < count && rows < sampleRows; n++) {
-        if (active?.[n] === 0) continue;
-        sample.set(observations.subarray(n * width, (n + 1) * width), rows++ * width);
-      }
-    }
     policy.act(observations, count, out, states, active);
+    if (calls++ % sampleEvery !== 0) return;
+    for (let n = 0; n < count && rows < sampleRows; n++) {
+      if (active?.[n] === 0) continue;
+      sample.set(memory?.of(n) ?? observations.subarray(n * width, (n + 1) * width), rows++ * width);
+    }
   };
   return {
     policy: {
-      observationDim: width,
+      observationDim: policy.observationDim,
       actionDim: policy.actionDim,
       act,
       ...(policy.needsStates === undefined ? {} : { needsStates: policy.needsStates }),

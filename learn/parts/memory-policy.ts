@@ -1,7 +1,8 @@
 /** The deterministic policy of a memory and a network behind it, in plain numbers, and how checkpoints keep it. */
 
 import type { Policy } from '../algorithms/types.ts';
-import { parameterCount } from '../tensor/mlp.ts';
+import { type UnitShares, unitShares } from '../diagnostics/units.ts';
+import { type Activation, parameterCount } from '../tensor/mlp.ts';
 import type { Block } from './block.ts';
 import { float32Of, float64Of } from './checkpoint.ts';
 import { type Head, headFor } from './heads.ts';
@@ -17,6 +18,7 @@ export class MemoryPolicy implements Policy {
   readonly #normalizer: Normalizer;
   readonly #memory: PlainMemory;
   readonly #actor: Network;
+  readonly #activation: Activation;
   readonly #head: Head;
   #hidden = new Float64Array(0);
   #seen = new Float64Array(0);
@@ -33,6 +35,7 @@ export class MemoryPolicy implements Policy {
     this.actionDim = header.actionDim;
     this.#head = headFor(header.actionDim, header.choices);
     this.#actor = new Network(policyShape({ ...header, observationDim: memorySize }), actor);
+    this.#activation = header.activation;
     this.#memory = new PlainMemory(header.observationDim, memorySize, memory);
     this.#normalizer = new Normalizer(header.observationDim);
     this.#normalizer.restore(normalizer);
@@ -46,6 +49,25 @@ export class MemoryPolicy implements Policy {
     this.#hidden = new Float64Array(count * size);
     this.#hidden.set(old);
     this.#seen = new Float64Array(count * this.observationDim);
+  }
+
+  get memory(): { readonly size: number; of(world: number): Float64Array } {
+    const { size } = this.#memory;
+    return { size, of: (world) => this.#hidden.subarray(world * size, (world + 1) * size) };
+  }
+
+  /** The memory's own units are mixtures of what tanh puts out. */
+  units(rows: Float64Array, count: number): UnitShares {
+    const layers = this.#actor.hidden(rows, count);
+    const remembered = { shares: unitShares([rows], count, 'tanh'), weight: rows.length };
+    const actor = {
+      shares: unitShares(layers, count, this.#activation),
+      weight: layers.reduce((sum, layer) => sum + layer.length, 0),
+    };
+    const mean = (of: (shares: UnitShares) => number): number =>
+      [remembered, actor].reduce((sum, { shares, weight }) => sum + of(shares) * weight, 0) /
+      (remembered.weight + actor.weight);
+    return { dead: mean(({ dead }) => dead), saturated: mean(({ saturated }) => saturated) };
   }
 
   begin(world: number): void {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sampling, unitShares } from '../../../learn/diagnostics/units.ts';
+import { initializeMemory } from '../../../learn/parts/memory.ts';
+import { MemoryPolicy } from '../../../learn/parts/memory-policy.ts';
 import { Network } from '../../../learn/parts/network.ts';
 import { Normalizer } from '../../../learn/parts/normalizer.ts';
 import { MlpPolicy } from '../../../learn/parts/policy.ts';
@@ -91,4 +93,23 @@ test('a sample acts like its policy, leaves idle rows out and says nothing of to
   for (let call = 0; call < 30; call++) policy.act(inputs, rows, out, undefined, active);
   assert.deepEqual(metrics(), { 'policy/deadUnits': 0.25, 'policy/saturatedUnits': 0 });
   assert.deepEqual(seen, [256, inputs[0], inputs[6]]);
+});
+
+test('of a policy that remembers, the units of the memory and those behind it are watched on what it remembered', () => {
+  const header = { observationDim: 3, actionDim: 2, choices: [], hidden: [6], activation: 'tanh' } as const;
+  const actor = initialize({ sizes: [4, 6, 2], activation: 'tanh' }, new Random(1));
+  const metrics = (memory: Float32Array) => {
+    const { policy, metrics: found } = sampling(
+      new MemoryPolicy(header, 4, actor, memory, new Normalizer(3).save()),
+    );
+    for (let world = 0; world < 25; world++) policy.begin!(world);
+    for (let call = 0; call < 60; call++) {
+      policy.act(inputs.subarray((call % 2) * 75, (call % 2) * 75 + 75), 25, new Float64Array(50));
+    }
+    return found();
+  };
+  const fresh = initializeMemory(3, 4, new Random(2));
+  assert.deepEqual(metrics(fresh), { 'policy/deadUnits': 0, 'policy/saturatedUnits': 0 });
+  // A memory without weights holds nothing, so that nothing behind it changes.
+  assert.equal(metrics(new Float32Array(fresh.length))['policy/deadUnits'], 1);
 });
