@@ -21,7 +21,7 @@ import { taskNamed } from '../lab/registry.ts';
 import { serve } from '../lab/serve.ts';
 import { createBatch } from '../sim/batch.ts';
 import { defaultsOf } from '../sim/fields.ts';
-import { median, recipeOf } from './train/runs.ts';
+import { meanInterval, median, recipeOf } from './train/runs.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,15 +51,6 @@ async function speed(lab: Lab, id: number): Promise<number> {
   const [first, last] = [seen[0], seen.at(-1)];
   if (!first || !last || first === last) throw new Error(`No progress seen within ${seconds} s`);
   return (1000 * (last.done - first.done)) / (last.at - first.at);
-}
-
-/** 95 % interval of the mean, from the spread of the pairs (normal). */
-function meanInterval(values: readonly number[]): [number, number] {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance =
-    values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1);
-  const half = 1.96 * Math.sqrt(variance / values.length);
-  return [mean - half, mean + half];
 }
 
 /** CPU seconds of this thread. */

@@ -8,7 +8,7 @@
  *   npm run bench -- train success [--tasks a,b] success of the tuned settings on fresh starts, over seeds
  *   npm run bench -- train memory [--steps n]    memory over a long run
  *
- * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`), --device, --json.
+ * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`, a run of `recording`), --turns n (of `recording`), --device, --json.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { tasks } from '../sim/tasks/index.ts';
-import { median, recipeOf, type Trained, train } from './train/runs.ts';
+import { meanInterval, median, recipeOf, type Trained, train } from './train/runs.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,6 +25,7 @@ const { values: flags, positionals } = parseArgs({
     tasks: { type: 'string' },
     seeds: { type: 'string' },
     seconds: { type: 'string' },
+    turns: { type: 'string' },
     steps: { type: 'string' },
     device: { type: 'string', default: 'auto' },
     json: { type: 'boolean', default: false },
@@ -169,14 +170,21 @@ async function speed(): Promise<void> {
   report['speed'] = rows;
 }
 
-/** Recorded, not recorded, and recorded with a window that follows, in turns; the best of each: others only slow. */
+/**
+ * Recorded, not recorded, and recorded with a window that follows, in turns: each turn gives one ratio of steps/s, and who
+ * comes first changes from turn to turn. All three learn the same, so their episodes are as long as each other's.
+ */
 async function recording(): Promise<void> {
   const rows = [];
+  const ways = ['recorded', 'unrecorded', 'watched'] as const;
+  const turns = Number(flags.turns ?? 8);
   for (const task of flags.tasks?.split(',') ?? ['cartpole', 'push', 'cheetah']) {
-    const best = { recorded: 0, unrecorded: 0, watched: 0 };
+    const speeds: Record<(typeof ways)[number], number>[] = [];
     let seen = { episodes: 0, bytes: 0 };
-    for (let turn = 0; turn < 4; turn++) {
-      for (const way of ['recorded', 'unrecorded', 'watched'] as const) {
+    for (let turn = 0; turn < turns; turn++) {
+      const found = { recorded: 0, unrecorded: 0, watched: 0 };
+      for (const [place] of ways.entries()) {
+        const way = ways[(place + turn) % ways.length]!;
         const record = way === 'unrecorded' ? 'none' : 'all';
         const recipe = recipeOf(task, { experiment: { ...undisturbed, record } });
         const steps = { ...recipe.algorithmSettings, steps: 1_000_000_000 };
@@ -185,18 +193,31 @@ async function recording(): Promise<void> {
           seconds: Number(flags.seconds ?? 4),
           watched: way === 'watched',
         });
-        best[way] = Math.max(best[way], trained.stepsPerSecond);
+        found[way] = trained.stepsPerSecond;
         seen = trained.seen ?? seen;
       }
+      speeds.push(found);
     }
-    const cost = {
-      recording: 1 - best.recorded / best.unrecorded,
-      watching: 1 - best.watched / best.recorded,
+    /** What the first costs beside the second: a share of steps/s, its median, and 95 % of its mean. */
+    const cost = (one: (typeof ways)[number], other: (typeof ways)[number]) => {
+      const ratios = speeds.map((turn) => turn[one] / turn[other]);
+      const [low, high] = meanInterval(ratios.map(Math.log)).map(Math.exp) as [number, number];
+      return { median: 1 - median(ratios), interval: [1 - high, 1 - low] as const };
     };
-    rows.push({ task, ...best, cost, seen });
+    const row = {
+      task,
+      turns: speeds,
+      unrecorded: median(speeds.map(({ unrecorded }) => unrecorded)),
+      recording: cost('recorded', 'unrecorded'),
+      watching: cost('watched', 'recorded'),
+      seen,
+    };
+    rows.push(row);
+    const inWords = ({ median: middle, interval }: ReturnType<typeof cost>): string =>
+      `${(100 * middle).toFixed(1)} % (95 % of the mean ${interval.map((x) => (100 * x).toFixed(1)).join(' to ')})`;
     say(
-      `${task}: ${Math.round(best.unrecorded)} steps/s unrecorded; recording costs ${(100 * cost.recording).toFixed(1)} %, ` +
-        `a window that follows ${(100 * cost.watching).toFixed(1)} % more (${seen.episodes} episodes opened, ${Math.round(seen.bytes / 1000)} kB)`,
+      `${task}: ${Math.round(row.unrecorded)} steps/s unrecorded; recording costs ${inWords(row.recording)}, ` +
+        `a window that follows ${inWords(row.watching)} more; ${turns} turns (${seen.episodes} episodes opened, ${Math.round(seen.bytes / 1000)} kB)`,
     );
   }
   report['recording'] = rows;

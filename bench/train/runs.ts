@@ -154,3 +154,12 @@ export const median = (values: readonly number[]): number => {
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 };
+
+/** 95 % interval of the mean, from the spread of the pairs (normal). */
+export function meanInterval(values: readonly number[]): [number, number] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance =
+    values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1);
+  const half = 1.96 * Math.sqrt(variance / values.length);
+  return [mean - half, mean + half];
+}
