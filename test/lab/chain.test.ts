@@ -63,12 +63,16 @@ test('a recipe runs from demonstrations to evaluation, and everything it made ca
   for (const episode of ids) assert.deepEqual(lab.verify(episode).ok, true);
 });
 
-for (const task of ['reach', 'cartpole', 'pendulum'])
-  test(`a run of ${task} that is stopped and resumed ends exactly like one that was never stopped`, async (t) => {
+for (const [task, device] of [
+  ['reach', 'wasm'],
+  ['cartpole', 'kernel'],
+  ['pendulum', 'kernel'],
+] as const)
+  test(`a run of ${task} on ${device} that is stopped and resumed ends exactly like one that was never stopped`, async (t) => {
     const recipe = tinyRecipe({ task, reward: [{ reward: 'sparse' }, { reward: 'dense' }] });
     const ends = [];
     for (const interrupted of [false, true]) {
-      const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
+      const lab = new Lab({ project: temporaryFolder(t), device });
       const { id } = lab.start(recipe, 7);
       if (interrupted) {
         // Stop after the first metrics, wherever that is.
@@ -102,7 +106,7 @@ test('the same recipe and seed give the same episodes, another seed gives others
   const recipe = tinyRecipe({ reward: [{ reward: 'sparse' }] });
   const sums: string[] = [];
   for (const seed of [1, 1, 2]) {
-    const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
+    const lab = new Lab({ project: temporaryFolder(t), device: 'kernel' });
     const { id } = lab.start(recipe, seed);
     await lab.finished(id);
     sums.push(

@@ -10,8 +10,8 @@ import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
-function labOf(t: TestContext): Lab {
-  const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
+function labOf(t: TestContext, device: 'kernel' | 'wasm' = 'kernel'): Lab {
+  const lab = new Lab({ project: temporaryFolder(t), device });
   t.after(() => lab.close());
   return lab;
 }
@@ -190,7 +190,7 @@ test('a damaged journal stops nobody from playing the policy; who goes on takes 
 });
 
 test('a run with a replay buffer, stopped twice, ends with the bytes of one that never was; its journal is no longer than its buffer', async (t) => {
-  const lab = labOf(t);
+  const lab = labOf(t, 'wasm');
   const recipe = tinyRecipe({
     algorithm: 'sac',
     algorithmSettings: {
