@@ -14,7 +14,7 @@ const recipe = tinyRecipe({
 });
 
 test('demonstrations are stored with dense stages, which reach the fit; somebody else’s go before the simulator’s', async (t) => {
-  const lab = new Lab({ project: temporaryFolder(t), device: 'wasm' });
+  const lab = new Lab({ project: temporaryFolder(t), device: 'kernel' });
   t.after(() => lab.close());
   const run = await lab.finished(lab.start(recipe, 3).id);
   assert.equal(run.status, 'done', run.error ?? '');

@@ -18,7 +18,7 @@ const yaml =
 test('forks leave an episode at any frame, go on exactly, replay, and can be forked again', {
   timeout: 240_000,
 }, async (t) => {
-  const lab = new Lab({ project: join(temporaryFolder(t), 'project'), device: 'wasm' });
+  const lab = new Lab({ project: join(temporaryFolder(t), 'project'), device: 'kernel' });
   t.after(() => lab.close());
   const { id: runId } = lab.start(tinyRecipe(), 3);
   assert.equal((await lab.finished(runId)).status, 'done');

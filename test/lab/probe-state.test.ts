@@ -10,7 +10,7 @@ import { createRouter } from '../../lab/router.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 test('a stored run is probed', async (t) => {
-  const lab = new Lab({ project: join(temporaryFolder(t), 'project'), device: 'wasm' });
+  const lab = new Lab({ project: join(temporaryFolder(t), 'project'), device: 'kernel' });
   t.after(() => lab.close());
   const recipe = tinyRecipe({
     task: 'push',

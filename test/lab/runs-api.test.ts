@@ -22,7 +22,7 @@ function project(
   mode: 'write' | 'read' = 'write',
   folder = join(temporaryFolder(t), 'project'),
 ) {
-  const lab = new Lab({ project: folder, device: 'wasm', mode });
+  const lab = new Lab({ project: folder, device: 'kernel', mode });
   t.after(() => lab.close());
   return { lab, folder, client: createRouterClient(createRouter(lab)) };
 }

@@ -14,7 +14,7 @@ import { twoModels } from '../support/two-models.ts';
 
 test('models and counter-baselines score an episode as they would themselves, and models that differ most are found', async (t) => {
   const project = join(temporaryFolder(t), 'project');
-  const lab = new Lab({ project, device: 'wasm' });
+  const lab = new Lab({ project, device: 'kernel' });
   t.after(() => lab.close());
   const { store } = lab;
   const { models, episodes } = createRouterClient(createRouter(lab));
