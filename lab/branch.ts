@@ -144,12 +144,13 @@ export class Branch {
     };
     const colours = coloursOf(model, states);
     if (colours !== null) arrays['colours'] = colours;
-    const contact = contactColumn(model, states);
-    if (contact !== null) arrays['contact'] = contact;
+    const first = Math.max(0, from - 1);
+    const actions = this.#actions.slice(first * dim, frame * dim);
+    const contact = contactColumn(model, this.states.subarray(first * model.stateDim), actions);
+    if (contact !== null) arrays['contact'] = contact.slice(from - first);
     for (const [i, method] of this.learned.entries())
       arrays[`learned/${method}`] = this.#learned[i]!.slice(from, frame + 1);
-    const first = Math.max(0, from - 1);
-    arrays['actions'] = this.#actions.slice(first * dim, frame * dim);
+    arrays['actions'] = actions;
     for (const [c, { id }] of this.stack.terms.entries()) {
       for (const [k, name] of ['raw', 'weight', 'product'].entries())
         arrays[`reward/${id}/${name}`] = this.#pay[3 * c + k]!.slice(first, frame);

@@ -1551,7 +1551,7 @@ export class Lab {
     const arrays: Record<string, PackedArray> = { poses: posesOf(model, states) };
     const colours = coloursOf(model, states);
     if (colours !== null) arrays['colours'] = colours;
-    const contact = contactColumn(model, states);
+    const contact = contactColumn(model, states, Float64Array.from(columns.get('action')!.data));
     if (contact !== null) arrays['contact'] = contact;
     for (const [name, column] of columns) {
       if (name === 'keyframe' || name === 'stateHash' || name === 'history') continue;
@@ -1591,7 +1591,8 @@ export class Lab {
     const row = this.store.episodes.get(id);
     const model = taskModelOf(this.store.runs.get(row.runId));
     const columns = this.store.episodes.columns(id, ['action', 'keyframe', 'stateHash']);
-    return stageDetails(model, replay(model, row, columns).states);
+    const actions = Float64Array.from(columns.get('action')!.data);
+    return stageDetails(model, replay(model, row, columns).states, actions);
   }
 
   /** Of the model that gave a run's learned progress; an evaluation has that of the run it evaluates. */

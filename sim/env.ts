@@ -262,6 +262,12 @@ export interface TaskModel {
   contacts?(state: Float64Array, stateOffset: number): Contact[];
   /** Which bodies press on each other, by name, each pair once: `contacts` without places and forces, much cheaper. */
   touching?(state: Float64Array, stateOffset: number): [a: string, b: string][];
+  /**
+   * What pressed on what during the control step that leads out of this row with this action, for tasks whose contacts are settled at once
+   * and leave nothing in the row: one a pair of bodies, the force its mean over the control step, 0 of a mere touch. Simulates the step
+   * again on a copy. Pure. action: [actionDim] from its offset.
+   */
+  impacts?(state: Float64Array, stateOffset: number, action: Float64Array, actionOffset: number): Contact[];
   readonly lidar?: LidarFace;
   readonly goals?: GoalFace;
   readonly parallel?: ParallelFace;

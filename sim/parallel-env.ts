@@ -32,8 +32,10 @@ const faceOf = (model: TaskModel): ParallelFace => {
  */
 export function jointModel(model: TaskModel): TaskModel {
   const face = faceOf(model);
+  // What presses on what is told for agent 0's action alone.
+  const { impacts: _, ...rest } = model;
   return {
-    ...model,
+    ...rest,
     observationSpace: jointSpace(face, face.observationSpaces),
     actionSpace: jointSpace(face, face.actionSpaces),
     advance: (states, actions, first, count) => face.advance(states, actions, first, count),

@@ -309,6 +309,7 @@ export function StageLegend({ name }: { readonly name: SlotName }) {
     [loaded, details, contacts, frame],
   );
   if (!loaded) return null;
+  const isTouched = details?.contacts && details.contactStart[frame + 1]! > details.contactStart[frame]!;
   const isMissing = trail !== 'plain' && !by;
   const value = by?.values[frame];
   return (
@@ -317,7 +318,9 @@ export function StageLegend({ name }: { readonly name: SlotName }) {
         <div className="stage-legend-row" data-testid={`forces-${name}`}>
           <span className="stage-arrow" aria-hidden="true" />
           {forces.length === 0
-            ? 'no contact'
+            ? isTouched
+              ? 'a touch without force'
+              : 'no contact'
             : `${forces.length} ${forces.length === 1 ? 'contact' : 'contacts'}, largest ${digits(forces[0]!.size)} N`}
         </div>
       )}

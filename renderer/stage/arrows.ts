@@ -91,7 +91,7 @@ export class ForceArrows {
   private readonly direction = new three.Vector3();
   private readonly scale = new three.Vector3();
 
-  /** reach: half the size of the scene, metres; strongest: the force of the longest arrow, N. */
+  /** reach: half the size of what is looked at, metres; strongest: the force of the longest arrow, N. */
   place(
     details: StageDetails,
     bodies: readonly BodyInfo[],
@@ -100,8 +100,8 @@ export class ForceArrows {
     strongest: number,
   ): void {
     const arrows = arrowsAt(details, bodies, frame).slice(0, most);
-    const longest = 0.36 * Math.min(1, reach);
-    const width = 0.011 * Math.min(1, reach);
+    const longest = 0.36 * reach;
+    const width = 0.011 * reach;
     arrows.forEach(({ at, force, size }, i) => {
       const length = longest * Math.sqrt(size / Math.max(strongest, 1e-9));
       const head = Math.min(length * 0.6, 3.4 * width);

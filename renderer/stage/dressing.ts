@@ -110,7 +110,7 @@ export class Dressing implements StageLayer {
     this.frusta.lines.visible = details !== null && (look.frusta || through !== null);
     if (!details || !episode) return;
     if (this.arrows.group.visible)
-      this.arrows.place(details, episode.bodies, frame, view.reach, this.strongest);
+      this.arrows.place(details, episode.bodies, frame, view.closeReach, this.strongest);
     if (this.rays.group.visible) this.rays.place(details, frame);
     if (this.frusta.lines.visible)
       this.frusta.place(details.views, episode, this.frame, 0.2 * view.reach, through);

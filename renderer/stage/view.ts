@@ -250,6 +250,12 @@ export class StageView {
     return this.scenery.reach;
   }
 
+  /** The same of what is looked at: of whoever is followed a metre at most. */
+  get closeReach(): number {
+    const { path, reach } = this.scenery;
+    return path === null ? reach : Math.min(1, reach);
+  }
+
   /** After every picture, also those that nothing but the camera changed. Returns how to stop. */
   onPicture(listener: () => void): () => void {
     this.pictureListeners.add(listener);

@@ -4,6 +4,7 @@
  */
 
 import { bounceInside, bouncePair, bouncePost, bounceWall, brake, disc, overlap } from '../engine/discs.ts';
+import { Impacts } from '../engine/impacts.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import { createRandom } from '../engine/random.ts';
 import type { Body, ParallelFace, RewardTerm, Stage, Task, TaskModel } from '../env.ts';
@@ -201,6 +202,9 @@ function create(anySettings: AnySettings): TaskModel {
 
   const forces = new Float64Array(2 * agents);
   const kicks = new Float64Array(agents);
+  const nameOf = [...ids, 'ball'];
+  /** Where the contacts of a step are noted that is simulated again to see them. */
+  let noted: Impacts | null = null;
 
   function move(s: Float64Array, o: number, actions: Float64Array, at: number): void {
     for (let i = 0; i < agents; i++) {
@@ -303,6 +307,7 @@ function create(anySettings: AnySettings): TaskModel {
       sumY += wb * impulse * y;
       s[a + 2]! -= wa * impulse * x;
       s[a + 3]! -= wa * impulse * y;
+      noted?.pair(s, ids[i]!, a, radius, 'ball', b, impulse * distance);
     }
     s[b + 2]! += sumX;
     s[b + 3]! += sumY;
@@ -331,15 +336,25 @@ function create(anySettings: AnySettings): TaskModel {
       const [i, j] = pairs[deepest]!;
       const a = offsetOf(o, i);
       const b = offsetOf(o, j);
-      if (j === agents) bouncePair(s, a, b, touch, 1 / s[a + massAt]!, 1 / s[o + ballMassAt]!, ballBounce);
-      else bouncePair(s, a, b, 2 * radius, 1 / s[a + massAt]!, 1 / s[b + massAt]!, 0.2);
+      const impulse =
+        j === agents
+          ? bouncePair(s, a, b, touch, 1 / s[a + massAt]!, 1 / s[o + ballMassAt]!, ballBounce)
+          : bouncePair(s, a, b, 2 * radius, 1 / s[a + massAt]!, 1 / s[b + massAt]!, 0.2);
+      if (impulse > 0) noted?.pair(s, nameOf[i]!, a, radius, nameOf[j]!, b, impulse);
     }
     for (let i = 0; i < agents; i++) {
       const a = robot(o, i);
+      const vx = s[a + 2]!;
+      const vy = s[a + 3]!;
       bounceInside(s, a, radius, pitchX, pitchY, 0.2);
       cutCorner(s, a, radius, 0.2);
+      noted?.against(s, 'wall', ids[i]!, a, radius, s[a + massAt]!, vx, vy);
     }
-    ballWalls(s, o + ball, s[o + result]!);
+    const b = o + ball;
+    const vx = s[b + 2]!;
+    const vy = s[b + 3]!;
+    ballWalls(s, b, s[o + result]!);
+    noted?.against(s, 'wall', 'ball', b, ballRadius, s[o + ballMassAt]!, vx, vy);
   }
 
   function cutCorner(s: Float64Array, a: number, size: number, bounce: number): void {
@@ -369,6 +384,8 @@ function create(anySettings: AnySettings): TaskModel {
     cutCorner(s, b, ballRadius, wallBounce);
   }
 
+  const spareOf = (o: number, c: number): string => `spare${(c - o - sparesFrom) / disc.size}`;
+
   /** Spare balls stay on the pitch: the goals are open for the ball only. */
   function moveSpares(s: Float64Array, o: number): void {
     for (let c = o + sparesFrom; c < o + result; c += disc.size) {
@@ -377,14 +394,20 @@ function create(anySettings: AnySettings): TaskModel {
       s[c + 1]! += h * s[c + 3]!;
       for (let i = 0; i < agents; i++) {
         const a = robot(o, i);
-        bouncePair(s, a, c, touch, 1 / s[a + massAt]!, 1 / ballMass, ballBounce);
+        const impulse = bouncePair(s, a, c, touch, 1 / s[a + massAt]!, 1 / ballMass, ballBounce);
+        if (impulse > 0) noted?.pair(s, ids[i]!, a, radius, spareOf(o, c), c, impulse);
       }
-      bouncePair(s, o + ball, c, 2 * ballRadius, 1 / s[o + ballMassAt]!, 1 / ballMass, 0.8);
+      const hit = bouncePair(s, o + ball, c, 2 * ballRadius, 1 / s[o + ballMassAt]!, 1 / ballMass, 0.8);
+      if (hit > 0) noted?.pair(s, 'ball', o + ball, ballRadius, spareOf(o, c), c, hit);
       for (let d = c + disc.size; d < o + result; d += disc.size) {
-        bouncePair(s, c, d, 2 * ballRadius, 1 / ballMass, 1 / ballMass, 0.8);
+        const impulse = bouncePair(s, c, d, 2 * ballRadius, 1 / ballMass, 1 / ballMass, 0.8);
+        if (impulse > 0) noted?.pair(s, spareOf(o, c), c, ballRadius, spareOf(o, d), d, impulse);
       }
+      const vx = s[c + 2]!;
+      const vy = s[c + 3]!;
       bounceInside(s, c, ballRadius, pitchX, pitchY, wallBounce);
       cutCorner(s, c, ballRadius, wallBounce);
+      noted?.against(s, 'wall', spareOf(o, c), c, ballRadius, ballMass, vx, vy);
     }
   }
 
@@ -788,6 +811,17 @@ function create(anySettings: AnySettings): TaskModel {
         const c = o + sparesFrom + disc.size * k;
         put(out, at, ballBody + 1 + k, s[c]!, s[c + 1]!, ballRadius);
       }
+    },
+
+    impacts(s, o, action, a) {
+      const found = new Impacts();
+      noted = found;
+      try {
+        step.alone(s.slice(o, o + stateDim), action.slice(a, a + actionDim), 0, 1);
+      } finally {
+        noted = null;
+      }
+      return found.contacts(controlDt, ballRadius);
     },
 
     cameras: groundCameras(2 * (pitchX + goalDepth), 2 * pitchY, 'home0'),

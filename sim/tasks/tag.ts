@@ -5,6 +5,7 @@
 
 import { bounceInside, bouncePair, bouncePost, brake, disc, overlap } from '../engine/discs.ts';
 import { rayDisc } from '../engine/flat.ts';
+import { Impacts } from '../engine/impacts.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import { createRandom, type Random } from '../engine/random.ts';
 import type { Body, ParallelFace, RewardTerm, Stage, Task, TaskModel } from '../env.ts';
@@ -228,6 +229,8 @@ function create(anySettings: AnySettings): TaskModel {
   // One control step
 
   const forces = new Float64Array(2 * agents);
+  /** Where the contacts of a step are noted that is simulated again to see them. */
+  let noted: Impacts | null = null;
 
   function move(s: Float64Array, o: number, actions: Float64Array, at: number): void {
     for (let i = 0; i < agents; i++) {
@@ -268,6 +271,8 @@ function create(anySettings: AnySettings): TaskModel {
     s[o + heldAt] = success(s, o) ? s[o + heldAt]! + 1 : 0;
   }
 
+  const ballOf = (o: number, b: number): string => `ball${(b - o - ballsFrom) / disc.size}`;
+
   function contacts(s: Float64Array, o: number): void {
     for (let i = 0; i < agents; i++) {
       const a = o + agentsFrom + i * agentSize;
@@ -276,32 +281,48 @@ function create(anySettings: AnySettings): TaskModel {
         const b = o + agentsFrom + j * agentSize;
         if (s[b + outAt] === 1) continue;
         if (isTaggerAt[i] === isTaggerAt[j]) {
-          bouncePair(s, a, b, reach, 1 / s[a + massAt]!, 1 / s[b + massAt]!, 0.3);
+          const impulse = bouncePair(s, a, b, reach, 1 / s[a + massAt]!, 1 / s[b + massAt]!, 0.3);
+          if (impulse > 0) noted?.pair(s, ids[i]!, a, radius, ids[j]!, b, impulse);
         } else if (overlap(s, a, b, reach) > 0) {
           const tagged = isTaggerAt[i] ? b : a;
           s[tagged + outAt] = 1;
           s[tagged + 2] = 0;
           s[tagged + 3] = 0;
+          noted?.pair(s, ids[i]!, a, radius, ids[j]!, b, 0);
         }
       }
       for (let b = o + ballsFrom; b < o + survivedAt; b += disc.size) {
-        bouncePair(s, a, b, radius + ballRadius, 1 / s[a + massAt]!, 1 / ballMass, 0.6);
+        const impulse = bouncePair(s, a, b, radius + ballRadius, 1 / s[a + massAt]!, 1 / ballMass, 0.6);
+        if (impulse > 0) noted?.pair(s, ids[i]!, a, radius, ballOf(o, b), b, impulse);
       }
       for (let k = 0; k < posts; k++) {
         const p = o + postsFrom + 2 * k;
+        const vx = s[a + 2]!;
+        const vy = s[a + 3]!;
         bouncePost(s, a, radius + postRadii[k]!, s[p]!, s[p + 1]!, 0.2);
+        noted?.against(s, `post${k}`, ids[i]!, a, radius, s[a + massAt]!, vx, vy);
       }
+      const vx = s[a + 2]!;
+      const vy = s[a + 3]!;
       bounceInside(s, a, radius, arenaHalf, arenaHalf, 0.2);
+      noted?.against(s, 'wall', ids[i]!, a, radius, s[a + massAt]!, vx, vy);
     }
     for (let b = o + ballsFrom; b < o + survivedAt; b += disc.size) {
       for (let c = b + disc.size; c < o + survivedAt; c += disc.size) {
-        bouncePair(s, b, c, 2 * ballRadius, 1 / ballMass, 1 / ballMass, 0.8);
+        const impulse = bouncePair(s, b, c, 2 * ballRadius, 1 / ballMass, 1 / ballMass, 0.8);
+        if (impulse > 0) noted?.pair(s, ballOf(o, b), b, ballRadius, ballOf(o, c), c, impulse);
       }
       for (let k = 0; k < posts; k++) {
         const p = o + postsFrom + 2 * k;
+        const vx = s[b + 2]!;
+        const vy = s[b + 3]!;
         bouncePost(s, b, ballRadius + postRadii[k]!, s[p]!, s[p + 1]!, 0.6);
+        noted?.against(s, `post${k}`, ballOf(o, b), b, ballRadius, ballMass, vx, vy);
       }
+      const vx = s[b + 2]!;
+      const vy = s[b + 3]!;
       bounceInside(s, b, ballRadius, arenaHalf, arenaHalf, 0.6);
+      noted?.against(s, 'wall', ballOf(o, b), b, ballRadius, ballMass, vx, vy);
     }
   }
 
@@ -715,6 +736,17 @@ function create(anySettings: AnySettings): TaskModel {
       for (let i = 0; i < agents; i++) {
         if (isOut(s, o, i)) out.fill(0.55, at + 3 * (agentBody + 2 * i), at + 3 * (agentBody + 2 * i + 2));
       }
+    },
+
+    impacts(s, o, action, a) {
+      const found = new Impacts();
+      noted = found;
+      try {
+        step.alone(s.slice(o, o + stateDim), action.slice(a, a + 2), 0, 1);
+      } finally {
+        noted = null;
+      }
+      return found.contacts(controlDt, 0.08);
     },
 
     cameras: groundCameras(span + 0.2, span + 0.2, ids[0]!),

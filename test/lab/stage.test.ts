@@ -9,25 +9,31 @@ import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 
 /** States of an episode of the expert. */
-function episode(id: keyof typeof tasks, steps: number): { model: TaskModel; states: Float64Array } {
-  const model = tasks[id].create(defaultsOf(tasks[id].fields));
+function episode(
+  id: keyof typeof tasks,
+  steps: number,
+  settings: object = {},
+): { model: TaskModel; states: Float64Array; actions: Float64Array } {
+  const model = tasks[id].create({ ...defaultsOf(tasks[id].fields), ...settings });
   const states = new Float64Array((steps + 1) * model.stateDim);
+  const actions = new Float64Array(steps * model.actionSpace.dim);
   const row = new Float64Array(model.stateDim);
   const action = new Float64Array(model.actionSpace.dim);
   model.reset(1, row, 0);
   states.set(row, 0);
   for (let t = 1; t <= steps; t++) {
     model.expert(row, 0, action, 0);
+    actions.set(action, (t - 1) * action.length);
     model.advance(row, action, 0, 1);
     states.set(row, t * model.stateDim);
   }
-  return { model, states };
+  return { model, states, actions };
 }
 
 test('contacts come by frame, with names, and the column marks the frames in which the hand presses on the block', async () => {
-  const { model, states } = episode('push', 60);
-  const column = contactColumn(model, states)!;
-  const { names, views, data } = stageDetails(model, states);
+  const { model, states, actions } = episode('push', 60);
+  const column = contactColumn(model, states, actions)!;
+  const { names, views, data } = stageDetails(model, states, actions);
   const { contacts, contactStart } = unpack(await data.arrayBuffer());
   assert.equal(contactStart!.length, 62);
   assert.equal(contacts!.length, contactSize * contactStart![61]!);
@@ -51,9 +57,38 @@ test('contacts come by frame, with names, and the column marks the frames in whi
 });
 
 test('a lidar is told ray by ray; a task without contacts says so', async () => {
-  const { model, states } = episode('maze', 5);
-  assert.equal(contactColumn(model, states), null);
-  const { rays, data } = stageDetails(model, states);
+  const { model, states, actions } = episode('maze', 5);
+  assert.equal(contactColumn(model, states, actions), null);
+  const { rays, data } = stageDetails(model, states, actions);
   const arrays = unpack(await data.arrayBuffer());
   assert.deepEqual([rays, arrays['rays']!.length, arrays['contacts']], [16, 6 * (3 + 3 * 16), undefined]);
+});
+
+test('in soccer the column marks the frames after the agent met the ball or an opponent, also while it is driven', async () => {
+  const { model, states, actions } = episode('soccer', 200);
+  const column = contactColumn(model, states, actions)!;
+  const { names, data } = stageDetails(model, states, actions);
+  const { contacts, contactStart } = unpack(await data.arrayBuffer());
+  assert.equal(contactStart!.at(-1), contacts!.length / contactSize);
+  let met = 0;
+  for (let t = 0; t <= 200; t++) {
+    const pairs: string[] = [];
+    for (let k = contactStart![t]!; k < contactStart![t + 1]!; k++)
+      pairs.push(`${names[contacts![k * contactSize + 10]!]} ${names[contacts![k * contactSize + 11]!]}`);
+    const hit = pairs.some((pair) => /^home0 (ball|away0)$/.test(pair));
+    assert.equal(column[t], hit ? 1 : 0, `frame ${t}: ${pairs}`);
+    met += column[t]!;
+  }
+  assert.ok(met > 0 && column[0] === 0, `frames of contact: ${met}`);
+});
+
+test('being tagged is a contact, without a force', () => {
+  const { model, states, actions } = episode('tag', 120);
+  const column = contactColumn(model, states, actions)!;
+  const out = model.stateLayout.find(({ name }) => name === 'runner0.out')!.offset;
+  const tagged = Array.from(column).findIndex((_, t) => states[t * model.stateDim + out] === 1);
+  assert.ok(tagged > 0);
+  const [touch] = model.impacts!(states, (tagged - 1) * model.stateDim, actions, (tagged - 1) * 2);
+  assert.deepEqual([touch!.bodyA, touch!.bodyB, touch!.force], ['tagger0', 'runner0', 0]);
+  assert.equal(column[tagged], 1);
 });

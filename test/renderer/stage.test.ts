@@ -7,6 +7,7 @@ import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
 import { decode } from 'modern-gif';
 import type { Page } from 'playwright-core';
 import type { Lab } from '../../lab/lab.ts';
+import { unpack } from '../../lab/pack.ts';
 import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { barriers, openWindow } from '../support/window.ts';
@@ -165,7 +166,8 @@ const drawn: readonly TaskId[] = ['push', 'pick-place', 'maze', 'cheetah', 'pend
 test('contacts, names, cameras and trails are drawn, and fifty episodes leave nothing behind', {
   timeout: 600_000,
 }, async (t) => {
-  const { page, mistakes, picture, idOf, stage, shot, open, choose, step } = await visit(t, drawn, true);
+  const opened = await visit(t, [...drawn, 'soccer'], true);
+  const { lab, page, url, mistakes, picture, idOf, stage, shot, open, choose, step } = opened;
   await step('contact forces are drawn and told in newtons', async () => {
     await open('pick-place');
     const before = await shot();
@@ -178,6 +180,27 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
     assert.ok(changed > 0.0005 && changed < 0.2, `share of changed pixels: ${changed}`);
     await picture('contacts');
   });
+
+  await step(
+    'discs tell what they pressed on in the step before, and when the agent met the ball',
+    async () => {
+      const id = idOf('soccer');
+      const opened = lab.openEpisode(id);
+      const met = unpack(await opened.data.arrayBuffer())['contact']!.indexOf(1);
+      assert.ok(met > 0);
+      await page.goto('about:blank');
+      await page.goto(`${url}#a=${id}&t=${(met - 1) * opened.controlDt}`);
+      await page.getByTestId('legend-a').waitFor();
+      await page.keyboard.press('Control+ArrowRight');
+      await page
+        .getByTestId('forces-a')
+        .getByText(/^[1-9]\d* contact/)
+        .waitFor();
+      await shot();
+    await picture('soccer');
+      await open('pick-place');
+    },
+  );
 
   await step('bodies have names; without perspective the picture is another', async () => {
     await page.keyboard.press('8');
