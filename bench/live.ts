@@ -78,7 +78,7 @@ async function costs(task: string): Promise<{ trainer: number; lab: number; byte
   const publish = (): void => writer.publish(0, batch.states, returns, undefined, learned);
   const trainer = await each(4000, publish);
   let bytes = 0;
-  const run = { model, worlds, learned: ['progress'], reader };
+  const run = { model, worlds, learned: ['progress'], learns: [], reader };
   const own = await each(400, async () => {
     publish();
     const frame = await liveFrame(() => run, { runId: 1, worlds, since: 0, waitMs: 0 });

@@ -67,6 +67,7 @@ import type { LiveRun } from './live.ts';
 import { FeedReader, openFeed } from './live-feed.ts';
 import { type Logger, openLog } from './log.ts';
 import { type MetricFileChoice, MetricFiles } from './metric-files.ts';
+import { sidesOf } from './opponents.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { algorithmNamed, learnedReward, rewardNamed } from './registry.ts';
@@ -86,6 +87,7 @@ import { type EvaluationAsk, evaluationRequest, runRewardEvaluation } from './re
 import { markRuns, type RunMark } from './run-marks.ts';
 import { type DisagreementAsk, EpisodeScores, familyOfModel } from './score.ts';
 import { episodeSeed } from './seeds.ts';
+import { shownGames } from './self-play.ts';
 import { contactColumn, stageDetails } from './stage.ts';
 import { wilsonInterval } from './statistics.ts';
 import { versions } from './versions.ts';
@@ -457,11 +459,9 @@ export class Lab {
 
   /** The worlds of a run while it trains, or why there are none to look at. @throws UsageError when there is no such run. */
   live(id: number): LiveRun | string {
-    const { config, kind, status } = this.find(id);
+    const { kind, status } = this.find(id);
     const active = this.#active.get(id);
     if (kind !== 'train') return `run ${id} is a ${kind} run; only training runs have worlds that go on`;
-    if (config['selfPlay'] !== undefined)
-      return `run ${id} is self-play, whose games are not shown live; its episodes are`;
     if (active?.live !== undefined) return active.live;
     if (active === undefined) return `run ${id} is ${status}; its worlds are shown while it trains`;
     return `run ${id} is ${active.phase}; its worlds are shown while it trains`;
@@ -793,10 +793,14 @@ export class Lab {
         for (const { step, values } of metrics) writeFiles(step, values);
         this.events.emit({ type: 'metrics', runId: id, step: metrics.at(-1)!.step });
       };
-      const worlds = experiment.algorithmSettings['worlds'] as number;
-      const learned = learnedLines(experiment).map(({ reward }) => reward);
+      const count = experiment.algorithmSettings['worlds'] as number;
+      const sides = experiment.selfPlay === undefined ? undefined : sidesOf(model);
+      const learns = sides === undefined ? [] : shownGames(sides, count).map(({ side }) => sides[side].id);
+      const worlds = sides === undefined ? count : learns.length;
+      // Sides are paid by the rules of the game, and scored by no model.
+      const learned = sides === undefined ? learnedLines(experiment).map(({ reward }) => reward) : [];
       const reader = new FeedReader(openFeed(model.stateDim, learned.length, worlds));
-      if (experiment.selfPlay === undefined) active.live = { model, worlds, learned, reader };
+      active.live = { model, worlds, learned, learns, reader };
       await this.#job<TrainResult>(
         id,
         active,

@@ -14,6 +14,8 @@ export interface LiveRun {
   readonly worlds: number;
   /** Method of each learned line of the reward stack. */
   readonly learned: readonly string[];
+  /** Of self-play, the side that learns in each world; empty otherwise. */
+  readonly learns: readonly string[];
   readonly reader: FeedReader;
 }
 
@@ -28,7 +30,7 @@ export interface LiveAsk {
 /** Milliseconds between two looks at the trainer's memory while somebody waits. */
 const lookEveryMs = 15;
 
-export const liveScene = ({ model, worlds, learned, reader }: LiveRun) => ({
+export const liveScene = ({ model, worlds, learned, learns, reader }: LiveRun) => ({
   task: model.id,
   bodies: model.bodies.map((body) => structuredClone(body)) as BodyInfo[],
   stages: model.stages.map((stage) => ({ ...stage })),
@@ -36,6 +38,7 @@ export const liveScene = ({ model, worlds, learned, reader }: LiveRun) => ({
   worlds,
   watchable: reader.watchable,
   learned: [...learned],
+  learns: learns.slice(0, reader.watchable),
 });
 
 const sleep = (ms: number): Promise<void> =>

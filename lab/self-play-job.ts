@@ -4,6 +4,7 @@ import type { Metrics } from '../learn/algorithms/types.ts';
 import { type OpenedCheckpoint, openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { openComputeFor } from './compute.ts';
 import type { TrainJob, TrainResult, WorkerMessage } from './jobs.ts';
+import { FeedWriter } from './live-feed.ts';
 import { sidesOf } from './opponents.ts';
 import { type Arrays, pack, unpack } from './pack.ts';
 import { algorithmNamed, taskNamed } from './registry.ts';
@@ -50,6 +51,7 @@ export async function trainSelfPlay(link: SelfPlayLink, job: TrainJob): Promise<
     compute,
     seed,
     clock: now,
+    live: new FeedWriter(job.live),
   };
   const saved = job.checkpoint === null ? undefined : openCheckpoint(job.checkpoint, experiment, 'resume');
   const game =

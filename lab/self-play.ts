@@ -9,6 +9,7 @@ import type { Compute } from '../learn/tensor/compute.ts';
 import { mixSeed } from '../sim/engine/random.ts';
 import type { TaskModel } from '../sim/env.ts';
 import type { AnySettings, Fields, Settings } from '../sim/fields.ts';
+import { type FeedWriter, mostWatched } from './live-feed.ts';
 import { type Player, Pool, playMatch, type Side, type Snapshot, sidesOf, snapshotOf } from './opponents.ts';
 import type { Arrays } from './pack.ts';
 import { episodeSeed } from './seeds.ts';
@@ -124,6 +125,25 @@ export interface SelfPlayOptions {
   readonly compute: Compute;
   readonly seed: number;
   readonly clock?: () => number;
+  /** Where games are shown while somebody watches, in the order of `shownGames`. */
+  readonly live?: FeedWriter;
+}
+
+/** A game of the half in which side `side` learns. */
+export interface ShownGame {
+  readonly side: 0 | 1;
+  readonly game: number;
+}
+
+/** The games that can be watched: of both halves in turn, for each stands still while the other one plays. */
+export function shownGames(sides: readonly [Side, Side], worlds: number): readonly ShownGame[] {
+  const [first, second] = sides.map(({ agents }) => worlds / agents.length) as [number, number];
+  const shown: ShownGame[] = [];
+  for (let game = 0; game < Math.max(first, second); game++) {
+    if (game < first) shown.push({ side: 0, game });
+    if (game < second) shown.push({ side: 1, game });
+  }
+  return shown;
 }
 
 /** One side: its learner, its games, its past. */
@@ -142,6 +162,7 @@ export class SelfPlay {
   readonly #options: SelfPlayOptions;
   readonly #sides: readonly [Side, Side];
   readonly #halves: readonly [Half, Half];
+  readonly #shown: readonly ShownGame[];
   #rounds = 0;
   #serial = 0;
 
@@ -149,6 +170,12 @@ export class SelfPlay {
     const { model, algorithmSettings, settings, seed } = options;
     this.#options = options;
     this.#sides = sidesOf(model);
+    const { live } = options;
+    this.#shown =
+      live === undefined
+        ? []
+        : shownGames(this.#sides, algorithmSettings['worlds'] as number).slice(0, mostWatched);
+    const onStep = live === undefined ? undefined : () => this.#show(live);
     const pools = this.#sides.map(
       () =>
         new Pool(settings.poolSize, {
@@ -179,6 +206,7 @@ export class SelfPlay {
             if (won) window.won++;
             if (diverged) window.diverged++;
           },
+          ...(onStep === undefined ? {} : { onStep }),
         }),
       };
     };
@@ -230,6 +258,20 @@ export class SelfPlay {
   /** Agent 0's side. */
   get learner(): Learner {
     return this.#halves[0].learner;
+  }
+
+  /** Lays the first games where the lab can see them, while somebody watches. */
+  #show(live: FeedWriter): void {
+    if (!live.isDue(performance.now())) return;
+    const { stateDim } = this.#options.model;
+    const states = new Float64Array(this.#shown.length * stateDim);
+    const returns = new Float64Array(this.#shown.length);
+    for (const [i, { side, game }] of this.#shown.entries()) {
+      const { env } = this.#halves[side];
+      states.set(env.states.subarray(game * stateDim, (game + 1) * stateDim), i * stateDim);
+      returns[i] = env.returns[game]!;
+    }
+    live.publish(this.steps, states, returns, undefined, []);
   }
 
   /** Each side collects and learns once. Metrics of the learners are named `<metric>/<side>`. */
@@ -321,11 +363,13 @@ export class SelfPlay {
     }
     for (const [s, { env }] of this.#halves.entries()) {
       const of = (name: string): Float64Array => numbersOf(saved, `env${s}/${name}`);
+      const hasReturns = saved[`env${s}/returns`] !== undefined;
       env.restore({
         states: of('states'),
         drawn: of('drawn'),
         random: of('random'),
         started: of('started'),
+        ...(hasReturns ? { returns: of('returns') } : {}),
       });
     }
   }

@@ -33,6 +33,8 @@ export interface SideEnvOptions {
   /** Seed of the n-th episode started. */
   readonly seedOf: (index: number) => number;
   readonly onEnd?: (game: { readonly won: boolean; readonly diverged: boolean }) => void;
+  /** After each step, games that were over begun anew. */
+  readonly onStep?: () => void;
 }
 
 export class SideEnv implements VectorEnv {
@@ -47,6 +49,8 @@ export class SideEnv implements VectorEnv {
   readonly terminated: Uint8Array;
   readonly truncated: Uint8Array;
   readonly diverged: Uint8Array;
+  /** Of each game so far, the mean over the side's agents; NaN where its beginning is not known. [games] */
+  readonly returns: Float64Array;
 
   readonly #options: SideEnvOptions;
   readonly #face: ParallelFace;
@@ -81,6 +85,7 @@ export class SideEnv implements VectorEnv {
     this.terminated = new Uint8Array(count);
     this.truncated = new Uint8Array(count);
     this.diverged = new Uint8Array(count);
+    this.returns = new Float64Array(this.games);
     this.#batch = createBatch(jointModel(model), this.games);
     this.#players = new Players(model, opponents);
     this.#random = new Random(seed);
@@ -98,7 +103,13 @@ export class SideEnv implements VectorEnv {
     this.#see(this.observations);
   }
 
+  /** Rows of all games, as they stand. [games * stateDim] */
+  get states(): Float64Array {
+    return this.#batch.states;
+  }
+
   #begin(game: number): void {
+    this.returns[game] = 0;
     this.#batch.reset(game, this.#options.seedOf(this.#started++));
     this.#oppose(game, this.#options.pool.draw(this.#random));
   }
@@ -125,7 +136,7 @@ export class SideEnv implements VectorEnv {
 
   /** actions: [count * actionDim] in [-1, 1]. */
   step(actions: Float64Array): void {
-    const { model, side, onEnd } = this.#options;
+    const { model, side, onEnd, onStep } = this.#options;
     const batch = this.#batch;
     const mates = side.agents.length;
     const dim = this.actionDim;
@@ -156,6 +167,7 @@ export class SideEnv implements VectorEnv {
         batch.diverged[game] === 1
           ? 0
           : this.#face.reward(side.agents[n % mates]!, batch.previousStates, o, batch.states, o);
+      this.returns[game]! += this.rewards[n]! / mates;
     }
     // 3. games that are over begin anew, against others
     for (let game = 0; game < this.games; game++) {
@@ -165,10 +177,11 @@ export class SideEnv implements VectorEnv {
       this.#begin(game);
     }
     this.#see(this.observations);
+    onStep?.();
   }
 
   /** Games in progress, who plays them, and the generator. */
-  save(): Record<'states' | 'drawn' | 'random' | 'started', Float64Array> {
+  save(): Record<'states' | 'drawn' | 'random' | 'started' | 'returns', Float64Array> {
     const { stateDim } = this.#options.model;
     const states = new Float64Array(this.games * stateDim);
     for (let game = 0; game < this.games; game++) states.set(this.#batch.saveState(game), game * stateDim);
@@ -177,11 +190,12 @@ export class SideEnv implements VectorEnv {
       drawn: Float64Array.from(this.#drawn.flatMap(({ serial, share }) => [serial, share])),
       random: this.#random.save(),
       started: Float64Array.of(this.#started),
+      returns: this.returns.slice(),
     };
   }
 
-  /** After the pool has been restored. @throws RangeError when the arrays belong to another task or number of games. */
-  restore(saved: ReturnType<SideEnv['save']>): void {
+  /** After the pool has been restored; `returns` is missing in what older versions saved. @throws RangeError when the arrays belong to another task or number of games. */
+  restore(saved: Omit<ReturnType<SideEnv['save']>, 'returns'> & { readonly returns?: Float64Array }): void {
     const { stateDim } = this.#options.model;
     if (saved.states.length !== this.games * stateDim) {
       throw new RangeError(
@@ -194,6 +208,8 @@ export class SideEnv implements VectorEnv {
     }
     this.#random.restore(saved.random);
     this.#started = saved.started[0]!;
+    if (saved.returns === undefined) this.returns.fill(Number.NaN);
+    else this.returns.set(saved.returns);
     this.#see(this.observations);
   }
 }

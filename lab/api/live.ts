@@ -17,6 +17,8 @@ const liveSceneSchema = <Body extends z.ZodType, Stage extends z.ZodType>(body: 
     watchable: z.int(),
     /** Learned rewards, in the order of `learned` below. */
     learned: z.array(z.string()),
+    /** Of self-play, the side that learns in each world that can be looked at; empty otherwise. */
+    learns: z.array(z.string()),
   });
 
 /**
@@ -24,7 +26,7 @@ const liveSceneSchema = <Body extends z.ZodType, Stage extends z.ZodType>(body: 
  *  - `poses` float32 [N, bodies, 7] as in `episodes.open`; `colours` float32 [N, bodies, 3] of tasks that have them
  *  - `progress` float32 [N] true progress, `stage` uint8 [N], `success` uint8 [N]
  *  - `learned/<i>` float32 [N], learned progress of each entry of `learned`; NaN where there is none
- *  - `returns` float64 [N] so far, `episodeStep` float64 [N]; `ended` uint8 [N] where a world waits for the others
+ *  - `returns` float64 [N] so far (of self-play of the side that learns, a mean over its agents), `episodeStep` float64 [N]; `ended` uint8 [N] where a world waits for the others
  * `waiting`: nothing new within `waitMs`. `none`: this run has nothing to show now, and why. `sequence` is what to ask with next.
  */
 const liveFrameSchema = z.object({

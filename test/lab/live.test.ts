@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { selfPlayRecipe } from '../../lab/cli/self-play.ts';
 import { Lab } from '../../lab/lab.ts';
 import { liveFrame, liveScene } from '../../lab/live.ts';
 import { FeedReader, FeedWriter, openFeed } from '../../lab/live-feed.ts';
@@ -92,6 +93,62 @@ test('worlds that are looked at are those of the recorded episodes, and looking 
   const bytes = (run: number) => lab.newestCheckpoint(run).bytes;
   assert.deepEqual(bytes(alone), bytes(id));
   assert.match(String(lab.live(id)), /run \d+ is done; its worlds are shown while it trains/);
+});
+
+test('the games of self-play are watched, of both sides in turn, and looking changes no bit of them either', async (t) => {
+  const lab = labOf(t);
+  const selfPlay = (): number => {
+    const recipe = selfPlayRecipe({ task: 'tag', algorithm: 'ppo' });
+    return lab.start(
+      {
+        ...recipe,
+        algorithmSettings: { ...tinyRecipe().algorithmSettings, steps: 8192 },
+        experiment: {
+          ...recipe.experiment,
+          evaluationEpisodes: 2,
+          shortEvaluationEpisodes: 2,
+          evaluateEvery: 100_000_000,
+          checkpointEvery: 4096,
+        },
+        selfPlay: { games: 2 },
+      },
+      3,
+    ).id;
+  };
+  const id = selfPlay();
+  let scene: ReturnType<typeof liveScene> | undefined;
+  const sequences = new Set<number>();
+  let isOver = false;
+  const end = lab.finished(id).finally(() => {
+    isOver = true;
+  });
+  let since = 0;
+  const moved = new Map<number, Set<number>>();
+  while (!isOver) {
+    const frame = await liveFrame(() => lab.live(id), { ...ask, runId: id, worlds: 16, since });
+    if (frame.state === 'none') await new Promise((resolve) => setTimeout(resolve, 5));
+    if (frame.state !== 'live') continue;
+    const run = lab.live(id);
+    if (typeof run !== 'string') scene ??= liveScene(run);
+    since = frame.sequence;
+    sequences.add(since);
+    const { episodeStep, returns } = unpack(await frame.data!.arrayBuffer());
+    assert.equal(episodeStep!.length, 16);
+    for (const [world, step] of episodeStep!.entries()) {
+      assert.ok(Number.isInteger(step) && step >= 0 && step <= 120 && Number.isFinite(returns![world]));
+      moved.set(world, (moved.get(world) ?? new Set()).add(step));
+    }
+  }
+  assert.equal((await end).status, 'done');
+  assert.ok(sequences.size >= 3, `${sequences.size} snapshots`);
+  assert.deepEqual([scene!.worlds, scene!.watchable, scene!.learned], [16, 16, []]);
+  assert.deepEqual(scene!.learns.slice(0, 4), ['taggers', 'runners', 'taggers', 'runners']);
+  // Games of both halves go on.
+  for (const world of [0, 1]) assert.ok(moved.get(world)!.size > 1, `world ${world}`);
+  const alone = selfPlay();
+  assert.equal((await lab.finished(alone)).status, 'done');
+  assert.equal(curve(lab, alone), curve(lab, id));
+  assert.deepEqual(lab.newestCheckpoint(alone).bytes, lab.newestCheckpoint(id).bytes);
 });
 
 test('a watcher that vanished costs nothing after three seconds', (t) => {
