@@ -197,7 +197,7 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
         .getByText(/^[1-9]\d* contact/)
         .waitFor();
       await shot();
-    await picture('soccer');
+      await picture('soccer');
       await open('pick-place');
     },
   );
