@@ -40,8 +40,9 @@ export class Programs {
     if (this.isNew) {
       this.isNew = false;
       this.asked = now;
-      this.renderer.compile(scene, camera);
+      // First: it asks what the graphics card can do, and would wait for what was asked for before.
       this.compileShadows(scene, camera);
+      this.renderer.compile(scene, camera);
     }
     if (this.asked === null) return true;
     const programs = (this.renderer.info.programs ?? []) as unknown as readonly Program[];

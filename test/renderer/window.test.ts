@@ -92,7 +92,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
     await page.getByTestId('make-sample').waitFor();
     // Every registered panel stands in the built-in layout; its file cannot be imported without a bundler.
     const registry = readFileSync(join(root, 'renderer', 'panels', 'index.ts'), 'utf8');
-    const titles = [...registry.matchAll(/\bid: '[\w-]+', title: '([^']+)'/g)].map((match) => match[1]!);
+    const titles = [...registry.matchAll(/\bid: '[\w-]+',\s+title: '([^']+)'/g)].map((match) => match[1]!);
     assert.ok(titles.length >= 7, `panels found in the registry: ${titles}`);
     for (const title of titles) {
       assert.equal(
