@@ -8,12 +8,14 @@
 import { ActionIcon, Badge, Button, Select, Text, Tooltip } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import {
+  type CSSProperties,
   type KeyboardEvent,
   type MouseEvent,
   memo,
   type ReactNode,
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -23,6 +25,7 @@ import { lab, useConnection } from '../lab.ts';
 import { EpisodeActions, EpisodeFilter } from '../parts/episode-tools.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { LetterMark } from '../parts/letter.tsx';
+import { ThumbnailPicture } from '../parts/thumbnail.tsx';
 import {
   chooseAll,
   chooseNone,
@@ -41,13 +44,22 @@ import {
   useEpisodes,
   withTrash,
 } from '../state/episodes.ts';
+import { useScheme } from '../state/hooks.ts';
 import { messageOf } from '../state/message.ts';
 import { addEpisode, openEpisode, type SlotName, usePlayers } from '../state/players.ts';
 import { sortedRuns, useRuns } from '../state/runs.ts';
+import {
+  closeThumbnails,
+  listScrolled,
+  setThumbnailScheme,
+  setThumbnailsInView,
+  thumbnailSize,
+} from '../state/thumbnails.ts';
 import { compact, grouped } from '../timeline/scale.ts';
 import './episodes.css';
 
-const rowHeight = 30;
+/** Pixels; with pictures, and without. */
+const rowHeights = { tall: 44, low: 30 } as const;
 const headHeight = 26;
 
 interface Column {
@@ -55,16 +67,25 @@ interface Column {
   readonly help: string;
   /** Pixels it has at least, and its share of what is left. */
   readonly width: readonly [least: number, share: number];
-  /** Tags have no order. */
+  /** Tags and pictures have no order. */
   readonly sort: EpisodeSort | null;
   readonly isText?: boolean;
-  readonly cell: (episode: Episode) => ReactNode;
+  /** `isAimedAt`: pointer or keyboard are on the row. */
+  readonly cell: (episode: Episode, isAimedAt: boolean) => ReactNode;
 }
 
 const number = (value: number | null | undefined): ReactNode =>
   value === null || value === undefined ? <span className="dim">–</span> : value.toFixed(2);
 
 const columnInfo: Readonly<Record<Exclude<EpisodeColumn, `return:${string}`>, Column>> = {
+  picture: {
+    title: 'Picture',
+    help: 'Its last frame; under the pointer or the keyboard first, middle and last frame in turn',
+    width: [thumbnailSize.width, 0],
+    sort: null,
+    isText: true,
+    cell: ({ id }, isAimedAt) => <ThumbnailPicture id={id} isAimedAt={isAimedAt} />,
+  },
   success: {
     title: 'End',
     help: 'True success at the last frame',
@@ -183,7 +204,14 @@ const choosable = Object.entries(columnInfo).map(([id, { title, help }]) => ({
   help,
 }));
 
-const usual: readonly EpisodeColumn[] = ['success', 'finalProgress', 'returnTotal', 'length', 'trainedSteps'];
+const usual: readonly EpisodeColumn[] = [
+  'picture',
+  'success',
+  'finalProgress',
+  'returnTotal',
+  'length',
+  'trainedSteps',
+];
 /** Pixels of padding, star, number and the buttons at the end, with the gaps between them. */
 const fixedWidth = 18 + 20 + 4 + 80 + 4 + 48;
 
@@ -193,7 +221,7 @@ const leastWidth = (ids: readonly EpisodeColumn[]): number =>
 /** Where room is short, what most episodes have in common gives way. */
 function fitting(width: number): readonly EpisodeColumn[] {
   let count = usual.length;
-  while (count > 3 && leastWidth(usual.slice(0, count)) > width) count--;
+  while (count > 4 && leastWidth(usual.slice(0, count)) > width) count--;
   return usual.slice(0, count);
 }
 
@@ -226,6 +254,11 @@ export function EpisodesPanel() {
   const scrolled = useRef(0);
   const [{ width, height }, setSize] = useState({ width: 400, height: 400 });
   const [isBusy, setBusy] = useState(false);
+  const [isShown, setShown] = useState(true);
+  const [hasFocus, setFocus] = useState(false);
+  const ids = useMemo(() => state.columns ?? fitting(width), [state.columns, width]);
+  const hasPictures = ids.includes('picture');
+  const rowHeight = hasPictures ? rowHeights.tall : rowHeights.low;
   // A plain text compares by what it says: rows of other episodes stay as they are.
   const letters = usePlayers(({ shown, ...slots }) =>
     shown.map((name) => `${name}${slots[name].loaded?.episode.id ?? ''}`).join(),
@@ -254,6 +287,7 @@ export function EpisodesPanel() {
     const element = scroller.current;
     if (!element) return;
     const observer = new ResizeObserver(() => {
+      setShown(element.clientHeight > 0);
       if (element.clientHeight === 0) return;
       setSize({ width: element.clientWidth, height: element.clientHeight - headHeight });
       element.scrollTop = useEpisodes.getState().top;
@@ -273,7 +307,20 @@ export function EpisodesPanel() {
     if (cursor * rowHeight < element.scrollTop) element.scrollTop = cursor * rowHeight;
     else if ((cursor + 1) * rowHeight > element.scrollTop + height)
       element.scrollTop = (cursor + 1) * rowHeight - height;
-  }, [cursor, height]);
+  }, [cursor, height, rowHeight]);
+
+  // The row that is on top stays there when rows become taller or lower.
+  const heightBefore = useRef(rowHeight);
+  useLayoutEffect(() => {
+    const before = heightBefore.current;
+    heightBefore.current = rowHeight;
+    if (before === rowHeight || !scroller.current) return;
+    scroller.current.scrollTop = (useEpisodes.getState().top / before) * rowHeight;
+  }, [rowHeight]);
+
+  const scheme = useScheme();
+  useEffect(() => setThumbnailScheme(scheme), [scheme]);
+  useEffect(() => (hasPictures ? closeThumbnails : undefined), [hasPictures]);
 
   const first = Math.max(0, Math.floor(top / rowHeight) - 4);
   const last = Math.min(state.total, first + Math.ceil(height / rowHeight) + 8);
@@ -284,6 +331,13 @@ export function EpisodesPanel() {
   }, [first, last, state.pages]);
 
   const rows = Array.from({ length: Math.max(0, last - first) }, (_, i) => first + i);
+  useEffect(() => {
+    if (!hasPictures) return;
+    const seenRows = isShown
+      ? rows.filter((row) => (row + 1) * rowHeight > top && row * rowHeight < top + height)
+      : [];
+    setThumbnailsInView(seenRows.flatMap((row) => episodeAt(state, row)?.id ?? []));
+  });
 
   function onKeyDown(event: KeyboardEvent): void {
     const at = cursor ?? -1;
@@ -323,7 +377,6 @@ export function EpisodesPanel() {
     void keyed();
   }
 
-  const ids = useMemo(() => state.columns ?? fitting(width), [state.columns, width]);
   const columns = useMemo(() => ids.map((id) => ({ id, ...columnOf(id) })), [ids]);
   const least = leastWidth(ids);
   const cells = columns.map(({ width: [from, share] }) =>
@@ -378,8 +431,14 @@ export function EpisodesPanel() {
         onKeyDown={onKeyDown}
         onPointerEnter={() => setBusy(true)}
         onPointerLeave={() => setBusy(false)}
-        onFocus={() => setBusy(true)}
-        onBlur={() => setBusy(false)}
+        onFocus={() => {
+          setBusy(true);
+          setFocus(true);
+        }}
+        onBlur={() => {
+          setBusy(false);
+          setFocus(false);
+        }}
       >
         <div
           ref={scroller}
@@ -391,6 +450,7 @@ export function EpisodesPanel() {
             const element = event.currentTarget;
             if (element.clientHeight === 0) return;
             scrolled.current = element.scrollTop;
+            listScrolled();
             useEpisodes.setState({ top: element.scrollTop });
           }}
         >
@@ -411,7 +471,16 @@ export function EpisodesPanel() {
               </span>
             </div>
           </div>
-          <div style={{ height: state.total * rowHeight, minWidth: least, position: 'relative' }}>
+          <div
+            style={
+              {
+                '--row-height': `${rowHeight}px`,
+                height: state.total * rowHeight,
+                minWidth: least,
+                position: 'relative',
+              } as CSSProperties
+            }
+          >
             {rows.map((row) => {
               const episode = episodeAt(state, row);
               return episode ? (
@@ -422,7 +491,9 @@ export function EpisodesPanel() {
                   columns={columns}
                   template={template}
                   letters={lettersOf(episode.id)}
+                  top={row * rowHeight}
                   hasCursor={row === cursor}
+                  hasFocus={hasFocus && row === cursor}
                   isChosen={state.chosen.has(episode.id)}
                   onPick={pick}
                 />
@@ -561,7 +632,9 @@ const EpisodeRow = memo(function EpisodeRow({
   columns,
   template,
   letters,
+  top,
   hasCursor,
+  hasFocus,
   isChosen,
   onPick,
 }: {
@@ -571,10 +644,15 @@ const EpisodeRow = memo(function EpisodeRow({
   readonly template: string;
   /** Of the players that show it. */
   readonly letters: string;
+  /** Pixels from the top of the list. */
+  readonly top: number;
   readonly hasCursor: boolean;
+  /** The keyboard is on it, and in the list. */
+  readonly hasFocus: boolean;
   readonly isChosen: boolean;
   readonly onPick: (row: number, event: MouseEvent) => void;
 }) {
+  const [isOver, setOver] = useState(false);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid, which owns the focus
     <div
@@ -589,8 +667,10 @@ const EpisodeRow = memo(function EpisodeRow({
       data-cursor={hasCursor || undefined}
       data-chosen={isChosen || undefined}
       data-open={letters[0]}
-      style={{ top: row * rowHeight, gridTemplateColumns: template }}
+      style={{ top, gridTemplateColumns: template }}
       onClick={(event) => onPick(row, event)}
+      onPointerEnter={() => setOver(true)}
+      onPointerLeave={() => setOver(false)}
     >
       <span role="gridcell">
         <button
@@ -616,7 +696,7 @@ const EpisodeRow = memo(function EpisodeRow({
       </span>
       {columns.map(({ id, isText, cell }) => (
         <span key={id} role="gridcell" className={isText ? 'truncate' : 'mono right'}>
-          {cell(episode)}
+          {cell(episode, isOver || hasFocus)}
         </span>
       ))}
       <span role="gridcell" className="row-buttons">

@@ -19,22 +19,23 @@ export const fieldOfView = 36;
 export const verticalTangent = (aspect: number): number =>
   Math.tan((fieldOfView * Math.PI) / 360) / Math.min(1, aspect);
 
-/** @param along what the points of the scenery are shifted by, metres */
+/** The scenery shifted by [x, y], metres, with `margin` of the view free at each side. */
 export function presetFraming(
   { points, centre, isFlat }: Scenery,
   preset: CameraPreset,
   aspect: number,
   vertical: number,
   [x, y]: readonly [number, number],
+  margin = 0.06,
 ): Framing {
   const direction = directions[preset];
-  const shift = (point: Vector): Vector => [point[0] + x, point[1] + y, point[2]];
+  const moved = (point: Vector): Vector => [point[0] + x, point[1] + y, point[2]];
   return frame({
-    points: points.map(shift),
+    points: points.map(moved),
     // Into mazes and boards one looks from higher up.
     direction: preset === 'perspective' && isFlat ? [direction[0], direction[1], 1.1] : direction,
-    centre: shift(centre),
+    centre: moved(centre),
     tangents: [vertical * aspect, vertical],
-    margin: 0.06,
+    margin,
   });
 }

@@ -15,7 +15,7 @@ import { messageOf } from './message.ts';
 export type EpisodeSort = (typeof episodeColumns)[number] | `return:${string}`;
 
 /** What a row can show beside star and number. */
-export type EpisodeColumn = Exclude<EpisodeSort, 'id' | 'starred'> | 'tags';
+export type EpisodeColumn = Exclude<EpisodeSort, 'id' | 'starred'> | 'picture' | 'tags';
 
 export interface EpisodeQuery {
   /** Only this run's episodes. */

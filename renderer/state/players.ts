@@ -104,6 +104,9 @@ export function paceClock(isDrawn: () => boolean): () => void {
   };
 }
 
+/** No view that the CPU draws has a picture under way. */
+export const isStageDrawn = (): boolean => [...paces].every((isDrawn) => isDrawn());
+
 /** The one animation loop: runs only while the clock does. */
 let frameRequest = 0;
 function loop(): void {

@@ -8,8 +8,12 @@ import { temporaryFolder } from '../support/project.ts';
 import { tinyRun } from '../support/tiny-run.ts';
 import { barriers, openWindow } from '../support/window.ts';
 
+interface Watched {
+  liveContexts(): number;
+}
+
 test('episodes are filtered, sorted, starred, tagged and put into the trash, by mouse and by keyboard, with undo', {
-  timeout: 240_000,
+  timeout: 360_000,
 }, async (t) => {
   const project = join(temporaryFolder(t), 'project');
   const before = new Lab({ project, device: 'wasm' });
@@ -18,6 +22,18 @@ test('episodes are filtered, sorted, starred, tagged and put into the trash, by 
 
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'episodes', project });
   page.setDefaultTimeout(60_000);
+  // Counts the graphics contexts that were not given back.
+  await page.addInitScript(() => {
+    const made: WebGL2RenderingContext[] = [];
+    const { getContext } = HTMLCanvasElement.prototype;
+    HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: unknown[]) {
+      const context = Reflect.apply(getContext, this, args) as unknown;
+      if (context instanceof WebGL2RenderingContext && !made.includes(context)) made.push(context);
+      return context;
+    } as typeof getContext;
+    (globalThis as unknown as Watched).liveContexts = () =>
+      made.filter((context) => !context.isContextLost()).length;
+  });
   const step = async (title: string, part: () => Promise<void>): Promise<void> => {
     try {
       await part();
@@ -61,6 +77,63 @@ test('episodes are filtered, sorted, starred, tagged and put into the trash, by 
       await page.keyboard.press('Escape');
       await box.fill('');
       await says(episodes(all));
+    },
+  );
+
+  await step(
+    'each row has a picture of its own last frame, which runs through its frames when aimed at',
+    async () => {
+      const still = page.locator('[data-testid=thumbnail][data-state=drawn]');
+      const pictureOf = (id: number) =>
+        page.locator(`[data-testid=episode-row][data-episode="${id}"] [data-testid=thumbnail]`);
+      const pixels = (id: number) =>
+        pictureOf(id).evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+      const [one, other] = [await idOf(1), await idOf(2)];
+      for (const id of [one, other]) await pictureOf(id).and(still).waitFor();
+      assert.notEqual(await pixels(one), await pixels(other));
+      const colours = await pictureOf(one).evaluate((canvas) => {
+        const { width, height } = canvas as HTMLCanvasElement;
+        const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+        return new Set(new Uint32Array(data.buffer)).size;
+      });
+      assert.ok(colours > 100, `${colours} colours`);
+
+      const last = await pixels(one);
+      const first = page.locator('[data-testid=thumbnail][data-moment="0"]');
+      await rows.nth(1).hover();
+      await pictureOf(one).and(first).waitFor();
+      assert.notEqual(await pixels(one), last);
+      await pictureOf(one).and(page.locator('[data-moment="2"]')).waitFor();
+      assert.equal(await pixels(one), last);
+      await page.mouse.move(0, 0);
+      await grid.focus();
+      await page.keyboard.press('ArrowDown');
+      await page.locator('[data-testid=episode-row][data-cursor]').and(rows.nth(0)).waitFor();
+      await pictureOf(await idOf(0))
+        .and(first)
+        .waitFor();
+      await picture('pictures');
+      assert.deepEqual(await barriers(page), []);
+
+      // Off, its graphics context is given back; on, as much lies on the graphics card as before.
+      const memory = (id: number) => pictureOf(id).getAttribute('data-memory');
+      const contexts = () => page.evaluate(() => (globalThis as unknown as Watched).liveContexts());
+      const before = { memory: await memory(other), contexts: await contexts() };
+      const height = await rows.nth(0).evaluate((row) => row.clientHeight);
+      await page.getByRole('button', { name: 'Columns' }).click();
+      const box = page.getByRole('dialog', { name: 'Columns' }).getByLabel('Picture', { exact: true });
+      await box.uncheck();
+      await page.waitForFunction(
+        (wanted) => (globalThis as unknown as Watched).liveContexts() === wanted,
+        before.contexts - 1,
+      );
+      assert.equal(await page.getByTestId('thumbnail').count(), 0);
+      assert.ok((await rows.nth(0).evaluate((row) => row.clientHeight)) < height);
+      await box.check();
+      await page.keyboard.press('Escape');
+      for (const id of [one, other]) await pictureOf(id).and(still).waitFor();
+      assert.equal(await pixels(one), last);
+      assert.deepEqual({ memory: await memory(other), contexts: await contexts() }, before);
     },
   );
 
