@@ -3,7 +3,7 @@
 import { detailsOf } from '../state/details.ts';
 import { useView } from '../state/layout.ts';
 import { usePlayers } from '../state/players.ts';
-import { follows, toggleLook, trailSpans, useStageLook } from '../state/stage-look.ts';
+import { follows, qualityChoices, toggleLook, trailSpans, useStageLook } from '../state/stage-look.ts';
 import type { Command } from './index.ts';
 
 const after = <T>(list: readonly T[], now: T): T => list[(list.indexOf(now) + 1) % list.length]!;
@@ -75,6 +75,14 @@ export const stageCommands: readonly Command[] = [
     group: 'Stage',
     shortcuts: [],
     run: () => useStageLook.setState(({ trailSpan }) => ({ trailSpan: after(trailSpans, trailSpan) })),
+  },
+  {
+    id: 'stage-quality',
+    title: 'Stage quality: by itself, fine or fast',
+    help: 'By itself: fast where the CPU draws, or where the first pictures came slowly',
+    group: 'Stage',
+    shortcuts: [],
+    run: () => useStageLook.setState(({ quality }) => ({ quality: after(qualityChoices, quality) })),
   },
   {
     id: 'export-picture',

@@ -8,17 +8,21 @@ import { isMac } from '../parts/command-button.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { arrowsAt } from '../stage/arrows.ts';
 import { toolPathOf } from '../stage/paths.ts';
+import { rendersInSoftware } from '../stage/set.ts';
 import { trailChoices, trailValues } from '../stage/trail.ts';
 import { progressRgb } from '../state/colours.ts';
 import { detailsOf, type StageDetails } from '../state/details.ts';
 import { useFrame } from '../state/hooks.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import { type SlotName, usePlayers } from '../state/players.ts';
+import { useQuality } from '../state/quality.ts';
 import {
   type Follow,
   follows,
   type LabelChoice,
   labelChoices,
+  type QualityChoice,
+  qualityChoices,
   type TrailSpan,
   toggleLook,
   trailSpans,
@@ -39,6 +43,11 @@ const spanTitles: Readonly<Record<TrailSpan, string>> = {
   '3': 'Last three seconds',
   past: 'Up to now',
   all: 'The whole path',
+};
+const qualityTitles: Readonly<Record<QualityChoice, string>> = {
+  auto: 'By itself',
+  fine: 'Fine',
+  fast: 'Fast',
 };
 const labelTitles: Readonly<Record<LabelChoice, string>> = {
   progress: 'Progress: rings and numbers',
@@ -138,6 +147,7 @@ export function StageTools({ name }: { readonly name: SlotName }) {
   const [isOpen, setOpen] = useState(false);
   const details = useDetails(loaded, isOpen);
   const look = useStageLook();
+  const quality = useQuality(rendersInSoftware());
   if (!isFirst) return null;
   const set = (patch: Partial<typeof look>): void => useStageLook.setState(patch);
   const can = (role: string): boolean => loaded?.bodies.some((body) => body.role === role) ?? false;
@@ -271,6 +281,19 @@ export function StageTools({ name }: { readonly name: SlotName }) {
           {labelChoices.map((id) => (
             <Choice key={id} on={look.label === id} onClick={() => set({ label: id })} testId={`label-${id}`}>
               {labelTitles[id]}
+            </Choice>
+          ))}
+        </Sub>
+        <Sub title="Quality" testId="stage-quality">
+          {qualityChoices.map((id) => (
+            <Choice
+              key={id}
+              on={look.quality === id}
+              onClick={() => set({ quality: id })}
+              testId={`quality-${id}`}
+            >
+              {qualityTitles[id]}
+              {id === 'auto' && look.quality === 'auto' ? ` (now ${quality})` : ''}
             </Choice>
           ))}
         </Sub>

@@ -12,7 +12,8 @@ import { LetterButton, useLetterStyle } from '../parts/letter.tsx';
 import { GhostLayer } from '../stage/ghosts.ts';
 import { columnsOf } from '../stage/grid.ts';
 import { labelOf } from '../stage/label.ts';
-import { StageView } from '../stage/view.ts';
+import { rendersInSoftware } from '../stage/set.ts';
+import { type CameraPose, StageView } from '../stage/view.ts';
 import { enterView, stageViews } from '../stage/views.ts';
 import { prefersReducedMotion, useFrame, useScheme } from '../state/hooks.ts';
 import { useView } from '../state/layout.ts';
@@ -28,6 +29,7 @@ import {
   usePlayers,
 } from '../state/players.ts';
 import { isEdited } from '../state/probe.ts';
+import { type Quality, useMeasured, useQuality } from '../state/quality.ts';
 import { isActive, useRuns } from '../state/runs.ts';
 import { useStageLook } from '../state/stage-look.ts';
 import { grouped } from '../timeline/scale.ts';
@@ -313,19 +315,23 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
   const loaded = usePlayers((state) => state[name].loaded);
   const camera = useView((state) => state.camera);
   const view = useRef<StageView | null>(null);
+  const quality = useQuality(rendersInSoftware());
+  /** Where the camera of the view before stood, when another quality needs another view. */
+  const lastPose = useRef<CameraPose | null>(null);
 
   useEffect(() => {
     if (!host.current) return;
     try {
       const made = new StageView(
         host.current,
-        { scheme, reducedMotion: prefersReducedMotion() },
+        { scheme, reducedMotion: prefersReducedMotion(), quality },
         {
           onDraw: (anchor) => placeLabel(label.current, anchor, name),
           onCamera: (pose) => {
             // A camera moved in one moves in all.
             for (const [other, one] of stageViews) if (other !== name) one.place(pose);
           },
+          onQuality: (measured) => useMeasured.setState({ measured }),
         },
       );
       made.canvas.dataset['testid'] = `stage-${name}`;
@@ -335,7 +341,8 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
       const leave = enterView(name, made);
       view.current = made;
       made.load(usePlayers.getState()[name].loaded);
-      if (sibling) made.place(sibling.pose());
+      if (lastPose.current) made.place(lastPose.current);
+      else if (sibling) made.place(sibling.pose());
       const follow = (): void => made.setFrame(positionIn(name));
       follow();
       const stop = clock.subscribe(follow);
@@ -348,12 +355,13 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
         stopMaps();
         leave();
         view.current = null;
+        lastPose.current = made.pose();
         made.dispose();
       };
     } catch (error) {
       setFailure(messageOf(error));
     }
-  }, [name]);
+  }, [name, quality]);
 
   useEffect(() => {
     view.current?.setScheme(scheme);
@@ -367,7 +375,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
     view.current?.setFrame(positionIn(name));
   }, [loaded, name]);
 
-  useGhosts(name, view);
+  useGhosts(name, view, quality);
 
   useEffect(() => {
     // Only the first flies; the others follow its camera.
@@ -401,7 +409,7 @@ function StageCanvas({ name }: { readonly name: SlotName }) {
 }
 
 /** Lays the other players into the first one's view while they are to be ghosts. */
-function useGhosts(name: SlotName, view: { readonly current: StageView | null }): void {
+function useGhosts(name: SlotName, view: { readonly current: StageView | null }, quality: Quality): void {
   const scheme = useScheme();
   const isHost = usePlayers((state) => state.ghosts && state.shown[0] === name);
   // Again whenever another episode comes on; a list of plain numbers compares by its text.
@@ -437,7 +445,7 @@ function useGhosts(name: SlotName, view: { readonly current: StageView | null })
       leave();
       layer.dispose();
     };
-  }, [view, others, scheme]);
+  }, [view, others, scheme, quality]);
 }
 
 /** Straight into the page, at screen rate, past React. */

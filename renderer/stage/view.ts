@@ -12,6 +12,7 @@ import { progressRgb, type Scheme } from '../state/colours.ts';
 import type { CameraPreset } from '../state/layout.ts';
 import type { LoadedEpisode } from '../state/opened.ts';
 import { paceClock } from '../state/players.ts';
+import { FirstPictures, type Quality } from '../state/quality.ts';
 import { settled } from '../state/settled.ts';
 import type { Follow } from '../state/stage-look.ts';
 import { looksOf, StageBodies } from './bodies.ts';
@@ -37,6 +38,8 @@ export interface StageEvents {
   onDraw(anchor: { readonly x: number; readonly y: number } | null): void;
   /** The user moved the camera (not: it was copied from another view). */
   onCamera(pose: CameraPose): void;
+  /** What the first pictures say of the graphics card, once, of a view that is drawn finely. */
+  onQuality(measured: Quality): void;
 }
 
 /** Milliseconds between two pictures at least, when they are made by the CPU. */
@@ -75,6 +78,9 @@ export class StageView {
   private readonly events: StageEvents;
   private readonly reducedMotion: boolean;
   private readonly isSoftware: boolean;
+  private readonly isFast: boolean;
+  /** Of a view whose quality is not decided yet. */
+  private first: FirstPictures | null;
   private lastDraw = 0;
   /** Nothing is known to be shown: an empty stage that an episode follows at once is not worth a picture. */
   private isEarly = true;
@@ -111,22 +117,24 @@ export class StageView {
 
   constructor(
     host: HTMLElement,
-    options: { readonly scheme: Scheme; readonly reducedMotion: boolean },
+    options: { readonly scheme: Scheme; readonly reducedMotion: boolean; readonly quality: Quality },
     events: StageEvents,
   ) {
     this.events = events;
     this.scheme = options.scheme;
     this.reducedMotion = options.reducedMotion;
     this.isSoftware = rendersInSoftware();
-    this.renderer = stageRenderer(this.isSoftware, { powerPreference: 'high-performance' });
+    this.isFast = options.quality === 'fast';
+    this.first = this.isFast ? null : new FirstPictures();
+    this.renderer = stageRenderer(this.isFast, { powerPreference: 'high-performance' });
     this.canvas = this.renderer.domElement;
     host.append(this.canvas);
-    if (this.isSoftware) this.stopPacing = paceClock(() => this.request === 0 && this.isPictureDone());
-    this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
+    if (this.isPaced) this.stopPacing = paceClock(() => this.request === 0 && this.isPictureDone());
+    this.renderer.setPixelRatio(this.isFast ? 1 : Math.min(devicePixelRatio, 2));
     this.set = new StageSet(this.renderer, this.scene, {
       scheme: this.scheme,
-      isSoftware: this.isSoftware,
-      shadowSize: this.isSoftware ? 1024 : 2048,
+      isSoftware: this.isFast,
+      shadowSize: this.isFast ? 1024 : 2048,
     });
     this.programs = new Programs(this.renderer);
     this.scene.add(this.world);
@@ -340,7 +348,7 @@ export class StageView {
     this.frame = this.capturing.frame;
     this.capturing = null;
     if (this.request === -1) return;
-    this.renderer.setPixelRatio(this.isSoftware ? 1 : Math.min(devicePixelRatio, 2));
+    this.renderer.setPixelRatio(this.isFast ? 1 : Math.min(devicePixelRatio, 2));
     this.resize(this.canvas.parentElement!);
     this.redrawAll();
   }
@@ -472,7 +480,8 @@ export class StageView {
     }
     // Without a GPU a picture costs tens of milliseconds. Asking for the next before it is there would fill the queue
     // until the whole window waits for it; lists and keys must not.
-    if (this.isSoftware && (now - this.lastDraw < softwareInterval || !this.isPictureDone())) {
+    const interval = this.isSoftware ? softwareInterval : 0;
+    if (this.isPaced && (now - this.lastDraw < interval || !this.isPictureDone())) {
       this.request = requestAnimationFrame(this.draw);
       return;
     }
@@ -481,11 +490,12 @@ export class StageView {
     if (this.flight) this.advanceFlight(this.flight);
     else if (this.controls.enableDamping) this.controls.update();
     // Not earlier: a canvas of another size is blank until it is drawn.
-    if (this.isSoftware && this.renderer.getPixelRatio() !== 1) this.renderer.setPixelRatio(1);
+    if (this.isFast && this.renderer.getPixelRatio() !== 1) this.renderer.setPixelRatio(1);
     this.placeGround();
     this.renderer.render(this.scene, this.eye());
-    if (this.isSoftware) {
-      this.markPicture();
+    if (this.isPaced) this.markPicture();
+    else if (this.first) this.timePicture(this.first);
+    if (this.isFast) {
       clearTimeout(this.stillTimer);
       this.stillTimer = setTimeout(this.drawStill, stillAfter);
     }
@@ -497,6 +507,31 @@ export class StageView {
     this.events.onDraw(this.anchor());
     for (const listener of this.pictureListeners) listener();
   };
+
+  /** Where a picture is slow to come, the next is not asked for before it is there. */
+  private get isPaced(): boolean {
+    return this.isFast || this.isSoftware;
+  }
+
+  /** How long the picture takes that was just asked for. */
+  private timePicture(first: FirstPictures): void {
+    // The one before is still on its way: together they would count twice.
+    if (!this.isPictureDone()) return;
+    const asked = performance.now();
+    this.markPicture();
+    const look = (): void => {
+      if (this.request === -1 || this.isHidden) return;
+      if (!this.isPictureDone()) {
+        setTimeout(look, 4);
+        return;
+      }
+      const measured = first.add(performance.now() - asked);
+      if (measured === null) return;
+      this.first = null;
+      this.events.onQuality(measured);
+    };
+    setTimeout(look, 4);
+  }
 
   private markPicture(): void {
     const gl = this.renderer.getContext() as WebGL2RenderingContext;

@@ -3,6 +3,10 @@
 import { create } from 'zustand';
 import { memory } from './layout.ts';
 
+/** How finely all of it is drawn; see `quality.ts`. */
+export const qualityChoices = ['auto', 'fine', 'fast'] as const;
+export type QualityChoice = (typeof qualityChoices)[number];
+
 /** `auto`: with whoever runs out of the picture; the others put their thing into the middle and go along with it. */
 export const follows = ['auto', 'off', 'tool', 'agent', 'object'] as const;
 export type Follow = (typeof follows)[number];
@@ -28,6 +32,7 @@ export interface StageLook {
   readonly label: LabelChoice;
   readonly orthographic: boolean;
   readonly follow: Follow;
+  readonly quality: QualityChoice;
   /** Name of the robot's camera that is looked through; null: one's own. Not kept. */
   readonly robotView: string | null;
 }
@@ -42,6 +47,7 @@ const initial: StageLook = {
   label: 'progress',
   orthographic: false,
   follow: 'auto',
+  quality: 'auto',
   robotView: null,
 };
 
@@ -57,6 +63,7 @@ function remembered(): Partial<StageLook> {
     trailSpan: trailSpans,
     label: labelChoices,
     follow: follows,
+    quality: qualityChoices,
   };
   return Object.fromEntries(
     Object.entries(found).filter(

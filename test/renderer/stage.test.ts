@@ -233,6 +233,21 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
     );
   });
 
+  await step('a finer stage is drawn as soon as it is chosen; by itself the CPU draws fast', async () => {
+    const isDrawn = (isSmooth: boolean) =>
+      page.waitForFunction((wanted) => {
+        const canvas = document.querySelector<HTMLCanvasElement>('[data-testid=stage-a]');
+        const { antialias } = canvas?.getContext('webgl2')?.getContextAttributes() ?? {};
+        return canvas?.dataset['episode'] !== undefined && antialias === wanted;
+      }, isSmooth);
+    await isDrawn(false);
+    await choose('stage-quality', 'quality-fine');
+    await isDrawn(true);
+    await picture('fine');
+    await choose('stage-quality', 'quality-auto');
+    await isDrawn(false);
+  });
+
   await step('a maze shows the rays of its lidar', async () => {
     await open('maze');
     const before = await shot();
