@@ -18,6 +18,7 @@ import { lab, useConnection } from '../lab.ts';
 import { Chart } from '../parts/chart.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { MetricName } from '../parts/metric-name.tsx';
+import { WeightChanges } from '../parts/weight-changes.tsx';
 import {
   type ChartMark,
   type ChartSeries,
@@ -25,7 +26,6 @@ import {
   extentOf,
   normalised,
   partingText,
-  placeAt,
 } from '../state/charts.ts';
 import { runColour, sideColour } from '../state/colours.ts';
 import { type CurveMode, useCurveView } from '../state/curve-view.ts';
@@ -33,81 +33,18 @@ import { defaultMetrics, smooth } from '../state/curves.ts';
 import { useScheme } from '../state/hooks.ts';
 import { palette, useView } from '../state/layout.ts';
 import { messageOf } from '../state/message.ts';
+import { useMetrics } from '../state/run-metrics.ts';
 import { runsOfSide, sidesOf, sideTitle } from '../state/run-rows.ts';
 import { loadPinned, useRunTable } from '../state/run-table.ts';
 import { drawnRuns, toggleOverlay, useRuns } from '../state/runs.ts';
-import { useWeightMarks, type WeightMark } from '../state/weights.ts';
+import { useWeightChanges } from '../state/weight-changes.ts';
 import { grouped, short } from '../timeline/scale.ts';
 import { duration } from './runs.tsx';
 import { EmptyHint } from './stage.tsx';
 import './curves.css';
 
-interface Series {
-  readonly names: readonly string[];
-  readonly steps: Float64Array;
-  /** Of training by step; null where the run does not measure it. */
-  readonly seconds: Float64Array | null;
-  readonly values: ReadonlyMap<string, Float64Array>;
-}
-
 /** What is on screen as it was measured, for a file. */
 type Drawn = RefObject<readonly { readonly title: string; readonly series: readonly ChartSeries[] }[]>;
-
-/** The metrics of some runs, fetched again when the lab says there are newer ones, at most once a second each. */
-function useMetrics(ids: readonly number[]): ReadonlyMap<number, Series> {
-  const [data, setData] = useState<ReadonlyMap<number, Series>>(new Map());
-  const steps = useRuns((state) => ids.map((id) => state.metricStep.get(id) ?? 0).join());
-  const isOpen = useConnection((state) => state.status === 'open');
-  const fetched = useRef(new Map<number, { step: number; at: number }>());
-  const key = ids.join();
-  useEffect(() => {
-    if (!isOpen) return;
-    let isOver = false;
-    const timers: ReturnType<typeof setTimeout>[] = [];
-    key
-      .split(',')
-      .filter(Boolean)
-      .map(Number)
-      .forEach((id, i) => {
-        const step = Number(steps.split(',')[i]);
-        const last = fetched.current.get(id);
-        if (last && last.step === step) return;
-        const wait = last ? Math.max(0, last.at + 1000 - performance.now()) : 0;
-        timers.push(
-          setTimeout(async () => {
-            fetched.current.set(id, { step, at: performance.now() });
-            try {
-              const answer = await lab.runs.metrics({ id, maxPoints: 1500 });
-              const { steps: x, seconds, ...rest } = unpack(await answer.data.arrayBuffer());
-              if (isOver && !fetched.current.has(id)) return;
-              const values = new Map(
-                Object.entries(rest).flatMap(([name, array]) =>
-                  array instanceof Float64Array ? [[name, array] as const] : [],
-                ),
-              );
-              if (x instanceof Float64Array)
-                setData((before) =>
-                  new Map(before).set(id, {
-                    names: answer.names,
-                    steps: x,
-                    seconds: seconds instanceof Float64Array ? seconds : null,
-                    values,
-                  }),
-                );
-            } catch (error) {
-              fetched.current.delete(id);
-              console.warn(`Metrics of run ${id}:`, error);
-            }
-          }, wait),
-        );
-      });
-    return () => {
-      isOver = true;
-      for (const timer of timers) clearTimeout(timer);
-    };
-  }, [key, steps, isOpen]);
-  return data;
-}
 
 const modes: readonly { readonly value: CurveMode; readonly label: string }[] = [
   { value: 'runs', label: 'Runs' },
@@ -146,7 +83,7 @@ export function CurvesPanel() {
 
 /** Axis, scale, zoom, file. */
 function ViewMenu({ drawn }: { readonly drawn: Drawn }) {
-  const { x, isLog, zoom, mode } = useCurveView();
+  const { x, isLog, zoom, mode, isTable } = useCurveView();
   const tick = (is: boolean) => (is ? <Icon name="check" size={11} /> : <span className="curves-tick" />);
   return (
     <Group gap={4} wrap="nowrap">
@@ -194,6 +131,13 @@ function ViewMenu({ drawn }: { readonly drawn: Drawn }) {
             Logarithmic
           </Menu.Item>
           <Menu.Divider />
+          <Menu.Item
+            leftSection={tick(isTable)}
+            onClick={() => useCurveView.setState({ isTable: !isTable })}
+            data-testid="curves-table"
+          >
+            As tables
+          </Menu.Item>
           <Menu.Item
             leftSection={<Icon name="arrowDown" size={11} />}
             onClick={() => saveFile('curves.csv', csvOf(drawn.current, x))}
@@ -288,30 +232,7 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
     [shown, ids, data, x, scheme],
   );
   drawn.current = charts;
-  // Marks come in a new map each time; what they say changes seldom.
-  const weights = JSON.stringify([...useWeightMarks(ids)]);
-  const changes = useMemo(
-    () =>
-      (JSON.parse(weights) as [number, readonly WeightMark[]][]).flatMap(([id, list]) => {
-        const series = data.get(id);
-        return list.flatMap((mark) => {
-          const place = series && placeOfStep(series, mark.step, x);
-          return place == null ? [] : [{ ...mark, id, place }];
-        });
-      }),
-    [data, weights, x],
-  );
-  const marks = useMemo(
-    () =>
-      changes.map(
-        ({ id, number, place }): ChartMark => ({
-          x: place,
-          label: `w${number}`,
-          colour: runColour(id, scheme),
-        }),
-      ),
-    [changes, scheme],
-  );
+  const { changes, marks } = useWeightChanges(ids, x, (id) => runColour(id, scheme), data);
   const smoothed = useMemo(
     () =>
       charts.map(({ title, series }) => ({
@@ -364,18 +285,7 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
           </span>
         ))}
       </div>
-      {changes.length > 0 && (
-        <p className="judge-note curves-changes" data-testid="curves-changes">
-          Weights changed while training:{' '}
-          {changes
-            .map(
-              ({ id, number, reward, from, to, step }) =>
-                `w${number} (run ${id}) ${reward} ${from} to ${to} at step ${grouped(step)}`,
-            )
-            .join('; ')}
-          .
-        </p>
-      )}
+      <WeightChanges changes={changes} />
       {names.length === 0 ? (
         <EmptyHint>No metrics yet: they come with the first training update.</EmptyHint>
       ) : (
@@ -399,13 +309,6 @@ function RunCurves({ drawn }: { readonly drawn: Drawn }) {
       )}
     </>
   );
-}
-
-/** Where a step stands on the axis; null where the run does not say. */
-function placeOfStep({ steps, seconds }: Series, step: number, axis: 'steps' | 'seconds'): number | null {
-  if (axis === 'steps') return step;
-  if (seconds === null || steps.length === 0) return null;
-  return seconds[Math.max(0, placeAt(steps, Math.min(step, steps.at(-1)!)))]!;
 }
 
 // Groups of seeds
@@ -526,6 +429,9 @@ function GroupedCurves({ drawn }: { readonly drawn: Drawn }) {
     return found;
   });
   const showsDifference = isDifference && baseline !== undefined;
+  const { changes, marks } = useWeightChanges(ids, x, (id) =>
+    sideColour(palette, groups.find((group) => group.runs.includes(id))?.key ?? String(id), scheme),
+  );
   const charts = useMemo(
     () =>
       (answer ?? []).map(({ name, groups: lines, data }) => ({
@@ -592,6 +498,7 @@ function GroupedCurves({ drawn }: { readonly drawn: Drawn }) {
           </span>
         ))}
       </div>
+      <WeightChanges changes={changes} />
       {error !== null && (
         <Text size="xs" c="var(--lab-bad)" px="sm" role="alert">
           {error}
@@ -612,6 +519,7 @@ function GroupedCurves({ drawn }: { readonly drawn: Drawn }) {
                 title={title}
                 caption={<MetricName name={name} />}
                 series={[...series, ...single]}
+                marks={marks}
                 isLog={isLog && !showsDifference}
                 isShare={isShare(name) && !showsDifference}
                 place={placeText[x]}
@@ -714,6 +622,7 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
     proxies.find((name) => name === 'rollout/return') ??
     proxies.find((name) => /return|reward/.test(name)) ??
     null;
+  const { changes, marks } = useWeightChanges(ids, x, (id) => runColour(id, scheme));
   const key = truth === null || proxy === null ? '' : JSON.stringify([ids, truth, proxy, x]);
   const { answer, error } = useAnswer(key, ids, async () => {
     const found = await lab.runs.truth({ runs: ids, truth: truth!, proxy: proxy!, x });
@@ -762,6 +671,7 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
           {error}
         </Text>
       )}
+      <WeightChanges changes={changes} />
       {side === null || truth === null || proxy === null ? (
         <EmptyHint>No true measure and reward yet: they come with the first training update.</EmptyHint>
       ) : (
@@ -770,6 +680,7 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
             found={answer.found}
             data={answer.data}
             names={{ truth, proxy }}
+            changes={marks}
             place={placeText[x]}
             colours={{
               truth: palette.colour('progress/true', scheme),
@@ -787,6 +698,7 @@ function TruthChart({
   found,
   data,
   names,
+  changes,
   place,
   colours,
   drawn,
@@ -794,6 +706,8 @@ function TruthChart({
   readonly found: TruthBesideProxy;
   readonly data: Arrays;
   readonly names: { readonly truth: string; readonly proxy: string };
+  /** Of weights. */
+  readonly changes: readonly ChartMark[];
   readonly place: (x: number) => string;
   readonly colours: { readonly truth: string; readonly proxy: string };
   readonly drawn: Drawn;
@@ -818,14 +732,16 @@ function TruthChart({
   drawn.current = [{ title: 'truth beside proxy', series: raw }];
   const { parting, why, left, runs } = found;
   const marks = useMemo<readonly ChartMark[]>(
-    () =>
-      parting.kind === 'part'
+    () => [
+      ...changes,
+      ...(parting.kind === 'part'
         ? [
             { x: parting.at, label: 'they part', colour: colours.proxy },
             { x: parting.seen, label: 'seen', colour: colours.proxy },
           ]
-        : [],
-    [parting, colours.proxy],
+        : []),
+    ],
+    [parting, changes, colours.proxy],
   );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: as above

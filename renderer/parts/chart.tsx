@@ -1,11 +1,12 @@
-/** One chart of curves: bands, marks, zoom that all charts share, numbers under the pointer, logarithmic scale. */
+/** One chart of curves: bands, marks, zoom that all charts share, numbers under pointer or keyboard, logarithmic scale; or its table. */
 
-import { type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { Table } from '@mantine/core';
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
-import { type ChartMark, type ChartSeries, readingOf } from '../state/charts.ts';
+import { type ChartMark, type ChartSeries, readingOf, readingsOf, rowsOf, stepped } from '../state/charts.ts';
 import { useCurveView } from '../state/curve-view.ts';
 import { useScheme } from '../state/hooks.ts';
-import { compact } from '../timeline/scale.ts';
+import { compact, grouped } from '../timeline/scale.ts';
 import './chart.css';
 
 interface Props {
@@ -51,6 +52,10 @@ export function Chart(props: Props) {
   latest.current = { series, marks, place };
   const scheme = useScheme();
   const zoom = useCurveView((state) => state.zoom);
+  const isTable = useCurveView((state) => state.isTable);
+  /** Where the keyboard's cursor is; a pointer takes it away. */
+  const [held, setHeld] = useState<number | null>(null);
+  const exact = useRef<number | null>(null);
 
   const aligned = useMemo(() => {
     const tables = series.map(({ x, y, low, high }): uPlot.AlignedData => {
@@ -68,6 +73,42 @@ export function Chart(props: Props) {
     return tables.length === 0 ? ([[]] as unknown as uPlot.AlignedData) : uPlot.join(tables);
   }, [series, isLog]);
   const isEmpty = (aligned[0]?.length ?? 0) === 0;
+  const places = useMemo(() => {
+    const all = aligned[0] as ArrayLike<number>;
+    return zoom === null ? all : Array.from(all).filter((x) => x >= zoom.low && x <= zoom.high);
+  }, [aligned, zoom]);
+
+  const hold = (at: number | null): void => {
+    const drawn = plot.current;
+    exact.current = at;
+    setHeld(at);
+    if (!drawn) return;
+    moveCursor(drawn, at, true);
+  };
+  const zoomBy = (factor: number): void => {
+    const all = aligned[0]!;
+    const [first, last] = [all[0]!, all[all.length - 1]!];
+    const { low, high } = zoom ?? { low: first, high: last };
+    const span = (high - low) / factor;
+    if (span >= last - first) return useCurveView.setState({ zoom: null });
+    const centre = held ?? (low + high) / 2;
+    const from = Math.max(first, Math.min(last - span, centre - span / 2));
+    useCurveView.setState({ zoom: { low: from, high: from + span } });
+  };
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || places.length === 0) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key];
+    if (by !== undefined) hold(stepped(places, held, event.shiftKey ? 10 * by : by));
+    else if (event.key === 'Home') hold(places[0]!);
+    else if (event.key === 'End') hold(places[places.length - 1]!);
+    else if (event.key === 'Escape' && held !== null) hold(null);
+    else if (event.key === '+' || event.key === '=') zoomBy(2);
+    else if (event.key === '-') zoomBy(0.5);
+    else if (event.key === '0') useCurveView.setState({ zoom: null });
+    else return;
+    // The clock has the same keys.
+    event.preventDefault();
+  };
 
   /** What a new drawing is needed for; points alone are only set. */
   const look = series
@@ -76,7 +117,7 @@ export function Chart(props: Props) {
   // `look` stands for the series
   useEffect(() => {
     const element = host.current;
-    if (!element || isEmpty) return;
+    if (!element || isEmpty || isTable) return;
     const isDark = scheme === 'dark';
     const ink = isDark ? '#98a2b3' : '#5f6b7a';
     const grid = { stroke: isDark ? 'rgba(150,165,190,0.12)' : 'rgba(60,75,100,0.1)', width: 1 };
@@ -141,13 +182,17 @@ export function Chart(props: Props) {
               u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
             },
           ],
-          setCursor: [(u) => say(u, readout.current, latest.current)],
+          setCursor: [(u) => say(u, readout.current, latest.current, exact.current)],
           draw: [(u) => drawMarks(u, latest.current.marks)],
         },
       },
       aligned,
       element,
     );
+    made.over.addEventListener('pointermove', () => {
+      exact.current = null;
+      setHeld(null);
+    });
     made.over.addEventListener('dblclick', () => useCurveView.setState({ zoom: null }));
     plot.current = made;
     const observer = new ResizeObserver(() =>
@@ -159,7 +204,7 @@ export function Chart(props: Props) {
       made.destroy();
       plot.current = null;
     };
-  }, [look, scheme, isLog, isShare, height, isEmpty]);
+  }, [look, scheme, isLog, isShare, height, isEmpty, isTable]);
 
   // marks are drawn anew with the points
   useEffect(() => {
@@ -167,6 +212,8 @@ export function Chart(props: Props) {
     if (!drawn) return;
     drawn.setData(aligned, zoom === null);
     if (zoom !== null) drawn.setScale('x', { min: zoom.low, max: zoom.high });
+    // New points move the scale under a cursor that stays at its place.
+    if (exact.current !== null) moveCursor(drawn, exact.current, false);
   }, [aligned, zoom, marks, look, scheme, height]);
 
   return (
@@ -186,30 +233,114 @@ export function Chart(props: Props) {
           </span>
         )}
       </figcaption>
-      <div className="chart-host" ref={host}>
-        {isEmpty && (
-          <span className="chart-empty dim">
-            {isLog ? 'Nothing above 0 for a logarithmic scale' : 'No points'}
-          </span>
-        )}
-        <div className="chart-readout" ref={readout} hidden />
-      </div>
+      {isTable ? (
+        <ChartTable {...{ title, series, places, place }} />
+      ) : (
+        <div
+          className="chart-host"
+          ref={host}
+          {...(isEmpty
+            ? {}
+            : {
+                role: 'slider',
+                tabIndex: 0,
+                'aria-label': `Place on the curves of ${title}`,
+                'aria-valuemin': places[0] ?? 0,
+                'aria-valuemax': places[places.length - 1] ?? 0,
+                'aria-valuenow': held ?? places[places.length - 1] ?? 0,
+                'aria-valuetext': readingsOf(series, held ?? places[places.length - 1] ?? Number.NaN, place),
+                onKeyDown: onKey,
+                onFocus: ({ currentTarget }) => {
+                  if (currentTarget.matches(':focus-visible') && held === null)
+                    hold(stepped(places, null, 0));
+                },
+                onBlur: () => held !== null && hold(null),
+              })}
+        >
+          {isEmpty && (
+            <span className="chart-empty dim">
+              {isLog ? 'Nothing above 0 for a logarithmic scale' : 'No points'}
+            </span>
+          )}
+          <div className="chart-readout" ref={readout} hidden />
+        </div>
+      )}
     </figure>
   );
 }
 
-/** The numbers of all series where the pointer is; written into the page directly, for it follows every move. */
+/** To a place, or away. `isShared`: the other charts' cursors go there, too. */
+function moveCursor(u: uPlot, at: number | null, isShared: boolean): void {
+  // The library's types leave out its third argument.
+  const set: (to: { left: number; top: number }, says: boolean, publishes: boolean) => void = u.setCursor;
+  const to =
+    at === null ? { left: -10, top: -10 } : { left: u.valToPos(at, 'x'), top: u.over.clientHeight / 2 };
+  set(to, true, isShared);
+}
+
+/** Rows of a table: more are in the file. */
+const mostRows = 40;
+
+/** The numbers of a chart, for screen readers and for whoever would rather read them. */
+function ChartTable({
+  title,
+  series,
+  places,
+  place,
+}: Pick<Props, 'title' | 'series' | 'place'> & { readonly places: ArrayLike<number> }) {
+  const rows = useMemo(() => rowsOf(series, places, mostRows), [series, places]);
+  if (rows.length === 0) return <p className="judge-note">No points.</p>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be in reach of the keyboard
+    <section className="chart-table" tabIndex={0} aria-label={`Table of ${title}`}>
+      <Table stickyHeader striped withRowBorders={false} fz="xs" verticalSpacing={2} className="mono-cells">
+        <caption className="sr-only">
+          {title}, {rows.length} of {grouped(places.length)} places
+        </caption>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th scope="col">place</Table.Th>
+            {series.map(({ label, colour }, k) => (
+              <Table.Th key={k} scope="col">
+                <span className="swatch" style={{ background: colour }} /> {label}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map(({ x, cells }) => (
+            <Table.Tr key={x}>
+              <Table.Th scope="row">{place(x)}</Table.Th>
+              {cells.map((cell, k) => (
+                <Table.Td key={k}>{cell}</Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      {rows.length < places.length && (
+        <p className="judge-note">
+          {rows.length} of {grouped(places.length)} places, evenly taken; the file has all of them.
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** The numbers of all series at the cursor; written into the page directly, for it follows every move. `exact`: the keyboard's place. */
 function say(
   u: uPlot,
   element: HTMLElement | null,
   { series, place }: Pick<Props, 'series' | 'place'>,
+  exact: number | null,
 ): void {
   if (!element) return;
   const { left } = u.cursor;
   const isOver = left !== undefined && left >= 0;
   element.hidden = !isOver;
   if (!isOver) return;
-  const at = u.posToVal(left, 'x');
+  // To half a pixel: a cursor that another chart moved onto a point must not fall before it.
+  const at = exact ?? u.posToVal(left + 0.5, 'x');
   const lines = series
     .filter(({ isFaint }) => !isFaint)
     .map((one) => {

@@ -46,6 +46,42 @@ export function readingOf({ x, y, low, high }: ChartSeries, at: number): string 
   return `${short(y[i]!)}${interval}`;
 }
 
+/** All numbers at a place in a sentence; of thin lines nothing, for there may be dozens. */
+export const readingsOf = (
+  series: readonly ChartSeries[],
+  at: number,
+  place: (x: number) => string,
+): string =>
+  [
+    place(at),
+    ...series.filter(({ isFaint }) => !isFaint).map((one) => `${one.label} ${readingOf(one, at)}`),
+  ].join('; ');
+
+/** The place `by` points further along, held within the ends; from nowhere to the last. `places` ascend; NaN without any. */
+export function stepped(places: ArrayLike<number>, at: number | null, by: number): number {
+  const last = places.length - 1;
+  if (last < 0) return Number.NaN;
+  if (at === null) return places[last]!;
+  const i = at < places[0]! ? -1 : at > places[last]! ? last : placeAt(places, at);
+  // Between two points the one behind is a step away, too.
+  const from = by < 0 && i >= 0 && places[i]! < at ? i + 1 : i;
+  return places[Math.min(last, Math.max(0, from + by))]!;
+}
+
+export interface ChartRow {
+  readonly x: number;
+  readonly cells: readonly string[];
+}
+
+/** Readings of all series at `most` of the places at the most, evenly taken, both ends among them. `places` ascend. */
+export function rowsOf(series: readonly ChartSeries[], places: ArrayLike<number>, most: number): ChartRow[] {
+  const count = Math.min(most, places.length);
+  return Array.from({ length: count }, (_, k) => {
+    const x = places[count === 1 ? 0 : Math.round((k * (places.length - 1)) / (count - 1))]!;
+    return { x, cells: series.map((one) => readingOf(one, x)) };
+  });
+}
+
 /** Each to its own range, so that two units share one axis; the range is said beside it. */
 export function normalised(
   series: ChartSeries,

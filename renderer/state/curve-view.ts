@@ -16,6 +16,8 @@ export interface CurveView {
   readonly isLog: boolean;
   /** Differences from the baseline in place of the curves themselves. */
   readonly isDifference: boolean;
+  /** The numbers in place of the drawings. */
+  readonly isTable: boolean;
   readonly truth: string | null;
   readonly proxy: string | null;
   /** The part of the x axis in view; null: all of it. */
@@ -23,7 +25,7 @@ export interface CurveView {
 }
 
 const key = 'reward-lab.curves';
-type Kept = Pick<CurveView, 'mode' | 'x' | 'isLog'>;
+type Kept = Pick<CurveView, 'mode' | 'x' | 'isLog' | 'isTable'>;
 const kept = JSON.parse(memory.get(key) ?? '{}') as Partial<Kept>;
 
 export const useCurveView = create<CurveView>()(() => ({
@@ -33,13 +35,14 @@ export const useCurveView = create<CurveView>()(() => ({
   x: kept.x ?? 'steps',
   isLog: kept.isLog ?? false,
   isDifference: false,
+  isTable: kept.isTable ?? false,
   truth: null,
   proxy: null,
   zoom: null,
 }));
 
-useCurveView.subscribe(({ mode, x, isLog }) =>
-  memory.set(key, JSON.stringify({ mode, x, isLog } satisfies Kept)),
+useCurveView.subscribe(({ mode, x, isLog, isTable }) =>
+  memory.set(key, JSON.stringify({ mode, x, isLog, isTable } satisfies Kept)),
 );
 
 /** From the table of runs. */

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { csvOf, extentOf, normalised, partingText, placeAt, readingOf } from '../../renderer/state/charts.ts';
+import {
+  csvOf,
+  extentOf,
+  normalised,
+  partingText,
+  placeAt,
+  readingOf,
+  readingsOf,
+  rowsOf,
+  stepped,
+} from '../../renderer/state/charts.ts';
 
 const series = {
   label: 'fast, g1',
@@ -19,6 +29,39 @@ test('the readout is of the last point at or before the pointer, with its interv
   assert.equal(readingOf(series, 12), '3.000 (2.000 to 4.000)');
   assert.equal(readingOf({ ...series, low: [NaN, NaN, NaN], high: [NaN, NaN, NaN] }, 12), '3.000');
   assert.equal(readingOf(series, 30), '–');
+});
+
+test('the cursor of the keyboard goes from point to point and stays within the ends', () => {
+  const moves: readonly (readonly [at: number | null, by: number])[] = [
+    [null, 0],
+    [0, 1],
+    [0, -1],
+    [20, 1],
+    [12, 1],
+    [12, -1],
+    [-5, 1],
+    [99, -1],
+    [0, 10],
+  ];
+  assert.deepEqual(
+    moves.map(([at, by]) => stepped(series.x, at, by)),
+    [20, 10, 0, 20, 20, 10, 0, 20, 20],
+  );
+  assert.ok(Number.isNaN(stepped([], null, 1)));
+});
+
+test('the numbers at a place are one sentence without the thin lines, and a table keeps both ends', () => {
+  const thin = { ...series, label: '#1', isFaint: true };
+  assert.equal(
+    readingsOf([series, thin], 10, (x) => `step ${x}`),
+    'step 10; fast, g1 3.000 (2.000 to 4.000)',
+  );
+  assert.deepEqual(rowsOf([series], series.x, 2), [
+    { x: 0, cells: ['1.000 (0.000 to 2.000)'] },
+    { x: 20, cells: ['2.000 (1.000 to 3.000)'] },
+  ]);
+  assert.equal(rowsOf([series], series.x, 40).length, 3);
+  assert.deepEqual(rowsOf([series], [], 40), []);
 });
 
 test('a series is drawn in its own range, its interval with it', () => {

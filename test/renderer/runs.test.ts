@@ -33,6 +33,9 @@ async function prepare(project: string): Promise<void> {
       'time/all': 120,
     });
   }
+  lab.store.weightChanges.add(2, { step: 2048, line: 0, weight: 0.5, at: 1 });
+  lab.store.weightChanges.add(5, { step: 4096, line: 0, weight: 2, at: 2 });
+  lab.store.weightChanges.add(id, { step: 30_000, line: 0, weight: 3, at: 3 });
   await lab.evaluateRewards({
     task: 'reach',
     models: 'waypoints,sarm',
@@ -162,6 +165,10 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     await page.getByTestId('draw-sides').click();
     const chart = page.getByTestId('group-rollout/return');
     await chart.getByText(/against the baseline at step 6,144, paired by training seed 0, 1, 2/).waitFor();
+    assert.equal(
+      await page.getByTestId('curves-changes').textContent(),
+      'Weights changed while training: w1 (run 5) dense 1 to 2 at step 4,096; w1 (run 2) dense 1 to 0.5 at step 2,048.',
+    );
     await page.waitForTimeout(300);
     await picture('groups-dark');
     await chart.locator('.u-over').scrollIntoViewIfNeeded();
@@ -175,6 +182,41 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     await page.mouse.move(box.x + box.width * 0.8, box.y + 40, { steps: 4 });
     await page.mouse.up();
     await page.getByTestId('curves-unzoom').click();
+    // The same by keyboard: the clock, which has these keys elsewhere, stays.
+    const slider = chart.getByRole('slider');
+    const reading = () => slider.getAttribute('aria-valuetext');
+    await page.getByLabel('Minus baseline').focus();
+    for (let i = 0; i < 40 && !(await slider.evaluate((e) => e === document.activeElement)); i++)
+      await page.keyboard.press('Tab');
+    assert.match((await reading())!, /^step 6,144; .*fast \(g1, 3 seeds\) -?[\d.]+ \(/);
+    await page.keyboard.press('Home');
+    const first = (await reading())!;
+    await page.keyboard.press('ArrowRight');
+    const second = (await reading())!;
+    const stepOf = (text: string) => Number(/^step ([\d,]+)/.exec(text)![1]!.replaceAll(',', ''));
+    assert.ok(stepOf(first) < stepOf(second) && stepOf(second) < 6144, `${first} then ${second}`);
+    const shown = (await chart.locator('.chart-readout').textContent())!;
+    assert.ok(shown.startsWith(second.split(';')[0]!), `${shown} beside ${second}`);
+    assert.equal(
+      await page.locator('.chart-readout:visible').count(),
+      await page.locator('.chart-host').count(),
+    );
+    await picture('groups-keyboard-dark');
+    await page.keyboard.press('+');
+    await page.getByTestId('curves-unzoom').waitFor();
+    await page.keyboard.press('0');
+    await page.getByTestId('curves-unzoom').waitFor({ state: 'detached' });
+    await page.keyboard.press('Escape');
+    await chart.locator('.chart-readout').waitFor({ state: 'hidden' });
+    await page.getByTestId('curves-menu').click();
+    await page.getByTestId('curves-table').click();
+    const table = page.getByRole('table', { name: /^rollout\/return, 40 of 200 places/ });
+    await table.getByRole('rowheader', { name: 'step 6,144', exact: true }).waitFor();
+    assert.equal(await table.getByRole('row').count(), 41);
+    await picture('groups-table-dark');
+    assert.deepEqual(await barriers(page), [], 'dark, curves as tables');
+    await page.getByTestId('curves-menu').click();
+    await page.getByTestId('curves-table').click();
     await page.getByLabel('Minus baseline').check({ force: true });
     await page.getByText('rollout/return', { exact: true }).first().waitFor();
     await page.getByTestId('curves-menu').click();
@@ -204,6 +246,10 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
       /They part at step ([\d,]+)/.exec((await answer.textContent())!)![1]!.replaceAll(',', ''),
     );
     assert.ok(Math.abs(at - 60_000) <= 10_000, `parted at ${at}`);
+    assert.match(
+      (await page.getByTestId('curves-changes').textContent())!,
+      /w1 \(run 7\) dense 1 to 3 at step 30,000\.$/,
+    );
     await page.waitForTimeout(300);
     await picture('truth-dark');
     assert.deepEqual(await barriers(page), [], 'dark, truth beside proxy');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { weightChangesOf } from '../../renderer/state/weight-changes.ts';
 import { weightsOf } from '../../renderer/state/weights.ts';
 
 const config = {
@@ -32,4 +33,29 @@ test('each change of a weight says from what to what, in the order of the steps'
 
 test('a run that no recipe made has no weights', () => {
   assert.deepEqual(weightsOf({ method: 'sarm' }, []), { lines: [], marks: [] });
+});
+
+test('changes of several runs carry their run, and stand at seconds where that is the axis', () => {
+  const marks = (step: number) => weightsOf(config, [{ step, line: 0, weight: 0.5, at: 1 }]).marks;
+  const steps = Float64Array.of(1000, 2000, 3000);
+  const metrics = new Map([
+    [1, { steps, seconds: Float64Array.of(10, 25, 30) }],
+    [2, { steps, seconds: null }],
+  ]);
+  const byRun = [
+    [1, marks(2500)],
+    [2, marks(1000)],
+    [3, []],
+  ] as const;
+  const said = (axis: 'steps' | 'seconds') =>
+    weightChangesOf(byRun, axis, metrics).map(({ label, place }) => [label, place]);
+  assert.deepEqual(said('steps'), [
+    ['#1 w1', 2500],
+    ['#2 w1', 1000],
+  ]);
+  assert.deepEqual(said('seconds'), [
+    ['#1 w1', 25],
+    ['#2 w1', null],
+  ]);
+  assert.equal(weightChangesOf(byRun.slice(0, 1), 'steps', metrics)[0]!.label, 'w1');
 });
