@@ -17,13 +17,18 @@ import { reasonOf, shownFigure } from '../state/evaluation.ts';
 import { useScheme } from '../state/hooks.ts';
 import { judgedTask, loadResult, openCard, useJudge } from '../state/judge.ts';
 import { focusPanel, palette } from '../state/layout.ts';
+import { usePlayers } from '../state/players.ts';
 import { useRuns } from '../state/runs.ts';
+import { showPair, useTimeline } from '../state/timeline.ts';
+import { pairWords, type RewardPair, type TaskTerm } from '../timeline/pair.ts';
 import { CommandLine } from './judge.tsx';
 import { EmptyHint } from './stage.tsx';
 import './distances.css';
 
 type View = 'heat' | 'map' | 'table';
 type Pair = readonly [a: string, b: string];
+
+const noTerms: readonly TaskTerm[] = [];
 
 const kindTitle: Readonly<Record<DistanceKind, string>> = { epic: 'EPIC', starc: 'STARC' };
 
@@ -79,6 +84,17 @@ function Distances({
   const [view, setView] = useState<View>('heat');
   const [pair, setPair] = useState<Pair | null>(null);
   const rewards = useMemo(() => rewardsOf(evaluation), [evaluation]);
+  const terms = useRuns(
+    ({ catalog }) => catalog?.tasks.find(({ id }) => id === evaluation.task)?.rewardTerms ?? noTerms,
+  );
+  const pairOf = (keys: Pair): RewardPair | null => {
+    const [a, b] = keys.map((key) => rewards.find((one) => one.key === key));
+    return a && b ? { task: evaluation.task, sides: [a, b], terms } : null;
+  };
+  const choose = (next: Pair): void => {
+    setPair(next);
+    showPair(pairOf(next));
+  };
   const protocol = evaluation.tables.find(({ id }) => id === 'distance')?.protocol ?? evaluation.protocol;
   return (
     <>
@@ -118,13 +134,15 @@ function Distances({
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be in reach of the keyboard */}
       <section className="grow-scroll distances-body" tabIndex={0} aria-label="Reward distances">
         {view === 'heat' && (
-          <HeatMap rewards={rewards} evaluation={evaluation} kind={kind} pair={pair} choose={setPair} />
+          <HeatMap rewards={rewards} evaluation={evaluation} kind={kind} pair={pair} choose={choose} />
         )}
         {view === 'map' && (
-          <PlaneMap rewards={rewards} evaluation={evaluation} kind={kind} pair={pair} choose={setPair} />
+          <PlaneMap rewards={rewards} evaluation={evaluation} kind={kind} pair={pair} choose={choose} />
         )}
-        {view === 'table' && <PairTable evaluation={evaluation} choose={setPair} />}
-        {pair !== null && <PairCard pair={pair} rewards={rewards} evaluation={evaluation} />}
+        {view === 'table' && <PairTable evaluation={evaluation} choose={choose} />}
+        {pair !== null && (
+          <PairCard pair={pair} onTimeline={pairOf(pair)} rewards={rewards} evaluation={evaluation} />
+        )}
         <p className="judge-note">
           0: the same up to scale and shaping. 0.71: unrelated. 1: the opposite. A distance holds on the
           transitions of this evaluation alone: on others, or once a policy goes where none of these episodes
@@ -379,10 +397,12 @@ function PairTable({
 /** Both rewards, both distances, and the way to their cards. */
 function PairCard({
   pair,
+  onTimeline,
   rewards,
   evaluation,
 }: {
   readonly pair: Pair;
+  readonly onTimeline: RewardPair | null;
   readonly rewards: readonly RewardName[];
   readonly evaluation: KeptEvaluationInfo['evaluation'];
 }) {
@@ -419,6 +439,42 @@ function PairCard({
           </Text>
         );
       })}
+      {onTimeline && <OnTimeline pair={onTimeline} />}
     </section>
+  );
+}
+
+/** The pair on the episode of the active player: what is drawn there, and the ways on and off. */
+function OnTimeline({ pair }: { readonly pair: RewardPair }) {
+  const episode = usePlayers((state) => state[state.active].loaded);
+  const isShown = useTimeline(
+    ({ pair: shown }) =>
+      shown?.task === pair.task && shown.sides.every(({ key }, i) => key === pair.sides[i]!.key),
+  );
+  return (
+    <>
+      <Text size="sm" role="status" data-testid="pair-episode">
+        {isShown
+          ? pairWords(pair, episode)
+          : 'Taken off the timeline: the models that were chosen are drawn again.'}
+      </Text>
+      <Group gap="xs">
+        <Button
+          size="compact-xs"
+          variant="light"
+          onClick={() => {
+            showPair(pair);
+            focusPanel('timeline');
+          }}
+        >
+          Go to the timeline
+        </Button>
+        {isShown && (
+          <Button size="compact-xs" variant="subtle" onClick={() => showPair(null)}>
+            Take it off the timeline
+          </Button>
+        )}
+      </Group>
+    </>
   );
 }

@@ -16,6 +16,7 @@ import {
 } from 'react';
 import { CommandButton } from '../parts/command-button.tsx';
 import { ModelPicker, usePickedSeries } from '../parts/model-picker.tsx';
+import { PairChip } from '../parts/pair-chip.tsx';
 import { letterColour, type Scheme } from '../state/colours.ts';
 import { eventsOf } from '../state/events.ts';
 import { useClock, useFrame, useScheme } from '../state/hooks.ts';
@@ -39,6 +40,7 @@ import {
   useTimeline,
   zoomTimeline,
 } from '../state/timeline.ts';
+import { pairDifference } from '../timeline/pair.ts';
 import { isDrawn, TimelinePlot } from '../timeline/plot.ts';
 import { short } from '../timeline/scale.ts';
 import { differenceSeries } from '../timeline/series.ts';
@@ -47,7 +49,7 @@ import { EmptyHint } from './stage.tsx';
 
 /** The difference is about all of them: no hue. */
 const colourOf = (name: string, scheme: Scheme): string =>
-  name === 'progress/difference' ? (scheme === 'dark' ? '#98a2b3' : '#5f6b7a') : palette.colour(name, scheme);
+  name.endsWith('/difference') ? (scheme === 'dark' ? '#98a2b3' : '#5f6b7a') : palette.colour(name, scheme);
 
 /** One episode on the timeline. */
 interface Track {
@@ -62,6 +64,7 @@ function useTracks(): readonly Track[] {
   const left = useTimeline((state) => state.left);
   const weighted = useView((state) => state.weighted);
   const hidden = useView((state) => state.hidden);
+  const pair = useTimeline((state) => state.pair);
   const loaded = drawnPlayers(
     players.shown.filter((name) => players[name].loaded !== null),
     left,
@@ -69,21 +72,25 @@ function useTracks(): readonly Track[] {
   const picked = usePickedSeries(loaded.map(({ episode }) => episode));
   const made = loaded.map(({ name, episode }) => {
     const series = seriesOf(episode, weighted, picked(episode));
-    const difference = differenceSeries(series.filter((one) => one.isModel && !hidden.has(one.name)));
-    return { name, episode, series: difference ? afterModels(series, difference) : series };
+    const drawn = series.filter((one) => isDrawn(one.name, hidden));
+    const difference =
+      pair?.task === episode.episode.task
+        ? pairDifference(pair, episode, drawn)
+        : differenceSeries(drawn.filter(({ isModel }) => isModel));
+    return { name, episode, series: difference ? afterLane(series, difference) : series };
   });
   // A player that plays on, or is active now, changes nothing that is drawn.
   return useStable(made, (track) => [
     track.name,
     track.episode,
     weighted,
-    ...track.series.flatMap((one) => (one.isBandOnly ? [one.label] : [one.name, one.values])),
+    ...track.series.flatMap((one) => (one.isBandOnly ? [one.help] : [one.name, one.values])),
   ]);
 }
 
 /** Beside what it is the difference of. */
-function afterModels(series: readonly Series[], difference: Series): Series[] {
-  const at = series.findLastIndex(({ isModel }) => isModel) + 1;
+function afterLane(series: readonly Series[], difference: Series): Series[] {
+  const at = series.findLastIndex(({ lane }) => lane === difference.lane) + 1;
   return [...series.slice(0, at), difference, ...series.slice(at)];
 }
 
@@ -120,6 +127,8 @@ export function TimelinePanel() {
 function Transport() {
   const mode = useClock((state) => state.mode);
   const loop = useClock((state) => state.loop);
+  const hasIn = useClock((state) => state.inPoint !== null);
+  const hasOut = useClock((state) => state.outPoint !== null);
   const isLive = usePlayers((state) => state.a.source.type === 'live');
   const weighted = useView((state) => state.weighted);
   const stacked = useTimeline((state) => state.stacked);
@@ -138,6 +147,11 @@ function Transport() {
         size="md"
       />
       <CommandButton command="step-forward" icon="stepForward" testId="step-forward" />
+      <CommandButton command="in-point" icon="inPoint" size="sm" pressed={hasIn} testId="in-point" />
+      <CommandButton command="out-point" icon="outPoint" size="sm" pressed={hasOut} testId="out-point" />
+      {(hasIn || hasOut) && (
+        <CommandButton command="clear-points" icon="close" size="xs" testId="clear-points" />
+      )}
       <CommandButton command="loop" icon="loop" pressed={loop} testId="loop" />
       <Speed />
       <Position />
@@ -504,6 +518,7 @@ function Legend({ tracks, hover }: { readonly tracks: readonly Track[]; readonly
   return (
     <section className="timeline-legend" aria-label="Series">
       <Players />
+      <PairChip tasks={tracks.map(({ episode }) => episode.episode.task)} />
       <div className="legend-row legend-head">
         <Zoom />
         <span className="grow nowrap">{hover === null ? 'at the cursor' : `at ${hover.toFixed(2)} s`}</span>

@@ -8,6 +8,7 @@ import type { LoadedEpisode, Series } from '../state/opened.ts';
 import { usePlayers } from '../state/players.ts';
 import { askAgain, cancelScores, useScores, wantScores } from '../state/scores.ts';
 import { setPicks, useTimeline } from '../state/timeline.ts';
+import { ownRewards, picksOfPair } from '../timeline/pair.ts';
 import { groupPick, keysOf, scoredSeries } from '../timeline/series.ts';
 import { Icon } from './icons.tsx';
 
@@ -32,29 +33,35 @@ export function usePickedSeries(
   episodes: readonly LoadedEpisode[],
 ): (episode: LoadedEpisode) => readonly Series[] {
   const picks = useTimeline((state) => state.picks);
+  const pair = useTimeline((state) => state.pair);
   const stored = useJudge((state) => state.stored);
   const scores = useScores((state) => state.scores);
   const ids = episodes.map(({ episode }) => `${episode.task}:${episode.id}`).join(' ');
+  const picksOf = (loaded: LoadedEpisode): readonly string[] =>
+    pair?.task === loaded.episode.task ? picksOfPair(pair, loaded) : (picks[loaded.episode.task] ?? none);
   // `ids` stands for the episodes, which are a new list each time.
   const wanted = useMemo(
     () =>
-      episodes.map(({ episode }) => ({
-        episode: episode.id,
-        keys: keysOf(picks[episode.task] ?? none, membersIn(stored)),
+      episodes.map((loaded) => ({
+        episode: loaded.episode.id,
+        keys: keysOf(picksOf(loaded), membersIn(stored)),
       })),
-    [ids, picks, stored],
+    [ids, picks, pair, stored],
   );
   useEffect(() => wantScores(wanted), [wanted]);
   // `ids` stands for the episodes, which are a new list each time.
   const series = useMemo(
     () =>
       new Map(
-        episodes.map(({ episode }) => [
-          episode.id,
-          scoredSeries(picks[episode.task] ?? none, membersIn(stored), scores.get(episode.id) ?? new Map()),
+        episodes.map((loaded) => [
+          loaded.episode.id,
+          [
+            ...scoredSeries(picksOf(loaded), membersIn(stored), scores.get(loaded.episode.id) ?? new Map()),
+            ...(pair?.task === loaded.episode.task ? ownRewards(pair, loaded) : []),
+          ],
         ]),
       ),
-    [ids, picks, stored, scores],
+    [ids, picks, pair, stored, scores],
   );
   return ({ episode }) => series.get(episode.id) ?? [];
 }

@@ -1,6 +1,7 @@
 /** How the timeline is looked at: which part, stacked or overlaid, whose curves, which reward models beside what was recorded. */
 
 import { create } from 'zustand';
+import type { RewardPair } from '../timeline/pair.ts';
 import { kept, pageTo, panned, whole, type Zoom, zoomed } from '../timeline/zoom.ts';
 import { memory } from './layout.ts';
 import { clock, type SlotName, usePlayers } from './players.ts';
@@ -12,6 +13,8 @@ export interface TimelineState {
   readonly left: ReadonlySet<SlotName>;
   /** Chosen reward models by task (renderer/timeline/series.ts). */
   readonly picks: Readonly<Record<string, readonly string[]>>;
+  /** Two rewards of a judgement, drawn in place of the chosen models for as long as they are looked at. */
+  readonly pair: RewardPair | null;
 }
 
 const key = 'reward-lab.timeline';
@@ -26,7 +29,7 @@ function saved(): Partial<Pick<TimelineState, 'stacked' | 'picks'>> {
 
 export const useTimeline = create<TimelineState>()(() => {
   const { stacked = false, picks = {} } = saved();
-  return { zoom: whole, stacked, left: new Set<SlotName>(), picks };
+  return { zoom: whole, stacked, left: new Set<SlotName>(), picks, pair: null };
 });
 
 useTimeline.subscribe(({ stacked, picks }, before) => {
@@ -35,8 +38,10 @@ useTimeline.subscribe(({ stacked, picks }, before) => {
 });
 
 export function setPicks(task: string, picks: readonly string[]): void {
-  useTimeline.setState((state) => ({ picks: { ...state.picks, [task]: picks } }));
+  useTimeline.setState((state) => ({ picks: { ...state.picks, [task]: picks }, pair: null }));
 }
+
+export const showPair = (pair: RewardPair | null): void => useTimeline.setState({ pair });
 
 export function toggleDrawn(name: SlotName): void {
   useTimeline.setState((state) => {

@@ -85,7 +85,7 @@ function groupSeries(family: string, scores: readonly ModelScore[]): Series {
   };
 }
 
-/** The band between the lowest and the highest of two or more curves, each a reward model's; its number is how far they are apart. */
+/** The band between the lowest and the highest of two or more curves of one lane, each a reward's; its number is how far they are apart. */
 export function differenceSeries(models: readonly Series[]): Series | null {
   if (models.length < 2) return null;
   const length = Math.min(...models.map(({ values }) => values.length));
@@ -99,12 +99,12 @@ export function differenceSeries(models: readonly Series[]): Series | null {
     values[t] = high[t]! - low[t]!;
   }
   return {
-    name: 'progress/difference',
+    name: `${models[0]!.lane}/difference`,
     label: `difference of ${models.length}`,
-    lane: 'progress',
+    lane: models[0]!.lane,
     values,
     isBandOnly: true,
-    help: `Highest minus lowest of ${models.map(({ label }) => label).join(', ')}, as the models give them.`,
+    help: `Highest minus lowest of ${models.map(({ label }) => label).join(', ')}, as they are.`,
     band: { low, high, what: 'lowest to highest' },
   };
 }

@@ -266,6 +266,20 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
       .getByTestId('pair-card')
       .getByText(/^STARC 0\./)
       .waitFor();
+    // Both on the episode of the active player: true progress and a model that was only fitted for the judgement.
+    const onEpisode = page.getByTestId('pair-episode');
+    await onEpisode.getByText(/sarm was fitted for the judgement alone/).waitFor();
+    await heat.getByRole('button', { name: /^true progress and time-ramp: / }).click();
+    await onEpisode.getByText(/true progress and time-ramp, the grey band lies between them/).waitFor();
+    const legend = page.getByRole('region', { name: 'Series' });
+    await legend.locator('[data-series="progress/difference"]').getByText('difference of 2').waitFor();
+    await legend.locator('[data-series="progress/model/time-ramp"]').waitFor();
+    await picture('pair-dark');
+    await heat.getByRole('button', { name: /^true progress and dense: / }).click();
+    await onEpisode.getByText(/One is progress, the other a reward for each step/).waitFor();
+    await legend.locator('[data-series="progress/difference"]').waitFor({ state: 'detached' });
+    await page.getByTestId('timeline-pair').click();
+    await onEpisode.getByText(/^Taken off the timeline/).waitFor();
     await page.waitForTimeout(200);
     await picture('heat-dark');
     await page.getByTestId('distances').getByText('Map', { exact: true }).click();
