@@ -29,7 +29,7 @@ import { rewardNamed } from './registry.ts';
 import { groupCurves, truthBesideProxy } from './run-curves.ts';
 import { filteredRuns } from './run-filter.ts';
 import { comparison, pinnedSide, pinSide, runDetails } from './run-marks.ts';
-import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from './saved-recipes.ts';
+import { removeRecipe, renameRecipe, restoreRecipe, savedRecipes, saveRecipe } from './saved-recipes.ts';
 import { thumbnailsOf } from './thumbnails.ts';
 import { version } from './versions.ts';
 
@@ -95,6 +95,7 @@ export function createRouter(lab: Lab) {
         saveRecipe(lab.store, input.id, input.recipe, input.replace),
       ),
       restore: os.recipes.restore.handler(({ input }) => restoreRecipe(lab.store, input.id, input.yaml)),
+      rename: os.recipes.rename.handler(({ input }) => renameRecipe(lab.store, input.id, input.to)),
       remove: os.recipes.remove.handler(({ input }) => removeRecipe(lab.store, input.id)),
       check: os.recipes.check.handler(({ input }) => {
         try {

@@ -43,7 +43,7 @@ export function savedRecipes(project: Project): SavedRecipe[] {
 /** @throws UsageError where nothing may be written. */
 function checkWritable({ readOnly }: Project): void {
   if (readOnly)
-    throw new UsageError(['this project was opened read-only: no recipe can be saved or removed']);
+    throw new UsageError(['this project was opened read-only: no recipe can be saved, renamed or removed']);
 }
 
 function textOf(project: Project, id: string): string | null {
@@ -84,11 +84,23 @@ export function restoreRecipe(project: Project, id: string, yaml: string): { sav
   return { saved: read(project, id) };
 }
 
+/** @throws UsageError where the project is read-only or another has that name; RangeError when there is no such recipe. */
+export function renameRecipe(project: Project, id: string, to: string): { saved: SavedRecipe } {
+  checkWritable(project);
+  if (textOf(project, id) === null) throw noRecipe(id);
+  if (textOf(project, to) !== null)
+    throw new UsageError([`recipe ${id}: ${to} is the name of a saved recipe already; take another name`]);
+  renameSync(fileOf(project, id), fileOf(project, to));
+  return { saved: read(project, to) };
+}
+
+const noRecipe = (id: string): RangeError => new RangeError(`There is no saved recipe ${id} in this project`);
+
 /** @throws UsageError where the project is read-only; RangeError when there is no such recipe. */
 export function removeRecipe(project: Project, id: string): { yaml: string } {
   checkWritable(project);
   const yaml = textOf(project, id);
-  if (yaml === null) throw new RangeError(`There is no saved recipe ${id} in this project`);
+  if (yaml === null) throw noRecipe(id);
   rmSync(fileOf(project, id));
   return { yaml };
 }

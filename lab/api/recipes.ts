@@ -30,6 +30,8 @@ export const recipesContract = <Recipe extends z.ZodType>(recipe: Recipe) => ({
   restore: oc
     .input(z.object({ id: recipeId, yaml: z.string().max(200_000) }))
     .output(z.object({ saved: savedRecipeSchema })),
+  /** Gives a saved recipe, its text as it is, another name; one that another recipe has is refused. */
+  rename: oc.input(z.object({ id: recipeId, to: recipeId })).output(z.object({ saved: savedRecipeSchema })),
   /** Answers with what was in the file, for `restore`. */
   remove: oc.input(z.object({ id: recipeId })).output(z.object({ yaml: z.string() })),
 });

@@ -48,7 +48,15 @@ import {
   withSetting,
 } from '../state/draft.ts';
 import { messageOf } from '../state/message.ts';
-import { loadRecipes, recipeIdOf, removeRecipe, saveRecipe, useRecipes } from '../state/recipes.ts';
+import {
+  loadRecipes,
+  recipeIdOf,
+  recipeLabel,
+  removeRecipe,
+  renameRecipe,
+  saveRecipe,
+  useRecipes,
+} from '../state/recipes.ts';
 import { useRuns } from '../state/runs.ts';
 import { showStarted } from '../state/sync.ts';
 import { EmptyHint } from './stage.tsx';
@@ -164,9 +172,9 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
                 : [
                     {
                       group: 'Saved in this project',
-                      items: saved.map(({ id, title, problem }) => ({
-                        value: `${keptMark}${id}`,
-                        label: problem === null ? title : `${title} (cannot be used)`,
+                      items: saved.map((one) => ({
+                        value: `${keptMark}${one.id}`,
+                        label: `${recipeLabel(one)}${one.problem === null ? '' : ' (cannot be used)'}`,
                       })),
                     },
                   ]),
@@ -333,6 +341,7 @@ function NewRunForm({ catalog }: { readonly catalog: Catalog }) {
             disabled={readOnly || count > 0}
             recipe={() => recipeFromDraft(catalog, draft)}
             onSaved={(id) => setRecipeId(`${keptMark}${id}`)}
+            onRenamed={(id) => setRecipeId(`${keptMark}${id}`)}
             onRemoved={() => setRecipeId(null)}
           />
         </Group>
@@ -409,13 +418,14 @@ function Differences({
   );
 }
 
-/** Saves what the form says as a recipe of the project, or takes the chosen one away. */
+/** Saves what the form says as a recipe of the project, gives the chosen one another name, or takes it away. */
 function KeepRecipe({
   suggestion,
   kept,
   disabled,
   recipe,
   onSaved,
+  onRenamed,
   onRemoved,
 }: {
   readonly suggestion: string;
@@ -424,6 +434,7 @@ function KeepRecipe({
   readonly disabled: boolean;
   readonly recipe: () => Recipe;
   readonly onSaved: (id: string) => void;
+  readonly onRenamed: (id: string) => void;
   readonly onRemoved: () => void;
 }) {
   const [isOpen, setOpen] = useState(false);
@@ -486,6 +497,22 @@ function KeepRecipe({
             >
               {isKnown ? 'Replace' : 'Save'}
             </Button>
+            {kept !== null && id !== kept && !isKnown && id !== '' && (
+              <Button
+                size="compact-xs"
+                variant="default"
+                title={`The saved recipe ${kept} as it is; what was changed in the form is not saved`}
+                data-testid="rename-recipe"
+                onClick={() =>
+                  void attempt(async () => {
+                    await renameRecipe(kept, id);
+                    onRenamed(id);
+                  })
+                }
+              >
+                Rename {kept}
+              </Button>
+            )}
             {kept !== null && (
               <Button
                 size="compact-xs"

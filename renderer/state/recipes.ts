@@ -1,4 +1,4 @@
-/** Recipes kept in the project; saving and removing can be undone. */
+/** Recipes kept in the project; saving, renaming and removing can be undone. */
 
 import { create } from 'zustand';
 import type { Recipe, SavedRecipe } from '../../lab/api.ts';
@@ -47,6 +47,22 @@ export async function saveRecipe(id: string, recipe: Recipe, replace: boolean): 
     },
   });
 }
+
+export async function renameRecipe(id: string, to: string): Promise<void> {
+  const rename = async (from: string, next: string): Promise<void> => {
+    await lab.recipes.rename({ id: from, to: next });
+    await loadRecipes();
+  };
+  await perform({
+    title: `rename recipe ${id} to ${to}`,
+    redo: () => rename(id, to),
+    undo: () => rename(to, id),
+  });
+}
+
+/** As it stands in a list: what it calls itself, and its name in the project where that says something else. */
+export const recipeLabel = ({ id, title }: Pick<SavedRecipe, 'id' | 'title'>): string =>
+  recipeIdOf(title) === id ? title : `${id}: ${title}`;
 
 export async function removeRecipe(id: string): Promise<void> {
   let yaml = '';

@@ -8,7 +8,13 @@ import { test } from 'node:test';
 import { call } from '@orpc/server';
 import { Lab } from '../../lab/lab.ts';
 import { createRouter } from '../../lab/router.ts';
-import { removeRecipe, restoreRecipe, savedRecipes, saveRecipe } from '../../lab/saved-recipes.ts';
+import {
+  removeRecipe,
+  renameRecipe,
+  restoreRecipe,
+  savedRecipes,
+  saveRecipe,
+} from '../../lab/saved-recipes.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const recipe = tinyRecipe({ title: 'My own', reward: [{ reward: 'sparse' }] });
@@ -26,6 +32,29 @@ test('a recipe is saved, listed, replaced only when asked for, removed and put b
   assert.deepEqual(savedRecipes(project), []);
   assert.throws(() => removeRecipe(project, 'my-own'), /no saved recipe my-own/);
   assert.deepEqual(restoreRecipe(project, 'my-own', yaml).saved, again.saved);
+});
+
+test('a recipe gets another name with its text as it was, and never that of another one', (t) => {
+  const project = { directory: temporaryFolder(t), readOnly: false };
+  const { yaml } = saveRecipe(project, 'first', recipe, false).saved;
+  saveRecipe(project, 'second', { ...recipe, title: 'Other' }, false);
+  // Words of people beside the settings are theirs.
+  const own = `# my words\n${yaml}`;
+  restoreRecipe(project, 'first', own);
+  assert.throws(
+    () => renameRecipe(project, 'first', 'second'),
+    /second is the name of a saved recipe already/,
+  );
+  assert.throws(() => renameRecipe(project, 'third', 'fourth'), /no saved recipe third/);
+  assert.throws(() => renameRecipe({ ...project, readOnly: true }, 'first', 'fourth'), /opened read-only/);
+  assert.equal(renameRecipe(project, 'first', 'fourth').saved.yaml, own);
+  assert.deepEqual(
+    savedRecipes(project).map(({ id, title }) => [id, title]),
+    [
+      ['fourth', 'My own'],
+      ['second', 'Other'],
+    ],
+  );
 });
 
 test('a recipe that cannot run is not saved, a file that is none is listed with what is wrong', (t) => {

@@ -66,7 +66,7 @@ test('weights are changed while a run trains, taken back, and marked on its curv
   assert.deepEqual(mistakes, []);
 });
 
-test('a run is started again from its own configuration, as several seeds; a recipe is kept, removed and brought back', {
+test('a run is started again from its own configuration, as several seeds; a recipe is kept, renamed, removed and brought back', {
   timeout: 400_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'train' });
@@ -96,6 +96,30 @@ test('a run is started again from its own configuration, as several seeds; a rec
   const kept = async (): Promise<string[]> =>
     (await import('../../lab/saved-recipes.ts')).savedRecipes(lab.store).map((one) => one.id);
   assert.deepEqual(await kept(), ['steered-again']);
+  await page.getByTestId('keep-recipe').click();
+  assert.equal(await page.getByTestId('rename-recipe').count(), 0, 'it has this name');
+  await page.getByTestId('recipe-name').fill('Steered twice');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.getByTestId('rename-recipe').waitFor();
+  await picture('rename-recipe-light');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.getByTestId('rename-recipe').click();
+  await page.getByTestId('recipe-name').waitFor({ state: 'hidden' });
+  assert.deepEqual(await kept(), ['steered-twice']);
+  assert.equal(await page.getByTestId('field-recipe').inputValue(), 'steered-twice: steered');
+  await page.getByText('Differences from the defaults').click();
+  for (const [keys, name] of [
+    ['Control+z', 'steered-again'],
+    ['Control+Shift+z', 'steered-twice'],
+  ] as const) {
+    await page.keyboard.press(keys);
+    while ((await kept())[0] !== name) await page.waitForTimeout(50);
+  }
+  await page.waitForFunction(
+    () =>
+      document.querySelector<HTMLInputElement>('[data-testid="field-recipe"]')?.value ===
+      'steered-twice: steered',
+  );
   await page.getByTestId('keep-recipe').click();
   await page.getByTestId('remove-recipe').click();
   await page.getByTestId('recipe-name').waitFor({ state: 'hidden' });
