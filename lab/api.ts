@@ -47,6 +47,7 @@ export type {
   ConfigValue,
   CurveAxis,
   GroupCurves,
+  LearnedProxy,
   RunDetail,
   TruthBesideProxy,
 } from './api/runs.ts';

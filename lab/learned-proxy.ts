@@ -39,7 +39,8 @@ export function learnedProxies(store: Store, runs: readonly number[]): LearnedPr
 }
 
 /**
- * Mean learned progress at the last frame, of the episodes since the row before; NaN where there was none.
+ * Mean learned progress at the last frame, of the episodes that began since the row before; NaN where there was none.
+ * One that began at a row's own steps was made by the policy that came of that row, so it counts for the next.
  * `rows`: trained steps, ascending. The result is as long. @throws UsageError on a key that is none; RangeError on an unknown model.
  */
 export function learnedAt(store: Store, run: number, key: string, rows: ArrayLike<number>): Float64Array {
@@ -55,7 +56,7 @@ export function learnedAt(store: Store, run: number, key: string, rows: ArrayLik
   for (let i = 0; i < rows.length; i++) {
     let sum = 0;
     let count = 0;
-    for (; k < steps.length && steps[k]! <= rows[i]!; k++, count++) sum += values[k]!;
+    for (; k < steps.length && steps[k]! < rows[i]!; k++, count++) sum += values[k]!;
     if (count > 0) means[i] = sum / count;
   }
   return means;

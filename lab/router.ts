@@ -20,6 +20,7 @@ import { checkRecipe, parseRecipe, recipeToYaml, resolveExperiment } from './exp
 import { forkChoices, forkTree, makeFork } from './forks.ts';
 import { keptEvaluation, keptTasks } from './kept-evaluations.ts';
 import type { Lab } from './lab.ts';
+import { learnedProxies } from './learned-proxy.ts';
 import { liveFrame, liveScene } from './live.ts';
 import { modelCard } from './model-card.ts';
 import { type PackedArray, pack } from './pack.ts';
@@ -157,6 +158,7 @@ export function createRouter(lab: Lab) {
       compare: os.runs.compare.handler(({ input }) => comparison(lab.store, input.sides, input.metric)),
       curves: os.runs.curves.handler(({ input }) => groupCurves(lab.store, input)),
       truth: os.runs.truth.handler(({ input }) => truthBesideProxy(lab.store, input)),
+      learned: os.runs.learned.handler(({ input }) => ({ proxies: learnedProxies(lab.store, input.runs) })),
       pinned: os.runs.pinned.handler(() => ({ side: pinnedSide(lab.store) })),
       pin: os.runs.pin.handler(({ input }) => ({ side: pinSide(lab.store, input.side) })),
       lineage: os.runs.lineage.handler(({ input }) => {

@@ -16,6 +16,7 @@ import {
   valuesAt,
 } from './curves.ts';
 import { UsageError } from './errors.ts';
+import { learnedAt, learnedPrefix } from './learned-proxy.ts';
 import { type PackedArray, pack } from './pack.ts';
 import { partingOfCurves } from './parting.ts';
 
@@ -36,17 +37,44 @@ const timeMetric = 'time/all';
 
 /** The curves of these metrics, or why there are none. */
 function curvesOfRun(store: Store, row: RunRow, { metrics, x }: Wanted): Curve[] | string {
+  const stored = metrics.filter((name) => !name.startsWith(learnedPrefix));
+  if (stored.length === 0) return 'learned progress of episodes is drawn beside a metric only';
   const { steps, values } = store.metrics.series(row.id, {
-    names: [...metrics, ...(x === 'seconds' ? [timeMetric] : [])],
+    names: [...stored, ...(x === 'seconds' ? [timeMetric] : [])],
     maxPoints: mostRows,
   });
+  for (const name of metrics) {
+    if (!stored.includes(name))
+      values.set(name, learnedBeside(store, row.id, name, steps, values.get(stored[0]!)!));
+  }
   const places = x === 'steps' ? steps : secondsOf(steps, values.get(timeMetric)!);
   const curves = metrics.map((name) => curveOf(places, values.get(name)!));
   const short = curves.findIndex((curve) => curve.x.length < 2);
   if (short < 0) return curves;
   if (x === 'seconds' && curveOf(steps, values.get(metrics[short]!)!).x.length >= 2)
     return `it has no ${timeMetric}, which says how long a step took`;
-  return `it has fewer than two points of ${metrics[short]}`;
+  const name = metrics[short]!;
+  return `it has fewer than two points of ${name.startsWith(learnedPrefix) ? 'learned progress, stored with training episodes' : name}`;
+}
+
+/** Learned progress at the rows of a metric, which other rows (of evaluations, say) lie between. */
+function learnedBeside(
+  store: Store,
+  run: number,
+  name: string,
+  steps: Float64Array,
+  metric: Float64Array,
+): Float64Array {
+  const rows = [...steps.keys()].filter((i) => Number.isFinite(metric[i]!));
+  const means = learnedAt(
+    store,
+    run,
+    name,
+    rows.map((i) => steps[i]!),
+  );
+  const all = new Float64Array(steps.length).fill(Number.NaN);
+  for (const [k, i] of rows.entries()) all[i] = means[k]!;
+  return all;
 }
 
 /** What a difference of this metric would be a difference of. */

@@ -19,7 +19,16 @@ export function openScores({ db, write }: OpenedDatabase): Store['scores'] {
     )
     .pluck();
 
-  return {
+  const ofRun = `FROM reward_scores s JOIN episodes e ON e.id = s.episode_id
+    WHERE e.run_id = ? AND e.kind = 'training' AND e.trashed_at IS NULL`;
+  const models = db.prepare<[number], { readonly hash: string; readonly episodes: number }>(
+    `SELECT s.model_hash AS hash, count(*) AS episodes ${ofRun} GROUP BY s.model_hash ORDER BY s.model_hash`,
+  );
+  const scored = db.prepare<[number, string], { readonly id: number; readonly step: number }>(
+    `SELECT e.id, e.trained_steps AS step ${ofRun} AND s.model_hash = ? ORDER BY e.trained_steps, e.id`,
+  );
+
+  const store: Store['scores'] = {
     put(episodeId, modelHash, perStep) {
       const bytes = encodeColumns([{ name: 'perStep', width: 1, data: perStep }]);
       write(() => {
@@ -40,5 +49,19 @@ export function openScores({ db, write }: OpenedDatabase): Store['scores'] {
       }
     },
     of: (episodeId) => of.all(episodeId),
+    models: (runId) => models.all(runId),
+    learned(runId, modelHash, most) {
+      const all = scored.all(runId, modelHash);
+      const count = Math.min(most, all.length);
+      const found = Array.from({ length: count }, (_, k) => {
+        const { id, step } = all[Math.floor((k * all.length) / count)]!;
+        return { step, value: store.get(id, modelHash)?.at(-1) };
+      }).filter(({ value }) => value !== undefined && Number.isFinite(value));
+      return {
+        steps: Float64Array.from(found, ({ step }) => step),
+        values: Float64Array.from(found, ({ value }) => value!),
+      };
+    },
   };
+  return store;
 }

@@ -226,6 +226,12 @@ export interface MetricExtremes {
   readonly highest: number;
 }
 
+/** One number an episode, both [episodes]. */
+export interface LastProgress {
+  readonly steps: Float64Array;
+  readonly values: Float64Array;
+}
+
 /** All methods are synchronous; each write is one transaction. */
 export interface Store {
   readonly directory: string;
@@ -261,6 +267,8 @@ export interface Store {
     /** @throws Error naming the episode when the stored bytes are damaged. */
     columns(id: number, names?: readonly string[]): Map<string, Column>;
     setVerified(id: number, ok: boolean): void;
+    /** Learned progress at the last frame of a run's training episodes, as recorded, in the order of trained steps; the trash is left out. */
+    learned(runId: number): LastProgress;
   };
   readonly labels: {
     /** Replaces the labels of this episode, source and scheme. */
@@ -283,6 +291,10 @@ export interface Store {
     get(episodeId: number, modelHash: string): Float32Array | undefined;
     /** Model hashes with a cached score of this episode. */
     of(episodeId: number): string[];
+    /** Models with cached scores of a run's training episodes, and of how many; the trash is left out. */
+    models(runId: number): { hash: string; episodes: number }[];
+    /** As `episodes.learned`, by one model: of `most` episodes at most, evenly taken. */
+    learned(runId: number, modelHash: string, most: number): LastProgress;
   };
   readonly metrics: {
     add(runId: number, step: number, values: Readonly<Record<string, number>>): void;

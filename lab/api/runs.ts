@@ -85,6 +85,15 @@ export const truthBesideProxySchema = z.object({
 });
 export type TruthBesideProxy = z.infer<typeof truthBesideProxySchema>;
 
+const learnedProxySchema = z.object({
+  /** For `truth`, in place of a metric. */
+  key: z.string(),
+  title: z.string(),
+  /** Training episodes of the runs that have it. */
+  episodes: z.int(),
+});
+export type LearnedProxy = z.infer<typeof learnedProxySchema>;
+
 const number = z.number().nullable();
 const comparedMetric = z.enum(['success', 'return', 'progress']);
 /** `Comparison` of lab/compare.ts; what is not a number is null. */
@@ -205,12 +214,17 @@ export const runsContract = {
       z.object({
         runs: z.array(id).min(1).max(100),
         truth: z.enum(['rollout/success', 'rollout/progress', 'evaluation/success', 'evaluation/progress']),
+        /** A metric, or a key of `learned`. */
         proxy: metricField,
         x: curveAxisSchema.default('steps'),
         points: pointsField,
       }),
     )
     .output(truthBesideProxySchema),
+  /** Learned progress that is stored with the training episodes of these runs, for `truth`. */
+  learned: oc
+    .input(z.object({ runs: z.array(id).min(1).max(100) }))
+    .output(z.object({ proxies: z.array(learnedProxySchema) })),
   /** The run or group that others are compared with; null: none is pinned. */
   pinned: oc.output(z.object({ side: z.string().nullable() })),
   pin: oc.input(z.object({ side: sideSchema.nullable() })).output(z.object({ side: z.string().nullable() })),

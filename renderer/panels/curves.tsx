@@ -12,7 +12,7 @@ import {
   Text,
 } from '@mantine/core';
 import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
-import type { GroupCurves, TruthBesideProxy } from '../../lab/api.ts';
+import type { GroupCurves, LearnedProxy, TruthBesideProxy } from '../../lab/api.ts';
 import { type PackedArray, unpack } from '../../lab/pack.ts';
 import { lab, useConnection } from '../lab.ts';
 import { Chart } from '../parts/chart.tsx';
@@ -344,6 +344,17 @@ function useNames(ids: readonly number[]): readonly string[] {
   return names;
 }
 
+const noProxies: readonly LearnedProxy[] = [];
+
+/** Learned progress that is stored with episodes of these runs; asked again as they go on. */
+function useLearnedProxies(ids: readonly number[]): readonly LearnedProxy[] {
+  const { answer } = useAnswer(ids.length === 0 ? '' : `learned ${ids}`, ids, async () => {
+    const { proxies } = await lab.runs.learned({ runs: [...ids] });
+    return proxies;
+  });
+  return answer ?? noProxies;
+}
+
 /** Milliseconds between two questions about runs that are at work. */
 const patience = 3000;
 
@@ -616,7 +627,9 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
   const names = useNames(ids);
   const known = truths.filter((name) => names.includes(name));
   const truth = known.find((name) => name === wantedTruth) ?? known[0] ?? null;
-  const proxies = names.filter((name) => !known.includes(name as TruthMetric));
+  const learned = useLearnedProxies(ids);
+  const metrics = names.filter((name) => !known.includes(name as TruthMetric));
+  const proxies = [...metrics, ...learned.map(({ key }) => key)];
   const proxy =
     proxies.find((name) => name === wantedProxy) ??
     proxies.find((name) => name === 'rollout/return') ??
@@ -657,8 +670,17 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
         <Select
           size="xs"
           className="grow"
-          label="Proxy: what it is paid"
-          data={proxies}
+          label="Proxy"
+          data={[
+            { group: 'Of training: what it is paid', items: metrics },
+            {
+              group: 'Of its stored training episodes: what a reward model sees at their end',
+              items: learned.map(({ key: value, title, episodes }) => ({
+                value,
+                label: `${title} (${grouped(episodes)})`,
+              })),
+            },
+          ].filter(({ items }) => items.length > 0)}
           value={proxy}
           allowDeselect={false}
           searchable
@@ -679,7 +701,8 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
           <TruthChart
             found={answer.found}
             data={answer.data}
-            names={{ truth, proxy }}
+            names={{ truth, proxy: learned.find(({ key: one }) => one === proxy)?.title ?? proxy }}
+            learned={learned.find(({ key: one }) => one === proxy) ?? null}
             changes={marks}
             place={placeText[x]}
             colours={{
@@ -698,6 +721,7 @@ function TruthChart({
   found,
   data,
   names,
+  learned,
   changes,
   place,
   colours,
@@ -706,6 +730,8 @@ function TruthChart({
   readonly found: TruthBesideProxy;
   readonly data: Arrays;
   readonly names: { readonly truth: string; readonly proxy: string };
+  /** Where the proxy is learned progress: of 0 to 1, as the truth is. */
+  readonly learned: LearnedProxy | null;
   /** Of weights. */
   readonly changes: readonly ChartMark[];
   readonly place: (x: number) => string;
@@ -725,9 +751,14 @@ function TruthChart({
   const series = useMemo(
     () =>
       raw[0] && raw[1] && range
-        ? [raw[0], { ...normalised(raw[1], range), label: `${proxy}, in its range`, isDashed: true }]
+        ? [
+            raw[0],
+            learned
+              ? { ...raw[1], isDashed: true }
+              : { ...normalised(raw[1], range), label: `${proxy}, in its range`, isDashed: true },
+          ]
         : [],
-    [raw, range?.low, range?.high, proxy],
+    [raw, range?.low, range?.high, proxy, learned === null],
   );
   drawn.current = [{ title: 'truth beside proxy', series: raw }];
   const { parting, why, left, runs } = found;
@@ -770,9 +801,10 @@ function TruthChart({
           <li>
             <span className="swatch" style={{ background: colours.proxy }} />
             <span>
-              <strong>{proxy}</strong>: dashed, what training is paid by, drawn in its own range: 0 is{' '}
-              {short(range.low)}, 1 is {short(range.high)}. Its height beside the truth means nothing, its
-              direction does.
+              <strong>{proxy}</strong>:{' '}
+              {learned
+                ? `dashed, as it is, 0 to 1: at the last frame of ${grouped(learned.episodes)} stored training episodes, the mean of those that began since the row before.`
+                : `dashed, what training is paid by, drawn in its own range: 0 is ${short(range.low)}, 1 is ${short(range.high)}. Its height beside the truth means nothing, its direction does.`}
             </span>
           </li>
         )}

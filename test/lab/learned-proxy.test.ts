@@ -7,7 +7,7 @@ import { unpack } from '../../lab/pack.ts';
 import { truthBesideProxy } from '../../lab/run-curves.ts';
 import { episode, project, run } from '../store/support.ts';
 
-test('learned progress is the mean of the episodes since the row before, the trash and other kinds left out', (t) => {
+test('learned progress is the mean of the episodes that began since the row before, the trash and other kinds left out', (t) => {
   const store = project(t);
   const id = store.runs.create(run);
   const add = (trainedSteps: number, last: number, kind: 'training' | 'evaluation' = 'training') =>
@@ -29,8 +29,8 @@ test('learned progress is the mean of the episodes since the row before, the tra
   assert.deepEqual(learnedProxies(store, [id]), [
     { key: 'episodes/learned', title: 'learned progress, as recorded', episodes: 3 },
   ]);
-  // 50 and 100 before the first row, none before the second, 300 on the third.
-  assert.deepEqual([...learnedAt(store, id, 'episodes/learned', [100, 200, 300])], [0.5, Number.NaN, 1]);
+  // 50 before the first row, 100 is the policy of that row, none before the third, 300 after the last.
+  assert.deepEqual([...learnedAt(store, id, 'episodes/learned', [100, 200, 300])], [0.25, 0.75, Number.NaN]);
 
   const model = store.models.add({
     runId: id,

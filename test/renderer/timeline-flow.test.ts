@@ -158,5 +158,28 @@ test('the timeline zooms, stacks, draws any models with their difference and goe
   await page.getByTestId('timeline-draw-b').click();
   assert.equal(await page.getByTestId('timeline-draw-b').getAttribute('aria-pressed'), 'false');
   assert.deepEqual(await barriers(page), []);
+
+  // In and out points by their buttons; the link says where they are.
+  const isSet = (end: 'in' | 'out') => page.getByTestId(`${end}-point`).getAttribute('aria-pressed');
+  assert.deepEqual([await isSet('in'), await isSet('out')], ['true', 'true']);
+  await page.getByTestId('clear-points').click();
+  await page.getByTestId('clear-points').waitFor({ state: 'detached' });
+  assert.deepEqual([await isSet('in'), await isSet('out')], ['false', 'false']);
+  await page.getByTestId('out-point').click();
+  await page.waitForFunction(() => /[#&]out=1(&|$)/.test(location.hash) && !/[#&]in=/.test(location.hash));
+  assert.deepEqual([await isSet('in'), await isSet('out')], ['false', 'true']);
+
+  // What the run's own reward model saw at the end of its episodes, as the proxy beside the truth.
+  await page.locator('.dv-tab', { hasText: 'Curves' }).click();
+  await page.getByTestId('curves').getByText('Truth beside proxy').click();
+  await page.getByTestId('proxy-metric').click();
+  await page.getByRole('option', { name: /^learned progress, as recorded \(\d+\)/ }).click();
+  await page
+    .getByText(/dashed, as it is, 0 to 1: at the last frame of \d+ stored training episodes/)
+    .waitFor();
+  await page.getByTestId('truth-chart').getByRole('slider').waitFor();
+  await page.waitForTimeout(300);
+  await picture('learned-proxy-light');
+  assert.deepEqual(await barriers(page), []);
   assert.deepEqual(mistakes, []);
 });
