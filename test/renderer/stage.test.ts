@@ -99,6 +99,36 @@ function lookAt(page: Page, bytes: Buffer, type: string): Promise<[number, numbe
   );
 }
 
+interface Part {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Mean difference of a colour, 0 to 255, between a part of one picture and a whole other one, both brought to the same small size. */
+function unlikeness(page: Page, whole: Buffer, part: Part, other: Buffer): Promise<number> {
+  return page.evaluate(
+    async ([sources, { x, y, width, height }]) => {
+      const [a, b] = await Promise.all(
+        sources.map(async (source, i) => {
+          const image = await createImageBitmap(
+            await (await fetch(`data:image/png;base64,${source}`)).blob(),
+          );
+          const canvas = document.createElement('canvas');
+          canvas.width = canvas.height = 96;
+          const context = canvas.getContext('2d')!;
+          if (i === 0) context.drawImage(image, x, y, width, height, 0, 0, 96, 96);
+          else context.drawImage(image, 0, 0, 96, 96);
+          return context.getImageData(0, 0, 96, 96).data;
+        }),
+      );
+      return a!.reduce((sum, value, i) => sum + Math.abs(value - b![i]!), 0) / (a!.length * 0.75);
+    },
+    [[whole.toString('base64'), other.toString('base64')], part] as const,
+  );
+}
+
 /** A window on a project with one episode of the expert of each task, before them those of a short training run on reach. */
 async function visit(t: TestContext, recorded: readonly TaskId[], trains = false) {
   const opened = await openWindow(t, { name: 'stage', size: { width: 960, height: 660 } });
@@ -307,7 +337,7 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
 });
 
 test('pictures and clips are saved as large and as long as they say', { timeout: 600_000 }, async (t) => {
-  const { page, mistakes, picture, idOf, stage, open, step } = await visit(t, ['push']);
+  const { page, url, mistakes, picture, idOf, stage, open, step } = await visit(t, ['push', 'reach']);
   const plain = await (await page.context().browser()!.newContext()).newPage();
   const saved = async (): Promise<{ name: string; bytes: Buffer }> => {
     const waiting = page.waitForEvent('download', { timeout: 60_000 });
@@ -367,6 +397,81 @@ test('pictures and clips are saved as large and as long as they say', { timeout:
     await page.getByTestId('export-said').getByText('Stopped').waitFor();
     await page.keyboard.press('Escape');
   });
+
+  await step(
+    'all views go into one picture, each as it is alone, and into a clip; MP4 where it can be made',
+    async () => {
+      await page.goto('about:blank');
+      await page.goto(`${url}#a=${idOf('push')}&b=${idOf('reach')}&t=1.5`);
+      for (const name of ['a', 'b']) await page.getByTestId(`legend-${name}`).waitFor();
+      await page.waitForTimeout(500);
+      const [a, b] = await Promise.all(
+        ['a', 'b'].map(async (name) => (await page.getByTestId(`stage-${name}`).boundingBox())!),
+      );
+      await page.keyboard.press('Control+Shift+p');
+      await page.locator('[data-testid=export-factor]').getByText('1x').click();
+      const choose = async (option: string): Promise<void> => {
+        await page.getByTestId('export-of').click();
+        await page.getByRole('option', { name: option }).click();
+      };
+      assert.equal(await page.getByTestId('export-of').inputValue(), 'All 2 views, as they stand');
+      const all = await saved();
+      assert.equal(all.name, `push-reach-episodes-${idOf('push')}-${idOf('reach')}-1.50s.png`);
+      const left = Math.min(a!.x, b!.x);
+      const top = Math.min(a!.y, b!.y);
+      const [w, h] = await lookAt(plain, all.bytes, 'image/png');
+      const wide = Math.max(a!.x + a!.width, b!.x + b!.width) - left;
+      const high = Math.max(a!.y + a!.height, b!.y + b!.height) - top;
+      assert.ok(Math.abs(w - wide) <= 2 && Math.abs(h - high) <= 2, `${w} x ${h} of ${wide} x ${high}`);
+      const alone: Buffer[] = [];
+      for (const view of ['View A', 'View B']) {
+        await choose(view);
+        alone.push((await saved()).bytes);
+      }
+      for (const [i, box] of [a!, b!].entries()) {
+        const part = { ...box, x: box.x - left, y: box.y - top };
+        const [own, other] = await Promise.all(
+          [alone[i]!, alone[1 - i]!].map((bytes) => unlikeness(plain, all.bytes, part, bytes)),
+        );
+        assert.ok(
+          own! < 4 && own! < other! / 2,
+          `view ${i}: ${own} from its own picture, ${other} from the other`,
+        );
+      }
+      await page.keyboard.press('Escape');
+
+      await page.keyboard.press('Control+Shift+e');
+      await page.getByTestId('export-from').fill('0.5');
+      await page.getByTestId('export-to').fill('1');
+      await page.getByTestId('export-width').click();
+      await page.getByRole('option', { name: '480 px' }).click();
+      const can = await page.evaluate(async () => {
+        const found = await Promise.all(
+          ['avc1.640028', 'hev1.1.6.L93.B0', 'av01.0.04M.08', 'vp09.00.31.08'].map((codec) =>
+            VideoEncoder.isConfigSupported({ codec, width: 480, height: 240 }),
+          ),
+        );
+        return found.some(({ supported }) => supported);
+      });
+      await picture('clip-all-dialog');
+      if (!can) {
+        await page.getByText('MP4: no encoder in this browser.').waitFor();
+        return;
+      }
+      await page.locator('[data-testid=export-format]').getByText('MP4').click();
+      const clip = await saved();
+      assert.equal(clip.name, `push-reach-episodes-${idOf('push')}-${idOf('reach')}.mp4`);
+      const input = new Input({ source: new BufferSource(clip.bytes), formats: ALL_FORMATS });
+      assert.equal((await input.getFormat()).name, 'MP4');
+      const track = (await input.getPrimaryVideoTrack())!;
+      const { packetCount } = await track.computePacketStats();
+      assert.deepEqual([packetCount, track.displayWidth], [10, 480]);
+      assert.ok(Math.abs((await input.computeDuration()) - 0.5) < 0.02, `${await input.computeDuration()} s`);
+      const [videoWidth, , colours] = await lookAt(plain, clip.bytes, 'video/mp4');
+      assert.ok(videoWidth === 480 && colours > 200, `${videoWidth} wide, ${colours} colours`);
+      await page.keyboard.press('Escape');
+    },
+  );
 
   assert.deepEqual(mistakes, []);
 });
