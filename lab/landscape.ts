@@ -37,7 +37,7 @@ export function stateProblem(model: TaskModel, state: Float64Array, o = 0): stri
     if (Math.abs(Math.sqrt(square) - 1) > unitWithin)
       return `${field.name} (${field.unit}) has length ${Math.sqrt(square).toPrecision(4)}, wanted 1: it is a direction`;
   }
-  return null;
+  return model.problem?.(state, o) ?? null;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -162,6 +162,7 @@ export function findHandles(model: TaskModel, state: Float64Array): ProbeHandle[
       moves,
       slide: null,
       turn,
+      places: null,
     });
   }
   // Who goes along with another thing in every way is no thing of its own.
@@ -188,6 +189,7 @@ export function findHandles(model: TaskModel, state: Float64Array): ProbeHandle[
       moves: [],
       slide: { element, way: [...held.way] },
       turn: null,
+      places: null,
     });
   }
 
@@ -214,8 +216,10 @@ export function findHandles(model: TaskModel, state: Float64Array): ProbeHandle[
       moves: [],
       slide: null,
       turn: { kind: 'angle', element, axis: [...held.axis], pivot: [...held.pivot], sign: 1 },
+      places: null,
     });
   }
+  handles.push(...placed(model, state));
   return handles.sort((a, b) => rank(a.body) - rank(b.body));
 
   /** A quaternion or a heading of the state that turns this body about the vertical. */
@@ -249,6 +253,83 @@ export function findHandles(model: TaskModel, state: Float64Array): ProbeHandle[
     }
     return null;
   }
+}
+
+/** Combinations of numbers that are tried for one thing at most. */
+const mostPlaces = 4096;
+
+/** Whom a number that chooses a place is the place of, where it has not their name. */
+const placeable: readonly string[] = ['agent', 'object', 'tool', 'fixture', 'distractor'];
+
+/** Things on a grid: what a number with a list of values puts somewhere else, and all places where an episode could have it. */
+function placed(model: TaskModel, state: Float64Array): ProbeHandle[] {
+  const { bodies, stateLayout } = model;
+  const choices = stateLayout.flatMap(({ name, offset, size, unit }) => {
+    const most = size === 1 ? /^0 \.\. (\d+)$/.exec(unit)?.[1] : undefined;
+    return most === undefined ? [] : [{ name, element: offset, count: Number(most) + 1 }];
+  });
+  const at = new Float32Array(bodies.length * 7);
+  model.poses(state, 0, at, 0);
+  const row = state.slice();
+  const out = new Float32Array(at.length);
+  const look = (elements: readonly number[], values: readonly number[]): boolean => {
+    row.set(state);
+    for (const [k, element] of elements.entries()) row[element] = values[k]!;
+    if (stateProblem(model, row) !== null) return false;
+    model.poses(row, 0, out, 0);
+    return true;
+  };
+
+  // 1. who is put elsewhere by which number
+  const owners = new Map<number, { elements: number[]; counts: number[]; bodies: Set<number> }>();
+  for (const { name, element, count } of choices) {
+    const moved = new Set<number>();
+    for (let value = 0; value < count; value++) {
+      if (!look([element], [value])) continue;
+      for (let body = 0; body < bodies.length; body++) if (hasMoved(body, at, out)) moved.add(body);
+    }
+    const rank = (body: number): number => {
+      if (bodies[body]!.name === name) return -1;
+      const place = placeable.indexOf(bodies[body]!.role);
+      return place < 0 ? placeable.length : place;
+    };
+    const [held] = [...moved].sort((a, b) => rank(a) - rank(b) || a - b);
+    if (held === undefined || rank(held) === placeable.length) continue;
+    const owner = owners.get(held) ?? { elements: [], counts: [], bodies: new Set<number>() };
+    owners.set(held, owner);
+    owner.elements.push(element);
+    owner.counts.push(count);
+    for (const body of moved) owner.bodies.add(body);
+  }
+
+  // 2. all places of each
+  const handles: ProbeHandle[] = [];
+  for (const [held, { elements, counts, bodies: members }] of owners) {
+    const combinations = counts.reduce((product, count) => product * count, 1);
+    if (combinations > mostPlaces) continue;
+    const list: NonNullable<ProbeHandle['places']>['list'] = [];
+    for (let n = 0; n < combinations; n++) {
+      let rest = n;
+      const values = counts.map((count) => {
+        const value = rest % count;
+        rest = Math.floor(rest / count);
+        return value;
+      });
+      if (look(elements, values)) list.push({ values, at: [...out.subarray(held * 7, held * 7 + 3)] });
+    }
+    if (list.length < 2) continue;
+    handles.push({
+      id: `place/${held}`,
+      title: bodies[held]!.name,
+      body: held,
+      bodies: [...members],
+      moves: [],
+      slide: null,
+      turn: null,
+      places: { elements, list },
+    });
+  }
+  return handles;
 }
 
 /** Turns a direction of the state about the vertical by an angle, in place. */

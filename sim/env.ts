@@ -247,6 +247,11 @@ export interface TaskModel {
     out: Float64Array,
     outOffset: number,
   ): void;
+  /**
+   * Why no episode of this task stands in such a row, in words (`square 12 is a wall`), beyond what is asked of every row; null where one
+   * could. For tasks whose numbers choose among things. Pure.
+   */
+  problem?(state: Float64Array, stateOffset: number): string | null;
   /** The scripted expert: a pure function of the state, works from any start. out: [actionDim]. */
   expert(state: Float64Array, stateOffset: number, out: Float64Array, outOffset: number): void;
   /** Poses of all bodies, 7 numbers each: px py pz qx qy qz qw. out: [bodies.length * 7]. */

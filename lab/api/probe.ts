@@ -61,6 +61,13 @@ export const handleSchema = z.object({
       sign: z.number(),
     })
     .nullable(),
+  /** It stands at one of these places: numbers of the state that choose it, and where the body then is. */
+  places: z
+    .object({
+      elements: z.array(z.int()).min(1),
+      list: z.array(z.object({ values: z.array(z.number()), at: z.array(z.number()).length(3) })),
+    })
+    .nullable(),
 });
 export type ProbeHandle = z.infer<typeof handleSchema>;
 

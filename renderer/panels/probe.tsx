@@ -552,7 +552,8 @@ const able = (session: Session): readonly ProbeQuantity[] =>
 
 /** Numbers that can be swept: those of the handles first. */
 function elementsOf({ opened }: Session): { value: string; label: string }[] {
-  const own = opened.handles.flatMap(({ moves, slide, turn }) => [
+  const own = opened.handles.flatMap(({ moves, slide, turn, places }) => [
+    ...(places?.elements ?? []),
     ...moves.map(({ element }) => element),
     ...(slide ? [slide.element] : []),
     ...(turn?.kind === 'angle' ? [turn.element] : []),

@@ -5,7 +5,7 @@
 
 import * as three from 'three';
 import type { ProbeHandle } from '../../lab/api.ts';
-import { type Axis, moved, type Point, turned } from '../state/edits.ts';
+import { type Axis, cycled, laid, moved, type Point, stepped, turned } from '../state/edits.ts';
 import type { StageLayer } from './layer.ts';
 import type { StageView } from './view.ts';
 
@@ -44,6 +44,14 @@ export interface Grab {
 export function dragged({ handle, grip, at, ray: first, state }: Grab, ray: three.Ray): number[] | null {
   const has = (axis: Axis): boolean => handle.moves.some((move) => move.axis === axis);
   const from = new three.Vector3(...at);
+  if (handle.places) {
+    const level = new three.Vector3(0, 0, 1);
+    const a = onPlane(first, from, level);
+    const b = onPlane(ray, from, level);
+    if (!a || !b || b.distanceTo(a) > farthest) return null;
+    const to = from.add(b.sub(a));
+    return laid(state, handle, [to.x, to.y, to.z]);
+  }
   if (grip === 'turn' || (handle.moves.length === 0 && !handle.slide)) {
     if (!handle.turn) return null;
     const pivot = new three.Vector3(...(handle.turn.pivot as unknown as Point));
@@ -137,7 +145,7 @@ export class HandleLayer implements StageLayer {
   private make(handle: ProbeHandle): void {
     const button = document.createElement('button');
     button.type = 'button';
-    button.className = handle.moves.length > 0 || handle.slide ? 'probe-handle' : 'probe-handle turns';
+    button.className = isTurner(handle) ? 'probe-handle turns' : 'probe-handle';
     button.dataset['handle'] = handle.title;
     button.setAttribute('aria-label', `${handle.title}: ${howTo(handle)}`);
     const name = document.createElement('span');
@@ -233,11 +241,17 @@ export class HandleLayer implements StageLayer {
     const times = shiftKey ? 5 : 1;
     const turn = { q: 1, e: -1 }[key.toLowerCase()];
     if (turn !== undefined) return handle.turn ? turned(this.state, handle, turn * nudgeTurn * times) : null;
-    const isTurner = handle.moves.length === 0 && !handle.slide;
     const side = { ArrowRight: 1, ArrowLeft: -1 }[key];
     const ahead = { ArrowUp: 1, ArrowDown: -1 }[key];
     const up = { PageUp: 1, PageDown: -1 }[key];
-    if (isTurner) {
+    if (handle.places && up !== undefined) return cycled(this.state, handle, up > 0 ? 1 : -1);
+    if (handle.places && (side !== undefined || ahead !== undefined)) {
+      const way = this.onScreen(handle, side ?? 0, ahead ?? 0);
+      let state = [...this.state];
+      for (let n = 0; n < times; n++) state = stepped(state, handle, [way.x, way.y, 0]);
+      return state;
+    }
+    if (isTurner(handle)) {
       const sign = side ?? ahead ?? up;
       return sign === undefined ? null : turned(this.state, handle, -sign * nudgeTurn * times);
     }
@@ -252,7 +266,8 @@ export class HandleLayer implements StageLayer {
   /** The axis of a handle that goes most to the right of the picture, or up it, one metre along. */
   private onScreen(handle: ProbeHandle, side: number, ahead: number): three.Vector3 {
     const at = this.at(handle);
-    const own = handle.moves.map(({ axis }) => axis);
+    // What stands at places goes about on the table.
+    const own = handle.places ? (['x', 'y'] as const) : handle.moves.map(({ axis }) => axis);
     const ways = handle.slide
       ? [new three.Vector3(...(handle.slide.way as unknown as Point)).normalize()]
       : own.filter((axis) => axis !== 'z' || own.length < 3).map((axis) => new three.Vector3(...unit[axis]));
@@ -271,12 +286,17 @@ export class HandleLayer implements StageLayer {
   }
 }
 
+const isTurner = ({ moves, slide, places }: ProbeHandle): boolean => moves.length === 0 && !slide && !places;
+
 const gripOf = ({ shiftKey, altKey }: PointerEvent): Grip => (altKey ? 'turn' : shiftKey ? 'up' : 'plane');
 
 /** What can be done with it, for its label. */
-export function howTo({ moves, slide, turn }: ProbeHandle): string {
+export function howTo({ moves, slide, turn, places }: ProbeHandle): string {
   const has = (axis: string): boolean => moves.some((move) => move.axis === axis);
   const words = [
+    places
+      ? 'drag or arrow keys move it from square to square; Page up and down go through all its places'
+      : '',
     slide ? 'drag along its line' : '',
     moves.length > 0
       ? `drag or arrow keys move it${has('x') && has('y') && has('z') ? ' over the table' : ''}`

@@ -31,6 +31,59 @@ export function moved(state: readonly number[], handle: ProbeHandle, by: Point):
   return out;
 }
 
+/** The state in which a thing of places stands at the one of number `index`. */
+function standing(state: readonly number[], { places }: ProbeHandle, index: number): number[] {
+  const out = [...state];
+  const place = places?.list[index];
+  if (places && place) for (const [k, element] of places.elements.entries()) out[element] = place.values[k]!;
+  return out;
+}
+
+const between = (a: readonly number[], b: readonly number[]): number =>
+  Math.hypot(a[0]! - b[0]!, a[1]! - b[1]!, a[2]! - b[2]!);
+
+/** The state after a thing of places was laid down at a point: at the nearest of its places. */
+export function laid(state: readonly number[], handle: ProbeHandle, point: Point): number[] {
+  const list = handle.places?.list ?? [];
+  let nearest = 0;
+  for (const [i, { at }] of list.entries())
+    if (between(at, point) < between(list[nearest]!.at, point)) nearest = i;
+  return standing(state, handle, nearest);
+}
+
+/** Number of the place at which a thing stands; -1 where it is none of its places. */
+const placeOf = (state: readonly number[], { places }: ProbeHandle): number =>
+  places?.list.findIndex(({ values }) => values.every((value, k) => value === state[places.elements[k]!])) ??
+  -1;
+
+/** To the next place that lies that way, within 45 degrees of it; as it was where none does. `way`: of unit length. */
+export function stepped(state: readonly number[], handle: ProbeHandle, way: Point): number[] {
+  const list = handle.places?.list ?? [];
+  const here = list[placeOf(state, handle)]?.at;
+  if (!here) return [...state];
+  let best = -1;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [i, { at }] of list.entries()) {
+    const [x, y] = [at[0]! - here[0]!, at[1]! - here[1]!];
+    const along = x * way[0] + y * way[1];
+    const aside = Math.abs(x * way[1] - y * way[0]);
+    // Poses are float32.
+    if (along < 1e-4 || aside > along + 1e-4) continue;
+    // Straight on rather than aside, where both are about as near.
+    const cost = along + 2 * aside;
+    if (cost < least) [best, least] = [i, cost];
+  }
+  return best < 0 ? [...state] : standing(state, handle, best);
+}
+
+/** To the next (1) or previous (-1) of its places, round and round. */
+export function cycled(state: readonly number[], handle: ProbeHandle, direction: 1 | -1): number[] {
+  const count = handle.places?.list.length ?? 0;
+  return count === 0
+    ? [...state]
+    : standing(state, handle, (placeOf(state, handle) + direction + count) % count);
+}
+
 /** The state after a body was turned by so many radians about its axis; as it was where nothing turns it. */
 export function turned(state: readonly number[], { turn }: ProbeHandle, angle: number): number[] {
   const out = [...state];
@@ -118,6 +171,12 @@ export function reachOf(unit: string): number {
   if (unit === 'rad/s') return 8;
   if (unit === 'x, y, z, w' || unit === 'cos, sin') return 0.1;
   return 1;
+}
+
+/** Largest of the whole numbers from 0 on among which a number with this unit chooses; null of other units. */
+export function lastChoice(unit: string): number | null {
+  const last = /^0 \.\. (\d+)$/.exec(unit)?.[1];
+  return last === undefined ? null : Number(last);
 }
 
 /** As many digits as one can use, and no trailing zeros. */

@@ -7,7 +7,16 @@ import { create } from 'zustand';
 import type { ProbeEvaluated, ProbeHandle, ProbeOpened, ProbeRange, ProbeStep } from '../../lab/api.ts';
 import { unpack } from '../../lab/pack.ts';
 import { lab } from '../lab.ts';
-import { type Axis, elementName, type FieldPlace, fieldPlace, type Point, reachOf, unitOf } from './edits.ts';
+import {
+  type Axis,
+  elementName,
+  type FieldPlace,
+  fieldPlace,
+  lastChoice,
+  type Point,
+  reachOf,
+  unitOf,
+} from './edits.ts';
 import { remember } from './history.ts';
 import { messageOf } from './message.ts';
 import { clock, clockTimeOf, frameIn, openEpisode, type SlotName, usePlayers } from './players.ts';
@@ -632,7 +641,8 @@ export function setField(change: Partial<FieldChoice>): void {
 
 function firstSweep(opened: ProbeOpened): SweepChoice {
   const handle = opened.handles.find(({ moves }) => moves.length > 0);
-  const element = handle?.moves[0]?.element ?? opened.handles[0]?.turn?.element ?? 1;
+  const [first] = opened.handles;
+  const element = handle?.moves[0]?.element ?? first?.turn?.element ?? first?.places?.elements[0] ?? 1;
   const models = opened.models.filter(({ missing, baseline }) => missing === null && !baseline);
   return {
     ...rangeFor(opened, element),
@@ -645,6 +655,8 @@ export function rangeFor(
   { layout, state }: Pick<ProbeOpened, 'layout' | 'state'>,
   element: number,
 ): Pick<SweepChoice, 'element' | 'from' | 'to'> {
+  const last = lastChoice(unitOf(layout, element));
+  if (last !== null) return { element, from: 0, to: last };
   const reach = reachOf(unitOf(layout, element));
   const middle = state[element]!;
   const round = (value: number): number => Number(value.toFixed(3));
@@ -652,6 +664,13 @@ export function rangeFor(
 }
 
 const sweepPoints = 128;
+
+/** Of a number that chooses among things each one, where both ends are whole. */
+function pointsOf({ opened }: Session, element: number, from: number, to: number): number {
+  const isChoice = lastChoice(unitOf(opened.layout, element)) !== null;
+  const steps = to - from;
+  return isChoice && Number.isInteger(from) && Number.isInteger(to) && steps < 512 ? steps + 1 : sweepPoints;
+}
 
 function askSweep(): void {
   sweeps.ask(async (signal) => {
@@ -675,7 +694,7 @@ function askSweep(): void {
           frame,
           state: [...state],
           step,
-          range: { element, from, to, count: sweepPoints },
+          range: { element, from, to, count: pointsOf(session, element, from, to) },
           quantities,
         },
         { signal },

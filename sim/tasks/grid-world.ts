@@ -235,7 +235,7 @@ function create(anySettings: AnySettings): TaskModel {
   const extra: GridExtra = {
     fields: [
       ['tint', tint, 'share'],
-      ...Array.from({ length: distractors }, (_, k) => [`ball${k}`, 1, 'cell'] as const),
+      ...Array.from({ length: distractors }, (_, k) => [`ball${k}`, 1, `0 .. ${cells - 1}`] as const),
     ],
     reset(random, state, at) {
       for (let k = 0; k < tint; k++) state[at + k] = random.uniform();
@@ -247,6 +247,14 @@ function create(anySettings: AnySettings): TaskModel {
         const to = beside(state[at + tint + k]!, Math.floor(4 * draw(1 + k)));
         if (isFree(to, locked)) state[at + tint + k] = to;
       }
+    },
+    problem(state, at) {
+      for (let k = 0; k < distractors; k++) {
+        const cell = state[at + tint + k]!;
+        if (!Number.isInteger(cell) || cell < 0 || cell >= cells || !isFree(cell, locked))
+          return `ball${k} is ${cell}, wanted the number of a free square`;
+      }
+      return null;
     },
   };
 

@@ -45,6 +45,8 @@ export interface GridExtra {
   reset(random: Random, state: Float64Array, at: number): void;
   /** `draw(k)` is the k-th number in [0, 1) of this step; draw(0) belongs to the rules. */
   advance(state: Float64Array, at: number, draw: (k: number) => number): void;
+  /** Why no episode has such numbers; null where one has. */
+  problem?(state: Float64Array, at: number): string | null;
 }
 
 export interface GridSpec {
@@ -513,6 +515,16 @@ export function gridModel(
       out[at] = isGoal[index]!;
       for (let k = 0; k < spec.dense.length; k++)
         out[at + 1 + k] = spec.dense[k]!.value(here, configs[index]!);
+    },
+
+    problem(state, o) {
+      const config = configs[indexOf(state, o)]!;
+      // A configuration that cannot be reached was taken for another one.
+      if (config.some((value, k) => value !== state[o + configAt + k])) {
+        const found = spec.numbers.map(([name], k) => `${name} ${state[o + configAt + k]}`).join(', ');
+        return `${found}: no episode comes to stand like that, wanted whole numbers of squares that can be reached`;
+      }
+      return spec.extra?.problem?.(state, o + extraAt) ?? null;
     },
 
     expert(state, o, out, at) {

@@ -22,8 +22,14 @@ function startOf(id: keyof typeof tasks): { model: TaskModel; state: Float64Arra
 
 /** `hand xyz`, `block xyz quaternion`, in the order of the list. */
 const words = (handles: readonly ProbeHandle[]): string[] =>
-  handles.map(({ title, moves, slide, turn }) =>
-    [title, moves.map(({ axis }) => axis).join(''), slide ? 'slide' : '', turn?.kind ?? '']
+  handles.map(({ title, moves, slide, turn, places }) =>
+    [
+      title,
+      moves.map(({ axis }) => axis).join(''),
+      slide ? 'slide' : '',
+      turn?.kind ?? '',
+      places ? `${places.list.length} places` : '',
+    ]
       .filter((word) => word !== '')
       .join(' '),
   );
@@ -40,7 +46,9 @@ for (const [id, wanted] of [
   ['pick-place', ['hand xyz', 'leftFinger xyz', 'block xyz quaternion', 'goal xyz']],
   ['cartpole', ['cart: x slide', 'pole: theta angle']],
   ['pendulum', ['rod: theta angle']],
-  ['grid-world', []],
+  ['grid-world', ['box 14 places', 'keyShaft 3 places', 'agent 15 places']],
+  ['grid-cliff', ['walker 38 places']],
+  ['grid-chain', ['walker 22 places']],
 ] as const)
   test(`${id} is taken hold of at: ${wanted.join(', ') || 'nothing'}`, () => {
     const { model, state } = startOf(id);
@@ -104,6 +112,54 @@ function rotated(v: readonly number[], axis: readonly number[], angle: number): 
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   return [0, 1, 2].map((k) => v[k]! * c + cross[k]! * s + axis[k]! * dot * (1 - c));
 }
+
+test('each place on a grid is where the body then stands, in a state that an episode could have', () => {
+  for (const id of ['grid-world', 'grid-cliff', 'grid-chain'] as const) {
+    const { model, state } = startOf(id);
+    for (const { body, places, title } of findHandles(model, state)) {
+      const seen = new Set<string>();
+      for (const { values, at } of places!.list) {
+        const row = state.slice();
+        for (const [k, element] of places!.elements.entries()) row[element] = values[k]!;
+        assert.equal(stateProblem(model, row), null, `${title} at ${values}`);
+        assert.deepEqual([...posesOf(model, row).subarray(body * 7, body * 7 + 3)], at);
+        seen.add(String(values));
+      }
+      assert.equal(seen.size, places!.list.length);
+      const now = places!.elements.map((element) => state[element]!);
+      assert.ok(seen.has(String(now)), `${title} stands at one of its places`);
+    }
+  }
+});
+
+test('a square that is not there, or that nobody can come to, is refused in words', () => {
+  const { model, state } = startOf('grid-world');
+  const at = (name: string): number => model.stateLayout.find((field) => field.name === name)!.offset;
+  const changed = (name: string, value: number) => {
+    const row = state.slice();
+    row[at(name)] = value;
+    return stateProblem(model, row);
+  };
+  assert.equal(stateProblem(model, state), null);
+  for (const [name, value] of [
+    ['agent', 0],
+    ['agent', 999],
+    ['agent', 9.5],
+    ['phase', 3],
+  ] as const)
+    assert.match(
+      changed(name, value)!,
+      new RegExp(`${name} ${value}.*: no episode comes to stand like that, wanted whole numbers of squares`),
+    );
+  const distracted = tasks['grid-world'].create({
+    ...defaultsOf(tasks['grid-world'].fields),
+    distractors: 1,
+  });
+  const row = new Float64Array(distracted.stateDim);
+  distracted.reset(5, row, 0);
+  row[row.length - 1] = 0;
+  assert.match(stateProblem(distracted, row)!, /^ball0 is 0, wanted the number of a free square$/);
+});
 
 test('a state that no episode can have is named with its number', () => {
   const { model, state } = startOf('push');

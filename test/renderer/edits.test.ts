@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProbeHandle } from '../../lab/api.ts';
 import { isolines, isosurface } from '../../renderer/stage/isolines.ts';
-import { fieldPlace, groupsOf, levelsOf, moved, tidy, turned, typed } from '../../renderer/state/edits.ts';
+import {
+  cycled,
+  fieldPlace,
+  groupsOf,
+  laid,
+  lastChoice,
+  levelsOf,
+  moved,
+  stepped,
+  tidy,
+  turned,
+  typed,
+} from '../../renderer/state/edits.ts';
 
 const layout = [
   { name: 'step', offset: 0, size: 1, unit: 'steps' },
@@ -23,6 +35,7 @@ const block: ProbeHandle = {
   ],
   slide: null,
   turn: { kind: 'quaternion', element: 4, axis: [0, 0, 1], pivot: [0, 0, 0], sign: 1 },
+  places: null,
 };
 
 const near = (found: readonly number[], wanted: readonly number[]): void => {
@@ -121,4 +134,34 @@ test('the surface of a ball lies at its radius and is closed', () => {
       edges.set(edge.sort().join(' '), (edges.get(edge.sort().join(' ')) ?? 0) + 1);
   }
   assert.ok([...edges.values()].every((count) => count % 2 === 0));
+});
+
+test('a thing of places goes to the nearest one, from square to square, and round all of them', () => {
+  // Squares 0 .. 5 in two rows of three, 0.25 m apart; 4 is a wall.
+  const squares = [0, 1, 2, 3, 5];
+  const box: ProbeHandle = {
+    ...block,
+    moves: [],
+    turn: null,
+    places: {
+      elements: [1],
+      list: squares.map((square) => ({
+        values: [square],
+        at: [0.25 * (square % 3), 0.25 * Math.floor(square / 3), 0.1],
+      })),
+    },
+  };
+  const on = (square: number): number[] => [7, square, 9];
+  assert.deepEqual(laid(on(0), box, [0.3, -0.2, 0.1]), on(1));
+  assert.deepEqual(laid(on(0), box, [9, 9, 0]), on(5));
+  assert.deepEqual(stepped(on(0), box, [1, 0, 0]), on(1));
+  assert.deepEqual(stepped(on(0), box, [0, 1, 0]), on(3));
+  assert.deepEqual(stepped(on(0), box, [-1, 0, 0]), on(0), 'nothing lies that way');
+  // Over the wall to what lies behind it.
+  assert.deepEqual(stepped(on(3), box, [1, 0, 0]), on(5));
+  assert.deepEqual(stepped(on(1), box, [0, 1, 0]), on(3), 'what lies aside is better than nothing');
+  assert.deepEqual(cycled(on(5), box, 1), on(0));
+  assert.deepEqual(cycled(on(0), box, -1), on(5));
+  assert.deepEqual(laid(state, block, [1, 1, 1]), state, 'of what has no places nothing changes');
+  assert.deepEqual([lastChoice('0 .. 63'), lastChoice('m')], [63, null]);
 });

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
+import { defaultsOf } from '../../sim/fields.ts';
+import { tasks } from '../../sim/tasks/index.ts';
 import { tinyRecipe } from '../support/project.ts';
 import { barriers, openWindow } from '../support/window.ts';
 
@@ -31,7 +33,7 @@ async function drag(page: Page, from: { x: number; y: number }, by: { x: number;
 }
 
 test('a frame is stopped, taken apart by mouse and keyboard, and put together again', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, {
     name: 'probe',
@@ -51,6 +53,20 @@ test('a frame is stopped, taken apart by mouse and keyboard, and put together ag
   );
   assert.equal((await lab.finished(id)).status, 'done');
   const episode = lab.store.episodes.list({ runId: id, kind: 'training', limit: 1 }).items[0]!.id;
+  const { version, fields } = tasks['grid-world'];
+  await lab.finished(
+    lab.collect({
+      name: 'grid',
+      task: 'grid-world',
+      taskVersion: version,
+      taskSettings: defaultsOf(fields),
+      seed: 1,
+      policy: 'expert',
+      noise: 0,
+      episodes: 1,
+      failures: 0,
+    }),
+  );
 
   const box = (name: string): Locator => page.locator(`[data-element="${name}"]`);
   const row = (table: string, name: string): Locator =>
@@ -209,6 +225,38 @@ test('a frame is stopped, taken apart by mouse and keyboard, and put together ag
     await page.getByTestId('probe-reset').click();
     await until('recorded', async () => (await page.getByTestId('probe-edited').count()) === 0);
     assert.equal(await row('probe-terms', 'total').locator('td').nth(2).textContent(), '0');
+  });
+
+  await t.test('things on a grid go from square to square, by mouse and by keys', async () => {
+    const grid = lab.store.episodes.list({ task: 'grid-world', limit: 1 }).items[0]!.id;
+    await page.goto('about:blank');
+    await page.goto(`${url}#a=${grid}&t=0`);
+    await page.locator(`.stage-header:has-text("${grid}")`).waitFor();
+    await page.keyboard.press('p');
+    await until('frame 0', async () =>
+      /Frame 0/.test((await page.getByTestId('probe-frame').textContent())!),
+    );
+    await handle('agent').waitFor();
+    const agent = await value('agent');
+    await handle('agent').focus();
+    for (const key of ['ArrowRight', 'ArrowLeft', 'ArrowUp', 'ArrowDown']) {
+      await page.keyboard.press(key);
+      if ((await value('agent')) !== agent) break;
+    }
+    await until('a step aside', async () => (await value('agent')) !== agent);
+    await page.getByTestId('probe-edited').waitFor();
+    const box = await value('box');
+    const from = await middleOf(handle('box'));
+    const to = await middleOf(handle('agent'));
+    await drag(page, from, { x: (to.x - from.x) / 2, y: (to.y - from.y) / 2 });
+    await until('another square of the box', async () => (await value('box')) !== box);
+    assert.ok(Number.isInteger(await value('box')));
+    assert.equal(await page.getByTestId('probe-error').count(), 0);
+    await page.waitForTimeout(500);
+    await picture('grid');
+    await page.keyboard.press('Control+z');
+    await until('the box is back', async () => (await value('box')) === box);
+    assert.deepEqual(await barriers(page), []);
   });
 
   await t.test('all of it reads as well in the light', async () => {
