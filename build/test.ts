@@ -1,5 +1,5 @@
 /**
- * `npm test [-- filter ...] [--grep pattern] [--verbose]`: all of test/, or the files whose path holds a filter.
+ * `npm test [-- filter ...] [--grep pattern] [--verbose] [--pictures]`: all of test/, or the files whose path holds a filter.
  * The last line on stdout is `N passed, N failed`, for whoever counts. Exit 1 when a test failed or none ran.
  */
 
@@ -127,10 +127,10 @@ export async function runTests(
 }
 
 async function main(): Promise<number> {
-  let args: { values: { grep?: string; verbose?: boolean }; positionals: string[] };
+  let args: { values: { grep?: string; verbose?: boolean; pictures?: boolean }; positionals: string[] };
   try {
     args = parseArgs({
-      options: { grep: { type: 'string' }, verbose: { type: 'boolean' } },
+      options: { grep: { type: 'string' }, verbose: { type: 'boolean' }, pictures: { type: 'boolean' } },
       allowPositionals: true,
     });
     if (args.values.grep !== undefined) new RegExp(args.values.grep);
@@ -138,6 +138,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${(error as Error).message}\n`);
     return 2;
   }
+  if (args.values.pictures) process.env['REWARD_LAB_PICTURES'] = '1';
   const files = pickFiles(filesUnder(root, 'test'), args.positionals);
   if (files.length > 0 && existsSync(join(root, 'renderer', 'index.html'))) {
     try {

@@ -16,7 +16,7 @@ test('episodes are filtered, sorted, starred, tagged and put into the trash, by 
   timeout: 360_000,
 }, async (t) => {
   const project = join(temporaryFolder(t), 'project');
-  const before = new Lab({ project, device: 'wasm' });
+  const before = new Lab({ project, device: 'kernel' });
   await before.finished(before.start(tinyRun({ steps: 8192 }), 1).id);
   await before.close();
 

@@ -7,7 +7,7 @@ import { barriers, openWindow } from '../support/window.ts';
 
 const long = tinyRecipe({
   name: 'steered',
-  algorithmSettings: { ...tinyRecipe().algorithmSettings, steps: 4_000_000 },
+  algorithmSettings: { ...tinyRecipe().algorithmSettings, steps: 100_000_000 },
   reward: [{ reward: 'sparse' }, { reward: 'dense', weight: 2 }],
   experiment: {
     ...tinyRecipe().experiment,
@@ -57,11 +57,11 @@ test('weights are changed while a run trains, taken back, and marked on its curv
   await page.getByText('this one is paused').waitFor();
   await picture('weights-dark');
   await page.emulateMedia({ colorScheme: 'light' });
-  await page.waitForTimeout(500);
+  await page.locator('html[data-mantine-color-scheme="light"]').waitFor();
   assert.deepEqual(await barriers(page), []);
   await picture('weights-light');
   await page.getByText('Curves', { exact: true }).first().click();
-  await page.waitForTimeout(1500);
+  await page.getByTestId('curves').locator('canvas').first().waitFor();
   await picture('curves-marked');
   assert.deepEqual(mistakes, []);
 });
@@ -135,7 +135,7 @@ test('a run is started again from its own configuration, as several seeds; a rec
   assert.deepEqual(await barriers(page), []);
   // Longer than the rest of the visit, so that the last one is still waiting when it is moved.
   await page.getByTestId('section-algorithmSettings').click();
-  await page.locator('[data-path="algorithmSettings.steps"]').fill('4000000');
+  await page.locator('[data-path="algorithmSettings.steps"]').fill('100000000');
   await page.getByTestId('start-run').click();
   await page.locator('[data-testid^="queue-place-"]').first().waitFor();
   await picture('queue-light');

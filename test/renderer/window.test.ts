@@ -1,19 +1,13 @@
 /** The window in a real browser on a real lab: one visit from the empty project to two episodes side by side. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { buildRenderer, root } from '../../build/renderer.ts';
-import { Lab } from '../../lab/lab.ts';
+import { root } from '../../build/renderer.ts';
 import { serve } from '../../lab/serve.ts';
-import { launchBrowser } from '../support/browser.ts';
-import { temporaryFolder } from '../support/project.ts';
-import { barriers } from '../support/window.ts';
-
-/** Where the pictures of the README come from. */
-const pictures = join(root, 'test', 'output', 'window');
+import { barriers, openWindow } from '../support/window.ts';
 
 /** Different colours in a picture of this element, by the browser's own decoder. */
 async function coloursIn(page: Page, png: Buffer): Promise<number> {
@@ -54,28 +48,16 @@ async function fillAll(page: Page, values: Readonly<Record<string, number>>): Pr
 const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
 
 test('a newcomer starts a run from the form, watches it, replays, scrubs and compares', {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async (t) => {
-  await buildRenderer();
-  mkdirSync(pictures, { recursive: true });
-  const lab = new Lab({ project: join(temporaryFolder(t), 'first-lab'), device: 'wasm' });
-  const door = await serve({ lab });
-  const browser = await launchBrowser();
+  const { lab, page, url, mistakes, picture, door } = await openWindow(t, {
+    name: 'window',
+    moves: true,
+    device: 'wasm',
+    transport: 'socket',
+  });
   let again: Awaited<ReturnType<typeof serve>> | null = null;
-  t.after(async () => {
-    await browser.close();
-    await door.close();
-    await again?.close();
-    await lab.close();
-  });
-  const page = await browser.newPage({ viewport: { width: 1440, height: 860 }, colorScheme: 'dark' });
-  page.setDefaultTimeout(45_000);
-  const mistakes: string[] = [];
-  page.on('pageerror', (error) => mistakes.push(String(error.stack)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') mistakes.push(message.text());
-  });
-  const picture = (name: string): Promise<Buffer> => page.screenshot({ path: join(pictures, `${name}.png`) });
+  t.after(() => again?.close());
 
   /** One visit, so each part needs the one before; the first that fails leaves a picture and ends it. */
   const step = async (title: string, part: () => Promise<void>): Promise<void> => {
@@ -88,7 +70,7 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
   };
 
   await step('an empty project says what to do next', async () => {
-    await page.goto(door.url);
+    await page.goto(url);
     await page.getByTestId('make-sample').waitFor();
     // Every registered panel stands in the built-in layout; its file cannot be imported without a bundler.
     const registry = readFileSync(join(root, 'renderer', 'panels', 'index.ts'), 'utf8');
@@ -245,7 +227,8 @@ test('a newcomer starts a run from the form, watches it, replays, scrubs and com
       await page.getByPlaceholder('Type a command or the name of a run').fill('Dark, light');
       await page.keyboard.press('Enter');
       await page.waitForFunction(() => document.documentElement.dataset['mantineColorScheme'] === 'light');
-      await page.waitForTimeout(300);
+      // Keys are silent while the palette is still on its way out.
+      await page.getByPlaceholder('Type a command or the name of a run').waitFor({ state: 'hidden' });
       await picture('compare-light');
       await page.keyboard.press('?');
       await page.getByRole('dialog').getByText('One step forward').waitFor();

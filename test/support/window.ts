@@ -4,25 +4,37 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { buildRenderer, root } from '../../build/renderer.ts';
 import { openLab, type Port } from '../../lab/host.ts';
 import type { Lab } from '../../lab/lab.ts';
-import { serve } from '../../lab/serve.ts';
+import { type Served, serve } from '../../lab/serve.ts';
 import { launchBrowser } from './browser.ts';
 import { temporaryFolder } from './project.ts';
 
 /** Where pictures of tests go; not in the repository. */
-export const picturesOf = (name: string): string => join(root, 'test', 'output', name);
+const picturesOf = (name: string): string => join(root, 'test', 'output', name);
+
+/** Pictures for people to look at (`npm test -- --pictures`); no test reads them, and each costs as much as several checks. */
+const takesPictures = process.env['REWARD_LAB_PICTURES'] === '1';
+
+/**
+ * The page is put together by the CPU without SwiftShader in between, which then draws 3D only. A third of the work of a visit, and
+ * a tenth of that of a picture; measurements (`bench/window.ts`) do without it.
+ */
+const leanBrowser = ['--disable-gpu-compositing'];
 
 export interface OpenWindow {
   readonly lab: Lab;
   readonly page: Page;
+  /** What the page is connected to; a test may close it early. */
+  readonly door: Served;
   /** With the token; `#...` may follow. */
   readonly url: string;
   /** Errors that the page reported, oldest first. */
   readonly mistakes: readonly string[];
-  picture(name: string): Promise<Buffer>;
+  /** One for people to look at, where they are wanted; one named `failed` always. */
+  picture(name: string): Promise<void>;
 }
 
 export interface WindowOptions {
@@ -32,6 +44,10 @@ export interface WindowOptions {
   readonly project?: string;
   readonly scheme?: 'dark' | 'light';
   readonly size?: { readonly width: number; readonly height: number };
+  /** As for people who did not ask their system for less motion: an episode that is opened plays, panels fade. Software rendering pays for every picture of it. */
+  readonly moves?: boolean;
+  /** Where runs compute; on wasm they take longer, for tests that do something while one trains. */
+  readonly device?: 'kernel' | 'wasm';
   /** `port`: as in Electron, by a fake of its shell around the page; also for all windows with REWARD_LAB_TRANSPORT=port. */
   readonly transport?: 'socket' | 'port';
 }
@@ -90,20 +106,28 @@ async function fakeShell(t: TestContext, page: Page, attach: (port: Port) => voi
 
 /** Builds what is stale, opens a lab and a browser; all of it is closed when the test ends. Nothing is loaded yet: `page.goto(url)`. */
 export async function openWindow(t: TestContext, options: WindowOptions): Promise<OpenWindow> {
-  const { name, scheme = 'dark', size = { width: 1440, height: 860 } } = options;
+  const {
+    name,
+    scheme = 'dark',
+    size = { width: 1440, height: 860 },
+    moves = false,
+    device = 'kernel',
+  } = options;
   await buildRenderer();
-  const folder = picturesOf(name);
-  mkdirSync(folder, { recursive: true });
   const project = options.project ?? join(temporaryFolder(t), 'project');
-  const { lab, attach } = openLab({ project, device: 'wasm' });
+  const { lab, attach } = openLab({ project, device });
   const door = await serve({ lab });
-  const browser = await launchBrowser();
+  const browser = await launchBrowser({ args: leanBrowser });
   t.after(async () => {
     await browser.close();
     await door.close();
     await lab.close();
   });
-  const page = await browser.newPage({ viewport: { ...size }, colorScheme: scheme });
+  const page = await browser.newPage({
+    viewport: { ...size },
+    colorScheme: scheme,
+    reducedMotion: moves ? 'no-preference' : 'reduce',
+  });
   // Long: what never comes fails all the same, and machines are shared.
   page.setDefaultTimeout(45_000);
   const mistakes: string[] = [];
@@ -115,29 +139,56 @@ export async function openWindow(t: TestContext, options: WindowOptions): Promis
   return {
     lab,
     page,
+    door,
     url: door.url,
     mistakes,
-    picture: (one) => page.screenshot({ path: join(folder, `${one}.png`) }),
+    async picture(one) {
+      if (!takesPictures && one !== 'failed') return;
+      mkdirSync(picturesOf(name), { recursive: true });
+      await page.screenshot({ path: join(picturesOf(name), `${one}.png`) });
+    },
   };
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe-core finds serious or critical on the page as it stands. */
-export async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  return page.evaluate(async () => {
+/** Until nothing in this part of the page changes any more, three seconds at most: it has what it shows, and has faded in. */
+export async function unchanging(part: Locator): Promise<void> {
+  await part.evaluate(
+    (element) =>
+      new Promise<void>((resolve) => {
+        const end = (): void => {
+          observer.disconnect();
+          clearTimeout(limit);
+          resolve();
+        };
+        const limit = setTimeout(end, 3000);
+        let quiet = setTimeout(end, 120);
+        const observer = new MutationObserver(() => {
+          clearTimeout(quiet);
+          quiet = setTimeout(end, 120);
+        });
+        observer.observe(element, { subtree: true, childList: true, attributes: true, characterData: true });
+      }),
+  );
+}
+
+/** What axe-core finds serious or critical on the page, or in one part of it, as it stands. */
+export async function barriers(page: Page, part?: Locator): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axeSource);
+  const within = part ? await part.elementHandle() : null;
+  return page.evaluate(async (element) => {
     interface Violation {
       readonly id: string;
       readonly impact: string;
       readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
     }
     const { axe } = globalThis as unknown as {
-      axe: { run(options: object): Promise<{ violations: readonly Violation[] }> };
+      axe: { run(context: Node, options: object): Promise<{ violations: readonly Violation[] }> };
     };
-    const { violations } = await axe.run({ resultTypes: ['violations'] });
+    const { violations } = await axe.run(element ?? document, { resultTypes: ['violations'] });
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .flatMap(({ id, nodes }) => nodes.map((node) => `${id} at ${node.target}: ${node.failureSummary}`));
-  });
+  }, within);
 }
