@@ -8,7 +8,7 @@ import { barriers, openWindow } from '../support/window.ts';
 test('up to 64 worlds of a training run are watched, one alone, held, and let go', {
   timeout: 400_000,
 }, async (t) => {
-  const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'live' });
+  const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'live', device: 'wasm' });
   const { id } = lab.start(
     tinyRecipe({
       name: 'watched',
@@ -65,11 +65,17 @@ test('up to 64 worlds of a training run are watched, one alone, held, and let go
   await page.getByTestId('worlds-pause').click();
   const run = lab.live(id);
   assert.ok(typeof run !== 'string');
-  await page.waitForTimeout(3500);
-  assert.equal(run.reader.isWatched, false);
+  const { reader } = run;
+  const watched = async (wanted: boolean): Promise<void> => {
+    const until = Date.now() + 20_000;
+    while (reader.isWatched !== wanted && Date.now() < until) await page.waitForTimeout(20);
+    assert.equal(reader.isWatched, wanted);
+  };
+  await watched(false);
+  await page.waitForTimeout(500);
+  assert.equal(reader.isWatched, false, 'and it stays so');
   await page.getByTestId('worlds-pause').click();
-  await page.waitForTimeout(800);
-  assert.equal(run.reader.isWatched, true);
+  await watched(true);
 
   lab.stop(id);
   await lab.finished(id);

@@ -154,13 +154,17 @@ async function visit(t: TestContext, recorded: readonly TaskId[], trains = false
   const idOf = (task: string): number => lab.store.episodes.list({ task, limit: 1 }).items[0]!.id;
 
   const stage = page.getByTestId('stage-a');
-  /** The stage alone, once it stands still: then it is drawn twice as fine, where the CPU draws. */
-  const shot = async (): Promise<Buffer> => {
+  /** Once the stage stands still: then it is drawn twice as fine, where the CPU draws. */
+  const stands = async (): Promise<void> => {
     await page.waitForTimeout(300);
     await stage.evaluate(async (canvas) => {
       const isFine = (): boolean => (canvas as HTMLCanvasElement).width >= 2 * canvas.clientWidth;
       for (let i = 0; i < 60 && !isFine(); i++) await new Promise((resolve) => setTimeout(resolve, 50));
     });
+  };
+  const shot = async (): Promise<Buffer> => {
+    await stands();
+    // On screen a little after it is drawn.
     await page.waitForTimeout(200);
     return stage.screenshot();
   };
@@ -188,7 +192,7 @@ async function visit(t: TestContext, recorded: readonly TaskId[], trains = false
     }
   };
 
-  return { ...opened, idOf, stage, shot, open, choose, step };
+  return { ...opened, idOf, stage, stands, shot, open, choose, step };
 }
 
 const drawn: readonly TaskId[] = ['push', 'pick-place', 'maze', 'cheetah', 'pendulum'];
@@ -197,7 +201,7 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
   timeout: 600_000,
 }, async (t) => {
   const opened = await visit(t, [...drawn, 'soccer'], true);
-  const { lab, page, url, mistakes, picture, idOf, stage, shot, open, choose, step } = opened;
+  const { lab, page, url, mistakes, picture, idOf, stage, stands, shot, open, choose, step } = opened;
   await step('contact forces are drawn and told in newtons', async () => {
     await open('pick-place');
     const before = await shot();
@@ -320,7 +324,7 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
       // Not before it is drawn, with all that is fetched for it; a machine that is busy draws late.
       await page.locator(`[data-testid=stage-a][data-episode="${id}"]`).waitFor();
       await page.getByTestId('forces-a').waitFor();
-      await shot();
+      await stands();
       memory.push((await stage.getAttribute('data-memory'))!.split(' ').map(Number));
     }
     // What is made once (shader programs, lines for the rays of a lidar) is made when a task is first drawn, which in a quick row
