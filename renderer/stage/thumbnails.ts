@@ -5,11 +5,14 @@ import type { Scheme } from '../state/colours.ts';
 import { looksOf, type Scene, StageBodies } from './bodies.ts';
 import { placeOn } from './paths.ts';
 import { fieldOfView, presetFraming, verticalTangent } from './presets.ts';
+import { Programs } from './programs.ts';
 import { sceneryOf } from './scenery.ts';
 import { rendersInSoftware, StageSet, stageRenderer } from './set.ts';
 
 /** Tasks whose bodies stay on the graphics card; a list seldom mixes more. */
 const mostKnown = 4;
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export interface ThumbnailMemory {
   readonly geometries: number;
@@ -23,6 +26,7 @@ export class ThumbnailStage {
   private readonly scene = new three.Scene();
   private readonly camera: three.PerspectiveCamera;
   private readonly set: StageSet;
+  private readonly programs: Programs;
   /** By looks; least recently used first. */
   private readonly known = new Map<string, StageBodies>();
   private scheme: Scheme;
@@ -44,6 +48,7 @@ export class ThumbnailStage {
       isSoftware: this.isSoftware,
       shadowSize: 512,
     });
+    this.programs = new Programs(this.renderer);
     this.camera = new three.PerspectiveCamera(fieldOfView, width / height, 0.02, 40);
     this.camera.up.set(0, 0, 1);
   }
@@ -64,6 +69,7 @@ export class ThumbnailStage {
   async draw(scene: Scene, frame: number): Promise<ImageBitmap> {
     const scenery = sceneryOf(scene);
     const bodies = this.bodiesOf(scene);
+    while (!this.isDisposed && !this.programs.areReady(this.scene, this.camera)) await wait(16);
     for (const one of this.known.values()) one.group.visible = one === bodies;
     bodies.forget();
     bodies.place(scene, frame);
@@ -98,6 +104,7 @@ export class ThumbnailStage {
     this.isDisposed = true;
     this.forgetBodies(0);
     this.set.dispose();
+    this.programs.dispose();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
   }
@@ -112,16 +119,18 @@ export class ThumbnailStage {
         gl.deleteSync(fence);
         return;
       }
-      await new Promise((resolve) => {
-        setTimeout(resolve, 8);
-      });
+      await wait(8);
     }
     throw new Error('The graphics card gave up the small pictures of episodes');
   }
 
   private bodiesOf(scene: Scene): StageBodies {
     const looks = looksOf(scene);
-    const bodies = this.known.get(looks) ?? new StageBodies(scene, this.scheme);
+    let bodies = this.known.get(looks);
+    if (!bodies) {
+      bodies = new StageBodies(scene, this.scheme);
+      this.programs.renew();
+    }
     this.known.delete(looks);
     this.known.set(looks, bodies);
     this.scene.add(bodies.group);

@@ -15,6 +15,9 @@ const { promise, resolve } = Promise.withResolvers<void>();
 /** Resolves once in the life of the page. */
 export const settled: Promise<void> = promise;
 
+let isDone = false;
+export const isSettled = (): boolean => isDone;
+
 const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Not every browser says when it has nothing to do. */
@@ -30,5 +33,6 @@ export async function settle(): Promise<void> {
   const view = stageViews.get(shown[0]!);
   if (view && slots[shown[0]!].loaded) await Promise.race([view.pictured(), wait(patience)]);
   await idle();
+  isDone = true;
   resolve();
 }

@@ -7,6 +7,7 @@ import { ThumbnailStage } from '../stage/thumbnails.ts';
 import type { Scheme } from './colours.ts';
 import { type Entry, type Found, PictureQueue } from './picture-queue.ts';
 import { clock, isStageDrawn, usePlayers } from './players.ts';
+import { isSettled } from './settled.ts';
 
 /** CSS pixels; twice as many are drawn. */
 export const thumbnailSize = { width: 64, height: 40 } as const;
@@ -43,6 +44,7 @@ function isQuiet(): boolean {
   const players = usePlayers.getState();
   return (
     document.visibilityState === 'visible' &&
+    isSettled() &&
     performance.now() - lastScroll >= standsAfter &&
     mode !== 'playing' &&
     mode !== 'scrubbing' &&
