@@ -813,9 +813,11 @@ function TruthChart({
         {partingText(parting, names, place)}
       </p>
       <p className="judge-note">
-        {runs.length === 1
-          ? 'Of one run: its rows are drawn, so it says nothing of other seeds.'
-          : `Of ${runs.length} runs, training seeds ${runs.map(({ seed }) => seed).join(', ')}: interquartile mean, 95 % over seeds.`}{' '}
+        {runs.length === 0
+          ? ''
+          : runs.length === 1
+            ? 'Of one run: its rows are drawn, so it says nothing of other seeds.'
+            : `Of ${runs.length} runs, training seeds ${runs.map(({ seed }) => seed).join(', ')}: interquartile mean, 95 % over seeds.`}{' '}
         {left.map(({ id, why: reason }) => `Run ${id} is left out: ${reason}. `)}
         Truth is shown to people alone; nothing that trains reads it.
       </p>

@@ -458,7 +458,7 @@ function OnTimeline({ pair }: { readonly pair: RewardPair }) {
           ? pairWords(pair, episode)
           : 'Taken off the timeline: the models that were chosen are drawn again.'}
       </Text>
-      <Group gap="xs">
+      <Group gap="xs" mt={6}>
         <Button
           size="compact-xs"
           variant="light"

@@ -170,7 +170,7 @@ function Form({
         )}
         {kind === 'picture' ? (
           <div>
-            <Text size="sm" fw={500} mb={4} id="export-factor">
+            <Text size="sm" fw={600} mb={4} id="export-factor">
               Size
             </Text>
             <SegmentedControl
@@ -185,7 +185,7 @@ function Form({
         ) : (
           <>
             <div>
-              <Text size="sm" fw={500} mb={4} id="export-format">
+              <Text size="sm" fw={600} mb={4} id="export-format">
                 Format
               </Text>
               <SegmentedControl

@@ -367,7 +367,7 @@ function Differences({
   return (
     <section className="differences" aria-label="Differences from the defaults" data-testid="differences">
       <Group gap="xs" wrap="nowrap">
-        <Text size="sm" fw={500} truncate>
+        <Text size="sm" fw={500}>
           Differences from the defaults
         </Text>
         <Text size="xs" c="dimmed">

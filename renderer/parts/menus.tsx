@@ -42,10 +42,19 @@ function Item({ command }: { readonly command: Command }) {
 /** Everything a user can do, by group. */
 export function AppMenu() {
   const groups = [...new Set(commands.map(({ group }) => group))];
+  const [isOpen, setOpen] = useState(false);
   return (
-    <Menu position="bottom-start" shadow="md" width={210} withInitialFocusPlaceholder={false}>
+    <Menu
+      position="bottom-start"
+      shadow="md"
+      width={210}
+      withInitialFocusPlaceholder={false}
+      opened={isOpen}
+      onChange={setOpen}
+    >
       <Menu.Target>
-        <Tooltip label="Menu" openDelay={400}>
+        {/* It would lie over the first entry. */}
+        <Tooltip label="Menu" openDelay={400} disabled={isOpen}>
           <ActionIcon variant="subtle" color="gray" aria-label="Menu" data-testid="app-menu">
             <Icon name="menu" />
           </ActionIcon>
@@ -74,6 +83,7 @@ export function AppMenu() {
 /** Layouts, built in and saved, and which panels are open. */
 export function LayoutMenu() {
   const { name, saved, open } = useDock();
+  const [isOpen, setOpen] = useState(false);
   return (
     <>
       <Menu
@@ -82,9 +92,11 @@ export function LayoutMenu() {
         width={250}
         closeOnItemClick={false}
         withInitialFocusPlaceholder={false}
+        opened={isOpen}
+        onChange={setOpen}
       >
         <Menu.Target>
-          <Tooltip label="Layout and panels" openDelay={400}>
+          <Tooltip label="Layout and panels" openDelay={400} disabled={isOpen}>
             <ActionIcon
               variant="subtle"
               color="gray"

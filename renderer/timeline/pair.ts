@@ -57,7 +57,7 @@ export const ownRewards = ({ sides, terms }: RewardPair, episode: LoadedEpisode)
     return [
       {
         name: curve.name,
-        label: `${side.key}, the task's own`,
+        label: `${side.key} (task)`,
         lane: 'reward',
         values,
         help: `The task's own ${side.key} reward as it was judged: its terms times the weights of the task, whatever the run weighted them by.`,
