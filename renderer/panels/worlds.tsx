@@ -269,14 +269,18 @@ function WorldLabel({
       style={{ left: x, top: y }}
       data-testid="world-label"
     >
-      <strong>World {id}</strong>
-      {scene?.learns[id] !== undefined && ` (${scene.learns[id]} learn)`} ·{' '}
-      {scene?.stages[frame.stage[place]!]?.title ?? ''}
+      <strong>World {id}</strong> · {scene?.stages[frame.stage[place]!]?.title ?? ''}
       <br />
       true progress {percent(frame.progress[place])}
       {frame.learned && ` · learned ${percent(frame.learned[place])}`}
       <br />
       return {short(frame.returns[place])} after {grouped(frame.episodeStep[place]!)} steps
+      {scene?.learns[id] !== undefined && (
+        <>
+          <br />
+          here the {scene.learns[id]} learn
+        </>
+      )}
     </div>
   );
 }
