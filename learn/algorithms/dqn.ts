@@ -25,7 +25,25 @@ export const fields = {
   gamma: { ...common.gamma, default: 0.99 },
   learningRate: { ...common.learningRate, default: 5e-4 },
   learningRateSchedule: scheduleField('linear'),
-  tau: replay.tau,
+  loss: {
+    type: 'choice',
+    default: 'squared',
+    options: ['squared', 'huber'],
+    help: 'Of the errors of the values. Huber’s (from 1 on linear) aims at a median: where returns are much larger than 1 it overlooks rare ends of episodes.',
+  },
+  tau: {
+    ...replay.tau,
+    default: 1,
+    help: 'Share by which the target network follows the network each time that it does; 1 copies it.',
+  },
+  targetEvery: {
+    type: 'integer',
+    default: 100,
+    min: 1,
+    max: 1_000_000,
+    unit: 'updates',
+    help: 'Updates after which the target network follows the network.',
+  },
   batch: replay.batch,
   bufferSize: replay.bufferSize,
   learningStarts: replay.learningStarts,
@@ -121,6 +139,8 @@ class Dqn implements Learner {
   readonly #random: Random;
   readonly #acting: Acting;
   readonly #batch: Batch;
+  /** Where the loss of an error turns linear. */
+  readonly #linearFrom: number;
   /** Parameters on their way to a device that answers later. */
   #loading: Promise<unknown> | undefined;
   #steps = 0;
@@ -144,6 +164,7 @@ class Dqn implements Learner {
     this.#normalizer = new Normalizer(observationDim);
     this.#acting = createActing(this.stepsPerIteration, count, observationDim);
     this.#batch = createBatch(this.#replay, settings.batch);
+    this.#linearFrom = settings.loss === 'huber' ? 1 : Number.POSITIVE_INFINITY;
   }
 
   get steps(): number {
@@ -174,8 +195,9 @@ class Dqn implements Learner {
       this.#steps += count;
       // 5. Learn.
       const learnBegin = clock?.() ?? 0;
-      const due = updatesDue(this.#steps, this.#settings) - updatesDue(this.#steps - count, this.#settings);
-      for (let u = 0; u < due && this.#replay.size > 0; u++) await this.#update(totals);
+      const due = updatesDue(this.#steps, this.#settings);
+      let u = updatesDue(this.#steps - count, this.#settings);
+      for (; u < due && this.#replay.size > 0; u++) await this.#update(totals, u);
       learnSeconds += (clock?.() ?? 0) - learnBegin;
     }
     if (this.#settings.normalizeObservations) this.#normalizer.update(a.seen, this.stepsPerIteration);
@@ -233,9 +255,9 @@ class Dqn implements Learner {
     return epsilonStart + share * (epsilonEnd - epsilonStart);
   }
 
-  /** One update from one minibatch of B transitions. */
-  async #update(totals: Totals): Promise<void> {
-    const { gamma, tau, batch: rows, maxGradNorm } = this.#settings;
+  /** One update from one minibatch of B transitions, the `index`-th of the run. */
+  async #update(totals: Totals, index: number): Promise<void> {
+    const { gamma, tau, targetEvery, batch: rows, maxGradNorm } = this.#settings;
     const b = this.#batch;
     const [values, targets, options] = [this.#values, this.#targets, this.#options];
     this.#replay.sample(this.#random, b.sampled);
@@ -254,7 +276,14 @@ class Dqn implements Learner {
     wait = values.forward(first, rows);
     if (wait) await wait;
     const outputs = values.outputs[0]!;
-    const loss = huberErrors(outputs, options, b.sampled, b.targets, values.outputGradients[0]!);
+    const loss = valueErrors(
+      outputs,
+      options,
+      b.sampled,
+      b.targets,
+      values.outputGradients[0]!,
+      this.#linearFrom,
+    );
     if (!Number.isFinite(loss)) {
       throw new Error(`DQN: loss/value is ${loss} after ${this.#steps} steps, wanted a finite number`);
     }
@@ -273,9 +302,11 @@ class Dqn implements Learner {
       );
     }
 
-    // 3. The target network follows.
-    wait = targets.blend(values, tau);
-    if (wait) await wait;
+    // 3. The target network follows, at its time.
+    if ((index + 1) % targetEvery === 0) {
+      wait = targets.blend(values, tau);
+      if (wait) await wait;
+    }
     totals.updates++;
     totals.loss += loss;
     totals.norm += norm;
@@ -375,16 +406,17 @@ export function doubleTargets(
 }
 
 /**
- * Huber's loss of the options taken, a mean over the rows, with e = Q(s, a) - y:
- *   e^2 / 2 where |e| <= 1, else |e| - 1 / 2          d loss / d Q(s, a) = e clipped to [-1, 1]
+ * The loss of the options taken, a mean over the rows, with e = Q(s, a) - y and c = linearFrom (infinite: squares):
+ *   e^2 / 2 where |e| <= c, else c (|e| - c / 2)          d loss / d Q(s, a) = e clipped to [-c, c]
  * gradients: [B, options], 0 for options not taken.
  */
-export function huberErrors(
+export function valueErrors(
   values: Numbers,
   options: number,
   { rows, actions }: Pick<ReplayBatch, 'rows' | 'actions'>,
   targets: Float64Array,
   gradients: Float32Array,
+  linearFrom: number,
 ): number {
   let loss = 0;
   gradients.fill(0, 0, rows * options);
@@ -392,8 +424,8 @@ export function huberErrors(
     const taken = r * options + actions[r]!;
     const error = values[taken]! - targets[r]!;
     const size = Math.abs(error);
-    loss += (size <= 1 ? 0.5 * error * error : size - 0.5) / rows;
-    gradients[taken] = (size <= 1 ? error : Math.sign(error)) / rows;
+    loss += (size <= linearFrom ? 0.5 * error * error : linearFrom * (size - linearFrom / 2)) / rows;
+    gradients[taken] = (size <= linearFrom ? error : linearFrom * Math.sign(error)) / rows;
   }
   return loss;
 }

@@ -56,7 +56,17 @@ export const cartpole = classicTask({
         scaleRewards: false,
       },
     },
-    dqn: { reward: 'dense', settings: { steps: 60_000, worlds: 4, gamma: 0.99 } },
+    dqn: {
+      reward: 'dense',
+      settings: {
+        steps: 60_000,
+        worlds: 4,
+        gamma: 0.99,
+        learningRate: 0.001,
+        updatesPerStep: 1,
+        epsilonEnd: 0.1,
+      },
+    },
   },
   gymnasium: 'CartPole-v1',
   horizon: 500,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { doubleTargets, dqn, huberErrors } from '../../../learn/algorithms/dqn.ts';
+import { doubleTargets, dqn, valueErrors } from '../../../learn/algorithms/dqn.ts';
 import type { LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
 import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { ChoiceEnv } from './choice-env.ts';
@@ -45,18 +45,23 @@ test('targets: the network chooses, the target network says what the choice is w
   assert.deepEqual([...out], [2, -1]);
 });
 
-test('the loss is square for small errors, straight for large ones, and only the option taken has a gradient', () => {
+test('the loss is square up to a size and straight beyond, and only the option taken has a gradient', () => {
   const gradients = new Float32Array(6).fill(7);
-  const loss = huberErrors(
-    Float32Array.of(1, 3, 2, /**/ 5, 4, 0),
-    3,
-    { rows: 2, actions: Float32Array.of(2, 0) },
-    Float64Array.of(1.5, 8),
-    gradients,
-  );
+  const loss = (linearFrom: number): number =>
+    valueErrors(
+      Float32Array.of(1, 3, 2, /**/ 5, 4, 0),
+      3,
+      { rows: 2, actions: Float32Array.of(2, 0) },
+      Float64Array.of(1.5, 8),
+      gradients,
+      linearFrom,
+    );
   // Errors 0.5 and -3: (0.125 + 2.5) / 2.
-  assert.equal(loss, 1.3125);
+  assert.equal(loss(1), 1.3125);
   assert.deepEqual(gradients, Float32Array.of(0, 0, 0.25, -0.5, 0, 0));
+  // (0.125 + 4.5) / 2
+  assert.equal(loss(Number.POSITIVE_INFINITY), 2.3125);
+  assert.deepEqual(gradients, Float32Array.of(0, 0, 0.25, -1.5, 0, 0));
 });
 
 test('DQN learns which of three to choose, resumes bit for bit, and its checkpoint plays the best', async () => {
