@@ -202,7 +202,7 @@ test('on real episodes the path finds the true entries into stages that it never
     ],
   );
   assert.equal(made.status, 0, made.stderr);
-  const lab = new Lab({ project, device: 'kernel' });
+  const lab = new Lab({ project, device: 'wasm' });
   t.after(() => lab.close());
   const episodes = await Promise.all(
     [1, 2, 3, 4, 5, 6].map(async (id) => {

@@ -11,7 +11,7 @@ import { barriers, openWindow } from '../support/window.ts';
 
 /** Two groups of three trained seeds, a written-down run whose return rises while its success falls, and a judgement of rewards. */
 async function prepare(project: string): Promise<void> {
-  const lab = new Lab({ project, device: 'kernel' });
+  const lab = new Lab({ project, device: 'wasm' });
   await twoGroups(lab);
   const { config, versions } = lab.store.runs.list()[0]!;
   const { group: _, ...alone } = config;
