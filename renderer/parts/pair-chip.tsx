@@ -14,7 +14,7 @@ export function PairChip({ tasks }: { readonly tasks: readonly string[] }) {
       variant="light"
       className="timeline-pair"
       title={`${a} and ${b}, a pair of the reward distances. Click: back to the models that were chosen.`}
-      aria-label={`Take the pair ${a} and ${b} off the timeline`}
+      aria-label={`${a} | ${b}: take this pair off the timeline`}
       rightSection={<Icon name="close" size={9} />}
       onClick={() => showPair(null)}
       data-testid="timeline-pair"
