@@ -46,10 +46,12 @@ import { openWorlds } from './worlds.ts';
 /** Messages with data that may wait for the disk before the thread waits too. */
 const mostInFlight = 4;
 /**
- * Seconds and bytes after which episodes and metrics are handed over together. Each message costs the lab a transaction,
- * which writes every page of every index that it touches, and takes the time of a core that the networks want.
+ * Seconds, episodes and bytes after which episodes and metrics are handed over together. Each message costs the lab a
+ * transaction, which writes every page of every index that it touches, and takes the time of a core that the networks want;
+ * while it stores one, nobody else is heard.
  */
 const recordsEvery = 0.5;
+const mostEpisodes = 64;
 const recordsBytes = 2 ** 21;
 /** Seconds between two progress messages. */
 const progressEvery = 0.25;
@@ -149,7 +151,8 @@ class Link {
 
   /** Hands over what is waiting when it is much or old, lets messages in, and holds while the lab is behind. */
   async breathe(most = mostInFlight): Promise<void> {
-    if (this.#bytes >= recordsBytes || now() - this.#lastFlush >= recordsEvery) this.flush();
+    const isMuch = this.#episodes.length >= mostEpisodes || this.#bytes >= recordsBytes;
+    if (isMuch || now() - this.#lastFlush >= recordsEvery) this.flush();
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#inFlight > most) {
       await new Promise<void>((resolve) => {
