@@ -30,7 +30,8 @@ const theme = createTheme({
   // White text on it needs 4.5 to 1.
   primaryShade: 8,
   defaultRadius: 'sm',
-  respectReducedMotion: true,
+  // Less motion is a matter of style.css. Told of it here, the library keeps the elements of every menu that was ever open.
+  respectReducedMotion: false,
   components: {
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),

@@ -84,9 +84,13 @@ async function fetchScenes(
   return found;
 }
 
+/** Milliseconds. */
+const idleWithin = 1000;
+
 function idle(run: () => void): () => void {
   if (typeof requestIdleCallback === 'function') {
-    const request = requestIdleCallback(run);
+    // A page that is never quite idle gets its pictures all the same.
+    const request = requestIdleCallback(run, { timeout: idleWithin });
     return () => cancelIdleCallback(request);
   }
   const timer = setTimeout(run, 50);
