@@ -39,6 +39,10 @@ async function shots(page: Page): Promise<Shot[]> {
     }
     await page.waitForTimeout(1500);
     const group = page.locator('.dv-groupview').filter({ has: inFront });
+    // Small pictures come when nothing else goes on.
+    const waiting = group.locator('[data-testid=episode-row] [data-testid=thumbnail]');
+    if ((await waiting.count()) > 12)
+      await waiting.and(page.locator('[data-state=drawn]')).nth(12).waitFor({ timeout: 60_000 });
     found.push({ title, png: await group.first().screenshot() });
   }
   return found;
