@@ -328,6 +328,9 @@ class Dqn implements Learner {
       activation: 'relu',
       worlds: count,
       bufferSize: this.#settings.bufferSize,
+      // Runs from before these were settings would silently go on with another loss and another target.
+      loss: this.#settings.loss,
+      targetEvery: this.#settings.targetEvery,
     };
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { doubleTargets, dqn, valueErrors } from '../../../learn/algorithms/dqn.ts';
 import type { LearnerSetup, VectorEnv } from '../../../learn/algorithms/types.ts';
+import { readBlock, writeBlock } from '../../../learn/parts/block.ts';
 import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { ChoiceEnv } from './choice-env.ts';
 import { PointEnv } from './point-env.ts';
@@ -111,6 +112,12 @@ test('environments and checkpoints that do not fit are refused by name', async (
   await assert.rejects(other.iterate(env), /options \[3\], wanted \[4\]/);
   const bytes = await other.save();
   assert.throws(() => dqn.resume(bytes, small, setup), /choices is \[4\], wanted \[3\]/);
+  // One from before the loss was a setting is not trained further, but its policy is played.
+  const { header, arrays } = readBlock('RLABDQN\n', await dqn.create(small, setup).save());
+  const { loss: _, targetEvery: __, ...old } = header;
+  const early = writeBlock('RLABDQN\n', old, arrays);
+  assert.throws(() => dqn.resume(early, small, setup), /loss is undefined, wanted "squared"/);
+  assert.equal(dqn.loadPolicy(early).actionDim, 1);
   for (const length of [0, 11, 40, bytes.length - 8]) {
     assert.throws(() => dqn.loadPolicy(bytes.slice(0, length)), RangeError, `cut to ${length}`);
   }
