@@ -32,7 +32,7 @@ const contexts = (page: Page): Promise<number> =>
 const settled = (page: Page): Promise<void> => page.waitForTimeout(500);
 
 test('nine episodes are laid beside each other, aligned, looped, haunted, and found again by their link', {
-  timeout: 600_000,
+  timeout: 480_000,
 }, async (t) => {
   const project = join(temporaryFolder(t), 'compared');
   const made = await command(

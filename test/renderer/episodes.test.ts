@@ -13,7 +13,7 @@ interface Watched {
 }
 
 test('episodes are filtered, sorted, starred, tagged and put into the trash, by mouse and by keyboard, with undo', {
-  timeout: 360_000,
+  timeout: 240_000,
 }, async (t) => {
   const project = join(temporaryFolder(t), 'project');
   const before = new Lab({ project, device: 'kernel' });

@@ -6,7 +6,7 @@ import { tinyRun } from '../support/tiny-run.ts';
 import { barriers, openWindow } from '../support/window.ts';
 
 test('somebody forks a failed episode with the expert, drives another by hand, and sees where all of it came from', {
-  timeout: 480_000,
+  timeout: 240_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'fork' });
   page.setDefaultTimeout(45_000);

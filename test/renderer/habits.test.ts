@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import { barriers, openWindow } from '../support/window.ts';
 
 test('a newcomer makes the sample, is shown around, arranges panels, takes it back, and reads what a metric means', {
-  timeout: 400_000,
+  timeout: 240_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, { name: 'habits' });
   await page.goto(url);
   await page.getByTestId('make-sample').click();
 
   const popover = page.locator('.driver-popover');
-  await popover.getByText('The stage', { exact: true }).waitFor({ timeout: 180_000 });
+  await popover.getByText('The stage', { exact: true }).waitFor({ timeout: 60_000 });
   await picture('tour');
   const titles: string[] = [];
   for (let i = 0; i < 12 && (await popover.count()) > 0; i++) {

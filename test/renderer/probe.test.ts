@@ -33,7 +33,7 @@ async function drag(page: Page, from: { x: number; y: number }, by: { x: number;
 }
 
 test('a frame is stopped, taken apart by mouse and keyboard, and put together again', {
-  timeout: 900_000,
+  timeout: 400_000,
 }, async (t) => {
   const { lab, page, url, mistakes, picture } = await openWindow(t, {
     name: 'probe',
