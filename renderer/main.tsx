@@ -10,6 +10,7 @@ import {
   createTheme,
   localStorageColorSchemeManager,
   MantineProvider,
+  Menu,
   Modal,
   Notification,
 } from '@mantine/core';
@@ -34,6 +35,8 @@ const theme = createTheme({
   respectReducedMotion: false,
   components: {
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
+    // An element of the library's own that takes the first focus is no entry of a menu: screen readers stumble over it.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
   },
   colors: {

@@ -165,7 +165,6 @@ export function StageTools({ name }: { readonly name: SlotName }) {
       width={248}
       withinPortal
       closeOnItemClick={false}
-      withInitialFocusPlaceholder={false}
       opened={isOpen}
       onChange={setOpen}
     >

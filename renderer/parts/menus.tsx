@@ -1,6 +1,16 @@
 /** The menus of the header. They read the command objects, as palette and shortcut sheet do. */
 
-import { ActionIcon, Button, Group, Kbd, Menu, Modal, TextInput, Tooltip } from '@mantine/core';
+import {
+  ActionIcon,
+  Button,
+  Group,
+  Kbd,
+  Menu,
+  type MenuProps,
+  Modal,
+  TextInput,
+  Tooltip,
+} from '@mantine/core';
 import { useState } from 'react';
 import { type Command, commands } from '../commands/index.ts';
 import { shortcutKeys } from '../commands/keys.ts';
@@ -10,7 +20,7 @@ import { useHistory } from '../state/history.ts';
 import { useView } from '../state/layout.ts';
 import { layoutPlans } from '../state/layouts.ts';
 import { isMac } from './command-button.tsx';
-import { Icon } from './icons.tsx';
+import { Icon, type IconName } from './icons.tsx';
 
 function Item({ command }: { readonly command: Command }) {
   const edit = useHistory((state) =>
@@ -39,131 +49,122 @@ function Item({ command }: { readonly command: Command }) {
   );
 }
 
-/** Everything a user can do, by group. */
-export function AppMenu() {
-  const groups = [...new Set(commands.map(({ group }) => group))];
+/** A menu behind an icon. The label of the icon would lie over the first entry: it goes while the menu is open. */
+function IconMenu({
+  label,
+  icon,
+  testId,
+  className,
+  children,
+  ...menu
+}: MenuProps & {
+  readonly label: string;
+  readonly icon: IconName;
+  readonly testId: string;
+  readonly className?: string;
+}) {
   const [isOpen, setOpen] = useState(false);
   return (
-    <Menu
-      position="bottom-start"
-      shadow="md"
-      width={210}
-      withInitialFocusPlaceholder={false}
-      opened={isOpen}
-      onChange={setOpen}
-    >
+    <Menu shadow="md" {...menu} opened={isOpen} onChange={setOpen}>
       <Menu.Target>
-        {/* It would lie over the first entry. */}
-        <Tooltip label="Menu" openDelay={400} disabled={isOpen}>
-          <ActionIcon variant="subtle" color="gray" aria-label="Menu" data-testid="app-menu">
-            <Icon name="menu" />
+        <Tooltip label={label} openDelay={400} disabled={isOpen}>
+          <ActionIcon variant="subtle" color="gray" aria-label={label} data-testid={testId}>
+            <Icon name={icon} />
           </ActionIcon>
         </Tooltip>
       </Menu.Target>
-      <Menu.Dropdown>
-        {groups.map((group) => (
-          <Menu.Sub key={group}>
-            <Menu.Sub.Target>
-              <Menu.Sub.Item>{group}</Menu.Sub.Item>
-            </Menu.Sub.Target>
-            <Menu.Sub.Dropdown className="menu-long">
-              {commands
-                .filter((command) => command.group === group)
-                .map((command) => (
-                  <Item key={command.id} command={command} />
-                ))}
-            </Menu.Sub.Dropdown>
-          </Menu.Sub>
-        ))}
-      </Menu.Dropdown>
+      <Menu.Dropdown {...(className === undefined ? {} : { className })}>{children}</Menu.Dropdown>
     </Menu>
+  );
+}
+
+/** Everything a user can do, by group. */
+export function AppMenu() {
+  const groups = [...new Set(commands.map(({ group }) => group))];
+  return (
+    <IconMenu label="Menu" icon="menu" testId="app-menu" position="bottom-start" width={210}>
+      {groups.map((group) => (
+        <Menu.Sub key={group}>
+          <Menu.Sub.Target>
+            <Menu.Sub.Item>{group}</Menu.Sub.Item>
+          </Menu.Sub.Target>
+          <Menu.Sub.Dropdown className="menu-long">
+            {commands
+              .filter((command) => command.group === group)
+              .map((command) => (
+                <Item key={command.id} command={command} />
+              ))}
+          </Menu.Sub.Dropdown>
+        </Menu.Sub>
+      ))}
+    </IconMenu>
   );
 }
 
 /** Layouts, built in and saved, and which panels are open. */
 export function LayoutMenu() {
   const { name, saved, open } = useDock();
-  const [isOpen, setOpen] = useState(false);
   return (
     <>
-      <Menu
+      <IconMenu
+        label="Layout and panels"
+        icon="layout"
+        testId="layout-menu"
         position="bottom-end"
-        shadow="md"
         width={250}
         closeOnItemClick={false}
-        withInitialFocusPlaceholder={false}
-        opened={isOpen}
-        onChange={setOpen}
+        className="menu-long"
       >
-        <Menu.Target>
-          <Tooltip label="Layout and panels" openDelay={400} disabled={isOpen}>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label="Layout and panels"
-              data-testid="layout-menu"
-            >
-              <Icon name="layout" />
-            </ActionIcon>
-          </Tooltip>
-        </Menu.Target>
-        <Menu.Dropdown className="menu-long">
-          <Menu.Label>Layouts</Menu.Label>
-          {layoutPlans.map(({ id, title, help }) => (
-            <Menu.Item
-              key={id}
-              title={help}
-              leftSection={<Mark on={name === id} />}
-              onClick={() => applyLayout(id)}
-              data-testid={`layout-${id}`}
-            >
-              {title}
-            </Menu.Item>
-          ))}
-          {Object.keys(saved)
-            .sort()
-            .map((own) => (
-              <Group key={own} gap={0} wrap="nowrap">
-                <Menu.Item
-                  className="grow"
-                  leftSection={<Mark on={name === own} />}
-                  onClick={() => applyLayout(own)}
-                >
-                  {own}
-                </Menu.Item>
-                <Menu.Item
-                  w={34}
-                  px={9}
-                  aria-label={`Remove layout ${own}`}
-                  onClick={() => removeLayout(own)}
-                >
-                  <Icon name="close" size={11} />
-                </Menu.Item>
-              </Group>
-            ))}
+        <Menu.Label>Layouts</Menu.Label>
+        {layoutPlans.map(({ id, title, help }) => (
           <Menu.Item
-            closeMenuOnClick
-            leftSection={<Icon name="plus" size={11} />}
-            onClick={() => useView.setState({ dialog: 'save-layout' })}
-            data-testid="save-layout"
+            key={id}
+            title={help}
+            leftSection={<Mark on={name === id} />}
+            onClick={() => applyLayout(id)}
+            data-testid={`layout-${id}`}
           >
-            Save this layout…
+            {title}
           </Menu.Item>
-          <Menu.Divider />
-          <Menu.Label>Panels</Menu.Label>
-          {panels.map(({ id, title }) => (
-            <Menu.Item
-              key={id}
-              leftSection={<Mark on={open.has(id)} />}
-              onClick={() => togglePanel(id)}
-              data-testid={`panel-${id}`}
-            >
-              {title}
-              <span className="sr-only">{open.has(id) ? ', open' : ', closed'}</span>
-            </Menu.Item>
+        ))}
+        {Object.keys(saved)
+          .sort()
+          .map((own) => (
+            <Group key={own} gap={0} wrap="nowrap">
+              <Menu.Item
+                className="grow"
+                leftSection={<Mark on={name === own} />}
+                onClick={() => applyLayout(own)}
+              >
+                {own}
+              </Menu.Item>
+              <Menu.Item w={34} px={9} aria-label={`Remove layout ${own}`} onClick={() => removeLayout(own)}>
+                <Icon name="close" size={11} />
+              </Menu.Item>
+            </Group>
           ))}
-        </Menu.Dropdown>
-      </Menu>
+        <Menu.Item
+          closeMenuOnClick
+          leftSection={<Icon name="plus" size={11} />}
+          onClick={() => useView.setState({ dialog: 'save-layout' })}
+          data-testid="save-layout"
+        >
+          Save this layout…
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Label>Panels</Menu.Label>
+        {panels.map(({ id, title }) => (
+          <Menu.Item
+            key={id}
+            leftSection={<Mark on={open.has(id)} />}
+            onClick={() => togglePanel(id)}
+            data-testid={`panel-${id}`}
+          >
+            {title}
+            <span className="sr-only">{open.has(id) ? ', open' : ', closed'}</span>
+          </Menu.Item>
+        ))}
+      </IconMenu>
       <SaveLayout />
     </>
   );

@@ -209,6 +209,8 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     await page.keyboard.press('Escape');
     await chart.locator('.chart-readout').waitFor({ state: 'hidden' });
     await page.getByTestId('curves-menu').click();
+    await page.getByTestId('curves-table').waitFor();
+    assert.deepEqual(await barriers(page), [], 'dark, menu of the curves');
     await page.getByTestId('curves-table').click();
     const table = page.getByRole('table', { name: /^rollout\/return, 40 of 200 places/ });
     await table.getByRole('rowheader', { name: 'step 6,144', exact: true }).waitFor();
@@ -217,7 +219,7 @@ test('runs are compared, marked, drawn as groups, held against the truth, and re
     assert.deepEqual(await barriers(page), [], 'dark, curves as tables');
     await page.getByTestId('curves-menu').click();
     await page.getByTestId('curves-table').click();
-    await page.getByLabel('Minus baseline').check({ force: true });
+    await page.getByLabel('Minus baseline').check();
     await page.getByText('rollout/return', { exact: true }).first().waitFor();
     await page.getByTestId('curves-menu').click();
     const [download] = await Promise.all([
