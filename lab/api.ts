@@ -412,6 +412,8 @@ export const labEventSchema = z.discriminatedUnion('type', [
     done: z.int(),
     total: z.int(),
   }),
+  /** Jerk and learned progress of episodes from a database older than schema 3: worked through `done` of `total`. */
+  z.object({ type: z.literal('measuring'), done: z.int(), total: z.int() }),
   ...scoreEvents,
   ...forkEvents,
 ]);

@@ -17,6 +17,7 @@ function keyOf(event: LabEvent): string {
       return `model/${event.modelId}`;
     case 'evaluation':
     case 'disagreement':
+    case 'measuring':
       return event.type;
     case 'fork':
       return `fork/${event.episode}`;

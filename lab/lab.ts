@@ -67,6 +67,7 @@ import type { LiveRun } from './live.ts';
 import { FeedReader, openFeed } from './live-feed.ts';
 import { type Logger, openLog } from './log.ts';
 import { type MetricFileChoice, MetricFiles } from './metric-files.ts';
+import { measureOldEpisodes } from './old-episodes.ts';
 import { sidesOf } from './opponents.ts';
 import { pace } from './pace.ts';
 import { type PackedArray, pack } from './pack.ts';
@@ -198,6 +199,7 @@ export class Lab {
     this.log.info({ project: this.store.directory, ...versions() }, 'opened');
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     this.#heartbeat.unref();
+    if (!this.store.readOnly) this.onClose(measureOldEpisodes(this));
   }
 
   /** Stops every run cleanly (each is saved as paused), then closes the database. */

@@ -1,6 +1,6 @@
 import type { OpenedDatabase } from './database.ts';
 import { filterSql } from './filter.ts';
-import { DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
+import { type ColumnChoice, DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
 import { numberOf, runCheck } from './rows.ts';
 import { cleanTag } from './tags.ts';
 import type {
@@ -276,7 +276,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
 }
 
 /** @throws Error naming the episode when the bytes are damaged; RangeError when a column is not there. */
-export function readColumns(id: number, bytes: Uint8Array, names?: readonly string[]): Map<string, Column> {
+export function readColumns(id: number, bytes: Uint8Array, names?: ColumnChoice): Map<string, Column> {
   try {
     return decodeColumns(bytes, names);
   } catch (error) {
@@ -329,8 +329,11 @@ function conditions({ runId, kind, success, task, filter, trash = 'with' }: Filt
   return { where: parts.length === 0 ? '' : `WHERE ${parts.join(' AND ')}`, values };
 }
 
+/** Whether `jerkOf` or `lastLearned` reads the column of this name. */
+export const isMeasured = (name: string): boolean => name === 'action' || name.startsWith('learned/');
+
 /** Null where there are fewer than three actions. */
-function jerkOf(columns: NewEpisode['columns']): number | null {
+export function jerkOf(columns: NewEpisode['columns']): number | null {
   const action = columns.find(({ name }) => name === 'action');
   if (action === undefined) return null;
   const { data, width } = action;
@@ -343,6 +346,6 @@ function jerkOf(columns: NewEpisode['columns']): number | null {
   return Math.sqrt(sum / (steps - 2));
 }
 
-function lastLearned(columns: NewEpisode['columns']): number | null {
+export function lastLearned(columns: NewEpisode['columns']): number | null {
   return columns.find(({ name }) => name.startsWith('learned/'))?.data.at(-1) ?? null;
 }

@@ -10,6 +10,7 @@ import { openLineage } from './lineage.ts';
 import { openMetrics } from './metrics.ts';
 import { migrations } from './migrations.ts';
 import { openModels } from './models.ts';
+import { openOldEpisodes } from './old-episodes.ts';
 import { openRuns } from './runs.ts';
 import { openScores } from './scores.ts';
 import { openSettings } from './settings.ts';
@@ -46,6 +47,7 @@ function storeOf(opened: OpenedDatabase): Store {
     readOnly: opened.readOnly,
     runs,
     episodes: openEpisodes(opened),
+    oldEpisodes: openOldEpisodes(opened),
     labels: openLabels(opened),
     models: openModels(opened),
     scores: openScores(opened),

@@ -242,4 +242,15 @@ CREATE TABLE project_settings (
 ALTER TABLE episodes ADD COLUMN edited_start TEXT CHECK (json_valid(edited_start));
 `,
   },
+  {
+    title: 'jerk and learned progress of episodes stored before schema 3',
+    sql: `
+-- Episodes that may be older than jerk and learned_progress, which are worked out in the background (store/old-episodes.ts). A row
+-- goes when that is done; those whose bytes are damaged stay.
+CREATE TABLE old_episodes (
+  episode_id INTEGER PRIMARY KEY REFERENCES episodes (id) ON DELETE CASCADE
+) STRICT;
+INSERT INTO old_episodes SELECT id FROM episodes WHERE jerk IS NULL AND learned_progress IS NULL;
+`,
+  },
 ];

@@ -69,7 +69,7 @@ export interface EpisodeRow {
   readonly createdAt: number;
   /** Where it left another episode; null of those that began by themselves. */
   readonly fork: Fork | null;
-  /** Root mean square of the second difference of the actions; NaN where it is not known (older than schema 3, or shorter than 3 steps). */
+  /** Root mean square of the second difference of the actions; NaN of fewer than 3 steps, and where it was not worked out yet (`oldEpisodes`). */
   readonly jerk: number;
   /** Learned progress at the last frame, by the first model it was recorded with; NaN without one. */
   readonly learnedProgress: number;
@@ -105,6 +105,15 @@ export type NewEpisode = Omit<
   readonly columns: readonly Column[];
   readonly fork?: Fork | null;
 };
+
+export interface MeasuredEpisodes {
+  /** Id of the last episode that was looked at. */
+  readonly last: number;
+  /** Episodes that were looked at. */
+  readonly count: number;
+  /** What is wrong with those that could not be read, each named. */
+  readonly problems: readonly string[];
+}
 
 export type EpisodeSort =
   | 'id'
@@ -269,6 +278,16 @@ export interface Store {
     setVerified(id: number, ok: boolean): void;
     /** Learned progress at the last frame of a run's training episodes, as recorded, in the order of trained steps; the trash is left out. */
     learned(runId: number): LastProgress;
+  };
+  /** Episodes from before schema 3, whose jerk and learned progress are still to be worked out from their bytes. */
+  readonly oldEpisodes: {
+    /** How many; those whose bytes are damaged are always among them. */
+    count(): number;
+    /**
+     * Works through those after episode `after` for `mostMs`, at least one, and stores it in one transaction.
+     * Undefined where there are none. Damaged ones are left as they are.
+     */
+    measure(after: number, mostMs: number): MeasuredEpisodes | undefined;
   };
   readonly labels: {
     /** Replaces the labels of this episode, source and scheme. */

@@ -5,7 +5,7 @@
  * Ctrl a click chooses, for stars, tags and the trash.
  */
 
-import { ActionIcon, Badge, Button, Select, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Progress, Select, Text, Tooltip } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import {
   type CSSProperties,
@@ -418,6 +418,7 @@ export function EpisodesPanel() {
         )}
         <EpisodeActions />
       </div>
+      <Measuring />
       <div
         ref={grid}
         className="episode-grid"
@@ -517,6 +518,32 @@ export function EpisodesPanel() {
             </Text>
           )}
         </div>
+      </div>
+    </div>
+  );
+}
+
+/** The lab is at work on what episodes of an older database can be sorted by. */
+function Measuring() {
+  const measuring = useRuns((state) => state.measuring);
+  if (measuring === null) return null;
+  const { done, total } = measuring;
+  return (
+    <div
+      className="list-note"
+      title="Filters and orders by these columns miss the other older episodes until then"
+    >
+      <div className="grow">
+        <Text size="xs" c="dimmed" role="status" truncate data-testid="measuring">
+          Jerk and learned progress of older episodes: {grouped(done)} of {grouped(total)}
+        </Text>
+        <Progress
+          value={(100 * done) / total}
+          size="sm"
+          radius="xl"
+          mt={4}
+          aria-label="Older episodes worked through"
+        />
       </div>
     </div>
   );

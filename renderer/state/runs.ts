@@ -19,6 +19,8 @@ export interface RunsState {
   readonly newest: ReadonlyMap<number, Episode>;
   /** Step of the newest metric row by run; changes when there is something to fetch. */
   readonly metricStep: ReadonlyMap<number, number>;
+  /** Older episodes are being measured: so many `done`. */
+  readonly measuring: { readonly done: number; readonly total: number } | null;
   /** Counts finished episodes seen, so that lists know that they are old. */
   readonly episodeCount: number;
   readonly selected: number | null;
@@ -36,6 +38,7 @@ export const useRuns = create<RunsState>()(() => ({
   runs: new Map(),
   newest: new Map(),
   metricStep: new Map(),
+  measuring: null,
   episodeCount: 0,
   selected: null,
   overlaid: new Set(),
@@ -48,7 +51,7 @@ export function foldEvents(state: RunsState, events: readonly LabEvent[]): Parti
   const runs = new Map(state.runs);
   const newest = new Map(state.newest);
   const metricStep = new Map(state.metricStep);
-  let episodeCount = state.episodeCount;
+  let { episodeCount, measuring } = state;
   for (const event of events) {
     switch (event.type) {
       case 'run':
@@ -65,12 +68,17 @@ export function foldEvents(state: RunsState, events: readonly LabEvent[]): Parti
         if (!known || event.episode.id > known.id) newest.set(event.episode.runId, event.episode);
         break;
       }
+      case 'measuring':
+        // Rows that were fetched before lack the numbers.
+        if (event.done === event.total) episodeCount++;
+        measuring = event.done < event.total ? { done: event.done, total: event.total } : null;
+        break;
       case 'model':
       case 'evaluation':
         break;
     }
   }
-  return { runs, newest, metricStep, episodeCount };
+  return { runs, newest, metricStep, episodeCount, measuring };
 }
 
 export const isActive = (run: Run): boolean => run.status === 'running' || run.status === 'queued';

@@ -42,6 +42,9 @@ interface ColumnInfo {
   readonly rows: number;
 }
 
+/** Names that must be there, or which of those that are there are wanted. */
+export type ColumnChoice = readonly string[] | ((name: string) => boolean);
+
 /** The bytes are not what `encodeColumns` wrote; the message says in what way. */
 export class DamagedBlobError extends Error {
   override readonly name = 'DamagedBlobError';
@@ -89,23 +92,25 @@ export function encodeColumns(columns: readonly Column[]): Buffer {
 }
 
 /**
- * All columns, or those named, in the order of the blob.
+ * All columns, those named, or those whose names are wanted, in the order of the blob.
  * @throws DamagedBlobError when the bytes are damaged; RangeError for a name that is not there.
  */
-export function decodeColumns(blob: Uint8Array, names?: readonly string[]): Map<string, Column> {
+export function decodeColumns(blob: Uint8Array, names?: ColumnChoice): Map<string, Column> {
   const { infos, bytes, packed } = parse(blob);
-  for (const name of names ?? []) {
-    if (!infos.some((info) => info.name === name)) {
+  if (typeof names === 'object') {
+    for (const name of names) {
+      if (infos.some((info) => info.name === name)) continue;
       const known = infos.map((info) => info.name).join(', ');
       throw new RangeError(`no column ${name}; there are: ${known}`);
     }
   }
+  const isWanted = typeof names === 'function' ? names : (name: string) => names?.includes(name) ?? true;
   const data = decompress(packed, bytes);
   const columns = new Map<string, Column>();
   let at = 0;
   for (const info of infos) {
     const size = info.rows * info.width * types[info.type].BYTES_PER_ELEMENT;
-    if (names === undefined || names.includes(info.name)) {
+    if (isWanted(info.name)) {
       columns.set(info.name, { name: info.name, width: info.width, data: unshuffle(data, at, info) });
     }
     at += size;

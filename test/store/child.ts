@@ -1,9 +1,13 @@
-/** Another process on a project: `node child.ts hold|write|open|read FOLDER`. Prints one line a thing done. */
+/** Another process on a project: `node child.ts hold|write|measure|open|read FOLDER [MOST]`. Prints one line a thing done. */
 
 import { openStore } from '../../store/index.ts';
 import { episode, run } from './support.ts';
 
-const [verb, directory] = process.argv.slice(2) as ['hold' | 'write' | 'open' | 'read', string];
+const [verb, directory, most] = process.argv.slice(2) as [
+  'hold' | 'write' | 'measure' | 'open' | 'read',
+  string,
+  string?,
+];
 
 try {
   const store = openStore(directory, { mode: verb === 'read' ? 'read' : 'write' });
@@ -28,14 +32,23 @@ try {
       process.stdout.write(`${id} ${seed}\n`);
     }
   }
+  if (verb === 'measure') {
+    let last = 0;
+    for (let n = 0; n < Number(most); n++) {
+      last = store.oldEpisodes.measure(last, 0)!.last;
+      process.stdout.write(`${last}\n`);
+    }
+    // Until it is killed.
+    process.stdin.resume();
+  }
   if (verb === 'read') {
     const { ok, problems } = store.health({ full: true });
     console.log(`${store.episodes.list().total} episodes, ${ok ? 'healthy' : problems.join('; ')}`);
-  } else {
+  } else if (verb !== 'measure') {
     console.log('open');
   }
   if (verb === 'hold') process.stdin.resume().on('end', () => store.close());
-  else store.close();
+  else if (verb !== 'measure') store.close();
 } catch (error) {
   console.log(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

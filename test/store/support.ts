@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { openDatabase } from '../../store/database.ts';
+import { encodeColumns } from '../../store/formats/episode-blob.ts';
 import { type NewEpisode, type NewRun, openStore, type Store } from '../../store/index.ts';
+import { migrations } from '../../store/migrations.ts';
 
 export function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'reward-lab-store-'));
@@ -56,6 +59,29 @@ export function episode(runId: number, changes: Partial<NewEpisode> = {}): NewEp
     ],
     ...changes,
   };
+}
+
+/** A closed project of schema 2 with one run of these episodes, written as the Reward Lab of then did. */
+export function oldProject(directory: string, episodes: readonly NewEpisode[]): void {
+  const { db, write, close } = openDatabase(directory, {}, migrations.slice(0, 2));
+  write(() => {
+    db.prepare(`INSERT INTO runs (kind, name, task, algorithm, seed, status, config, versions, created_at)
+      VALUES (@kind, @name, @task, @algorithm, @seed, 'done', @config, @versions, 0)`).run({
+      ...run,
+      config: JSON.stringify(run.config),
+      versions: JSON.stringify(run.versions),
+    });
+    const insert =
+      db.prepare(`INSERT INTO episodes (run_id, task, kind, seed, trained_steps, length, ending, success,
+      final_progress, return_total, reward_hash, checksum, created_at) VALUES (1, @task, @kind, @seed, @trainedSteps,
+      @length, @ending, @success, @finalProgress, @returnTotal, @rewardHash, @checksum, 0)`);
+    const data = db.prepare('INSERT INTO episode_data (episode_id, bytes) VALUES (?, ?)');
+    for (const { columns, returns: _, fork: __, ...plain } of episodes) {
+      const { lastInsertRowid } = insert.run({ ...plain, success: plain.success ? 1 : 0 });
+      data.run(lastInsertRowid, encodeColumns(columns));
+    }
+  });
+  close();
 }
 
 /** Every file of the folder with the hash of its bytes. */
