@@ -20,7 +20,8 @@ function contactsAt(model: TaskModel, states: Float64Array, actions: Float64Arra
 }
 
 /**
- * 1 in frames in which the robot, or a tool, presses on a thing; what things stand on does not count. Null for tasks that do not tell.
+ * 1 in frames in which the robot, or a tool, presses on a thing; what things stand on does not count. Of tasks that tell of impacts, whose
+ * robots are only on a plane, whatever they run into counts, walls as well. Null for tasks that do not tell.
  * states: [T + 1, stateDim], actions: [T, actionDim] -> [T + 1]
  */
 export function contactColumn(
@@ -39,7 +40,8 @@ export function contactColumn(
     const role = roles.get(name);
     return role !== undefined && list.includes(role);
   };
-  const meets = (a: string, b: string): boolean => is(a, robotRoles) && is(b, thingRoles);
+  const meets = (a: string, b: string): boolean =>
+    is(a, robotRoles) && (touching === undefined || is(b, thingRoles));
   const column = new Uint8Array(states.length / stateDim);
   for (let t = 0; t < column.length; t++) {
     column[t] = pairsAt(t).some(([a, b]) => meets(a, b) || meets(b, a)) ? 1 : 0;

@@ -1,6 +1,6 @@
 /**
- * What discs did to each other during one control step, noted while that step is simulated again: impulses are gone from the state by its
- * end, since contacts of discs are settled at once. One contact a pair, its force the mean over the control step.
+ * What discs, and other bodies on a plane, did to each other during one control step, noted while that step is simulated again: impulses are
+ * gone from the state by its end, since their contacts are settled at once. One contact a pair, its force the mean over the control step.
  */
 
 import type { Contact } from '../env.ts';
@@ -39,7 +39,7 @@ export class Impacts {
     if (distance === 0) return;
     const nx = x / distance;
     const ny = y / distance;
-    this.#note(bodyA, bodyB, s[a]! + radius * nx, s[a + 1]! + radius * ny, nx, ny, impulse);
+    this.note(bodyA, bodyB, s[a]! + radius * nx, s[a + 1]! + radius * ny, nx, ny, impulse);
   }
 
   /** A disc at `b`, which something that stands still has given another velocity than (vx, vy). mass: kg. */
@@ -59,10 +59,11 @@ export class Impacts {
     if (impulse === 0) return;
     const nx = x / impulse;
     const ny = y / impulse;
-    this.#note(bodyA, bodyB, s[b]! - radius * nx, s[b + 1]! - radius * ny, nx, ny, impulse);
+    this.note(bodyA, bodyB, s[b]! - radius * nx, s[b + 1]! - radius * ny, nx, ny, impulse);
   }
 
-  #note(bodyA: string, bodyB: string, x: number, y: number, nx: number, ny: number, impulse: number): void {
+  /** Any two bodies that met at (x, y), m, with unit normal (nx, ny) from A to B and the impulse on B along it, N s. */
+  note(bodyA: string, bodyB: string, x: number, y: number, nx: number, ny: number, impulse: number): void {
     const key = `${bodyA} ${bodyB}`;
     let pair = this.#pairs.get(key);
     if (pair === undefined) {

@@ -14,8 +14,10 @@ import { castPlan, cellAt, cellX, cellY, type FloorPlan } from '../engine/floor-
 import { clamp, cos, sin } from '../engine/math.ts';
 import type { Body } from '../env.ts';
 
-/** Metres, m/s, m/s2. */
+/** Metres, m/s, m/s2, kg. */
 export interface BaseSpec {
+  /** For forces that are told, of what it runs into; the kinematics have no mass. */
+  readonly mass: number;
   readonly radius: number;
   /** Half the distance between the wheels. */
   readonly halfTrack: number;
@@ -25,7 +27,7 @@ export interface BaseSpec {
   readonly acceleration: number;
 }
 
-export const base: BaseSpec = { radius: 0.16, halfTrack: 0.13, topSpeed: 1, acceleration: 3 };
+export const base: BaseSpec = { mass: 3, radius: 0.16, halfTrack: 0.13, topSpeed: 1, acceleration: 3 };
 
 /** Offsets of the base's numbers from its first. */
 export const baseRow = { pos: 0, heading: 2, wheels: 4, size: 6 } as const;
@@ -107,8 +109,11 @@ export function driveBase(
   state[at + 5] = r;
 }
 
-/** Moves the base by a push (m) and takes from its forward speed what the push took from its way. */
-export function pushBase(state: Float64Array, at: number, px: number, py: number, dt: number): void {
+/**
+ * Moves the base by a push (m) and takes from its forward speed what the push took from its way.
+ * @returns the share of the push that stopped motion: 1 where the base ran into something, less where it had stood in it
+ */
+export function pushBase(state: Float64Array, at: number, px: number, py: number, dt: number): number {
   state[at]! += px;
   state[at + 1]! += py;
   const l = state[at + 4]!;
@@ -119,6 +124,28 @@ export function pushBase(state: Float64Array, at: number, px: number, py: number
   const change = v > 0 ? clamp(taken, -v, 0) : clamp(taken, 0, -v);
   state[at + 4] = l + change;
   state[at + 5] = r + change;
+  return taken === 0 ? 0 : change / taken;
+}
+
+/**
+ * Told of each push out of something: which thing, the unit normal from it to the base, and the speed along the normal that it took
+ * from the base, m/s; 0 of a mere touch.
+ */
+export type Met = (thing: number, nx: number, ny: number, speed: number) => void;
+
+/** A push of `depth` metres along the unit normal. */
+function pushOut(
+  state: Float64Array,
+  at: number,
+  nx: number,
+  ny: number,
+  depth: number,
+  dt: number,
+  thing: number,
+  met: Met | null,
+): void {
+  const share = pushBase(state, at, depth * nx, depth * ny, dt);
+  met?.(thing, nx, ny, (share * depth) / dt);
 }
 
 /** What stands in the way: boxes `cx cy hx hy` each, discs `cx cy radius` each; only the first ones count. */
@@ -133,13 +160,17 @@ const normal = new Float64Array(2);
 /** Pushes out of one thing may lead into the next; corners of two walls need one pass, wedges some more. */
 const passes = 4;
 
-/** Pushes the base out of everything it is in. @returns whether it touched anything */
+/**
+ * Pushes the base out of everything it is in. @returns whether it touched anything
+ * @param met is told box i as thing i, disc i as thing boxCount + i
+ */
 export function collideBase(
   state: Float64Array,
   at: number,
   radius: number,
   obstacles: Obstacles,
   dt: number,
+  met: Met | null = null,
 ): boolean {
   const { boxes, boxCount, discs, discCount } = obstacles;
   let touched = false;
@@ -150,7 +181,7 @@ export function collideBase(
       const y = state[at + 1]!;
       const depth = discInBox(x, y, radius, boxes[i]!, boxes[i + 1]!, boxes[i + 2]!, boxes[i + 3]!, normal);
       if (depth > 0) {
-        pushBase(state, at, depth * normal[0]!, depth * normal[1]!, dt);
+        pushOut(state, at, normal[0]!, normal[1]!, depth, dt, i / 4, met);
         pushed = true;
       }
     }
@@ -159,7 +190,7 @@ export function collideBase(
       const y = state[at + 1]!;
       const depth = discInDisc(x, y, radius, discs[i]!, discs[i + 1]!, discs[i + 2]!, normal);
       if (depth > 0) {
-        pushBase(state, at, depth * normal[0]!, depth * normal[1]!, dt);
+        pushOut(state, at, normal[0]!, normal[1]!, depth, dt, boxCount + i / 3, met);
         pushed = true;
       }
     }
@@ -172,6 +203,7 @@ export function collideBase(
 /**
  * Pushes the base out of the walls of a floor plan whose cells begin at `cells`; exact for a radius of at most half a cell
  * less half a wall, the widest that fits through. Only the base's own cell has to be looked at.
+ * @param met is told the side in direction d of cell c as thing 8 c + d, the post at its corner k (in the order of the bits) as 8 c + 4 + k
  * @returns whether it touched any
  */
 export function collideWithPlan(
@@ -181,6 +213,7 @@ export function collideWithPlan(
   plan: FloorPlan,
   cells: number,
   dt: number,
+  met: Met | null = null,
 ): boolean {
   const cell = cellAt(plan, state[at]!, state[at + 1]!);
   const code = state[cells + cell]!;
@@ -193,29 +226,29 @@ export function collideWithPlan(
   for (let pass = 0; pass < 2; pass++) {
     const u = state[at]! - middleX;
     if (u > most && (code & 1) !== 0) {
-      pushBase(state, at, most - u, 0, dt);
+      pushOut(state, at, -1, 0, u - most, dt, 8 * cell, met);
       touched = true;
     } else if (u < -most && (code & 4) !== 0) {
-      pushBase(state, at, -most - u, 0, dt);
+      pushOut(state, at, 1, 0, -most - u, dt, 8 * cell + 2, met);
       touched = true;
     }
     const v = state[at + 1]! - middleY;
     if (v > most && (code & 2) !== 0) {
-      pushBase(state, at, 0, most - v, dt);
+      pushOut(state, at, 0, -1, v - most, dt, 8 * cell + 1, met);
       touched = true;
     } else if (v < -most && (code & 8) !== 0) {
-      pushBase(state, at, 0, -most - v, dt);
+      pushOut(state, at, 0, 1, -most - v, dt, 8 * cell + 3, met);
       touched = true;
     }
     const x = state[at]! - middleX;
     const y = state[at + 1]! - middleY;
-    const post = y >= 0 ? (x >= 0 ? 16 : 32) : x < 0 ? 64 : 128;
-    if ((code & post) === 0) break;
+    const corner = y >= 0 ? (x >= 0 ? 0 : 1) : x < 0 ? 2 : 3;
+    if ((code & (16 << corner)) === 0) break;
     const postX = x >= 0 ? plan.cell / 2 : -plan.cell / 2;
     const postY = y >= 0 ? plan.cell / 2 : -plan.cell / 2;
     const depth = discInBox(x, y, radius, postX, postY, plan.half, plan.half, normal);
     if (depth === 0) break;
-    pushBase(state, at, depth * normal[0]!, depth * normal[1]!, dt);
+    pushOut(state, at, normal[0]!, normal[1]!, depth, dt, 8 * cell + 4 + corner, met);
     touched = true;
   }
   return touched;
@@ -336,6 +369,8 @@ const chassis = { height: 0.08, z: 0.07 };
 const tower = { radius: 0.045, height: 0.05 };
 const deckZ = chassis.z + chassis.height / 2;
 const noseLength = 0.07;
+/** Height at which it meets walls: the middle of the chassis, metres. */
+export const bumperZ = chassis.z;
 /** Height of the rays, metres. */
 export const lidarZ = deckZ + tower.height / 2;
 

@@ -20,6 +20,7 @@ import {
   type Component,
   controlDt,
   createMobile,
+  furnitureName,
   mobileFields,
   mobileRow,
   putBody,
@@ -174,7 +175,7 @@ function create(anySettings: AnySettings): TaskModel {
     ...Array.from(
       { length: pieces },
       (_, k): Body => ({
-        ...boxBody(`box${k + 1}`, 'wall', [block, block, blockHeight]),
+        ...boxBody(furnitureName(k + 1), 'wall', [block, block, blockHeight]),
         colour: [0.66, 0.54, 0.42],
       }),
     ),
@@ -285,6 +286,7 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     lidar: mobile.lidar,
+    impacts: mobile.impacts,
 
     poses(state, o, out, at) {
       mobile.poses(state, o, out, at);

@@ -116,7 +116,7 @@ function create(anySettings: AnySettings): TaskModel {
         },
         { id: 'finish', kind: 'dense', weight: 0.5, help: 'The base has finished; pays once' },
       ],
-      posts: [0, 0, islandRadius],
+      posts: [{ body: 'island', x: 0, y: 0, radius: islandRadius }],
 
       place(random, state, o) {
         const angle = random.uniform(-Math.PI, Math.PI);

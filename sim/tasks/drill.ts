@@ -5,6 +5,7 @@
  * more written reward than the expert without doing the task, in `fair` less.
  */
 
+import { Impacts } from '../engine/impacts.ts';
 import { clamp } from '../engine/math.ts';
 import { createRandom, type Random } from '../engine/random.ts';
 import type { Body, CameraView, GoalFace, RewardTerm, Stage, TaskModel } from '../env.ts';
@@ -13,8 +14,10 @@ import {
   base,
   baseBodies,
   baseFields,
+  bumperZ,
   collideBase,
   driveBase,
+  type Met,
   type Obstacles,
   steerBase,
   wantNoTunnelling,
@@ -110,8 +113,13 @@ export interface DrillSpec {
   readonly stages: readonly Stage[];
   readonly success: string;
   readonly dense: readonly RewardTerm[];
-  /** Discs `cx cy radius` that stand in the way, besides the walls. */
-  readonly posts?: readonly number[];
+  /** Round bodies that stand in the way, besides the walls. */
+  readonly posts?: readonly {
+    readonly body: string;
+    readonly x: number;
+    readonly y: number;
+    readonly radius: number;
+  }[];
   /** Writes start of the base and the drill's own numbers. */
   place(random: Random, state: Float64Array, o: number): void;
   /** True where the base has no power. */
@@ -224,7 +232,7 @@ const wallBoxes = [
   [0, -roomHalf - wallHalf, roomHalf, wallHalf],
 ] as const;
 
-const wallNames = ['East', 'West', 'North', 'South'];
+const wallNames = ['East', 'West', 'North', 'South'].map((side) => `wall${side}`);
 const wallColour = [0.55, 0.59, 0.66] as const;
 /** Floor and walls. */
 const room: readonly Body[] = [
@@ -235,7 +243,7 @@ const room: readonly Body[] = [
   },
   ...wallBoxes.map(
     ([, , hx, hy], i): Body => ({
-      name: `wall${wallNames[i]}`,
+      name: wallNames[i]!,
       shape: { type: 'box', size: [2 * hx, 2 * hy, wallHeight] },
       role: 'wall',
     }),
@@ -282,9 +290,12 @@ export function drillModel(spec: DrillSpec, settings: AnySettings & DrillSetting
   const obstacles: Obstacles = {
     boxes: Float64Array.from(wallBoxes.flat()),
     boxCount: wallBoxes.length,
-    discs: Float64Array.from(spec.posts ?? []),
-    discCount: (spec.posts?.length ?? 0) / 3,
+    discs: Float64Array.from((spec.posts ?? []).flatMap(({ x, y, radius }) => [x, y, radius])),
+    discCount: spec.posts?.length ?? 0,
   };
+  const obstacleNames = [...wallNames, ...(spec.posts ?? []).map(({ body }) => body)];
+  /** Told of what the base meets in a step that is simulated again to see it. */
+  let met: Met | null = null;
 
   const bodies: readonly Body[] = [
     ...room,
@@ -322,6 +333,23 @@ export function drillModel(spec: DrillSpec, settings: AnySettings & DrillSetting
     out[to + 1] = scale * (dy * c - dx * s);
   };
 
+  function advance(states: Float64Array, actions: Float64Array, first: number, count: number): void {
+    for (let world = first; world < first + count; world++) {
+      const o = world * stateDim;
+      const power = spec.isOff?.(states, o) ? 0 : 1;
+      const left = power * clamp(actions[2 * world]!, -1, 1) * states[o + drillRow.gains]!;
+      const right = power * clamp(actions[2 * world + 1]!, -1, 1) * states[o + drillRow.gains + 1]!;
+      const grip = states[o + drillRow.grip]!;
+      for (let k = 0; k < substeps; k++) {
+        driveBase(states, o + at, left, right, base, physicsDt, grip);
+        collideBase(states, o + at, base.radius, obstacles, physicsDt, met);
+      }
+      states[o]! += 1;
+      spec.happen(states, o);
+      states[o + drillRow.held] = spec.isDone(states, o) ? states[o + drillRow.held]! + 1 : 0;
+    }
+  }
+
   return {
     id: spec.id,
     version: spec.version,
@@ -353,21 +381,22 @@ export function drillModel(spec: DrillSpec, settings: AnySettings & DrillSetting
       }
     },
 
-    advance(states, actions, first, count) {
-      for (let world = first; world < first + count; world++) {
-        const o = world * stateDim;
-        const power = spec.isOff?.(states, o) ? 0 : 1;
-        const left = power * clamp(actions[2 * world]!, -1, 1) * states[o + drillRow.gains]!;
-        const right = power * clamp(actions[2 * world + 1]!, -1, 1) * states[o + drillRow.gains + 1]!;
-        const grip = states[o + drillRow.grip]!;
-        for (let k = 0; k < substeps; k++) {
-          driveBase(states, o + at, left, right, base, physicsDt, grip);
-          collideBase(states, o + at, base.radius, obstacles, physicsDt);
-        }
-        states[o]! += 1;
-        spec.happen(states, o);
-        states[o + drillRow.held] = spec.isDone(states, o) ? states[o + drillRow.held]! + 1 : 0;
+    advance,
+
+    impacts(state, o, action, a) {
+      const row = state.slice(o, o + stateDim);
+      const found = new Impacts();
+      met = (thing, nx, ny, speed) => {
+        const x = row[at]! - base.radius * nx;
+        const y = row[at + 1]! - base.radius * ny;
+        found.note(obstacleNames[thing]!, 'chassis', x, y, nx, ny, base.mass * speed);
+      };
+      try {
+        advance(row, action.slice(a, a + 2), 0, 1);
+      } finally {
+        met = null;
       }
+      return found.contacts(controlDt, bumperZ);
     },
 
     observe(state, o, out, outAt) {

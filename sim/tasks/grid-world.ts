@@ -19,6 +19,7 @@ import {
   moves,
   type Outcome,
   slipped,
+  type Touch,
 } from './grid.ts';
 
 const fields = {
@@ -259,6 +260,7 @@ function create(anySettings: AnySettings): TaskModel {
   };
 
   const wallCells = Array.from({ length: cells }, (_, cell) => cell).filter((cell) => isWall[cell] === 1);
+  const wallName = (cell: number): string => `wall${cell % width}-${Math.floor(cell / width)}`;
   const middle = (cell: number): readonly [number, number] =>
     cellMiddle(cell % width, Math.floor(cell / width), width, height);
   const wallHeight = 0.13;
@@ -390,6 +392,27 @@ function create(anySettings: AnySettings): TaskModel {
           out[o + 1] = Math.floor(target / width);
         },
       },
+      /** Of a move to the side by chance the direction is told where only one way was barred. */
+      touches(config, action, next): readonly Touch[] {
+        const here = next[agent]!;
+        const [x, y] = middle(here);
+        const touch = (body: string, direction: number): readonly Touch[] => [{ body, x, y, direction }];
+        const boxAt = next[theBox]!;
+        if (boxAt !== config[theBox])
+          return touch(
+            'box',
+            moves.findIndex((_, d) => beside(here, d) === boxAt),
+          );
+        if (action === use || here !== config[agent]) return [];
+        const barred = slipped(action, slip).filter(
+          ([chance, d]) => chance > 0 && walked(config, d) === config,
+        );
+        if (barred.length !== 1) return [];
+        const direction = barred[0]![1];
+        const cell = beside(here, direction);
+        if (cell === boxAt) return touch('box', direction);
+        return touch(cell === door ? 'door' : wallName(cell), direction);
+      },
       extra,
       board: [width, height],
       still: [
@@ -397,11 +420,7 @@ function create(anySettings: AnySettings): TaskModel {
         ...wallCells.map(
           (cell) =>
             [
-              box(`wall${cell % width}-${Math.floor(cell / width)}`, 'wall', [
-                cellSize,
-                cellSize,
-                wallHeight,
-              ]),
+              box(wallName(cell), 'wall', [cellSize, cellSize, wallHeight]),
               [...middle(cell), wallHeight / 2],
             ] as const,
         ),

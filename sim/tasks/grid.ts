@@ -16,6 +16,7 @@ import type {
   BoxSpace,
   CameraView,
   Colour,
+  Contact,
   GoalFace,
   RewardTerm,
   Stage,
@@ -30,6 +31,8 @@ import { layoutOf } from './parts.ts';
 export const cellSize = 0.25;
 /** Seconds a step takes when it is played back. */
 const stepTime = 0.2;
+/** Where touches are shown, m: about the middle of what stands on a board. */
+const touchHeight = 0.1;
 /** What it costs to end up where no goal can be reached; more than any way there is. */
 const lost = 1e3;
 
@@ -78,6 +81,8 @@ export interface GridSpec {
     achieved(config: Config, out: Float64Array, at: number): void;
     desired(config: Config, out: Float64Array, at: number): void;
   };
+  /** What the agent (`moving[0]`) met in a transition from where the goal was not reached; nothing where it cannot be told. */
+  touches?(config: Config, action: number, next: Config): readonly Touch[];
   readonly extra?: GridExtra;
   /** Cells of the board that is drawn round the origin. */
   readonly board: readonly [width: number, height: number];
@@ -88,6 +93,16 @@ export interface GridSpec {
   place(config: Config, state: Float64Array, extraAt: number, put: Put): void;
   /** Colours of an episode, where they change: for all bodies, the still ones first. */
   colour?(state: Float64Array, extraAt: number, index: number): Colour | null;
+}
+
+export interface Touch {
+  /** Name of what is met. */
+  readonly body: string;
+  /** Middle of the agent's cell, m. */
+  readonly x: number;
+  readonly y: number;
+  /** Index into `moves`, seen from the agent. */
+  readonly direction: number;
 }
 
 type Point = readonly [x: number, y: number, z: number];
@@ -438,7 +453,29 @@ export function gridModel(
 
   const bodies: readonly Body[] = [...spec.still.map(([body]) => body), ...spec.moving];
   const stillCount = spec.still.length;
-  const { colour } = spec;
+  const { colour, touches } = spec;
+
+  function advance(rows: Float64Array, chosen: Float64Array, from: number, count: number): void {
+    for (let world = from; world < from + count; world++) {
+      const o = world * stateDim;
+      const index = indexOf(rows, o);
+      const pair = index * actions + chosen[world]!;
+      stream = readStream(rows, o + streamAt);
+      clock = rows[o]!;
+      let i = first[pair]!;
+      const last = first[pair + 1]! - 1;
+      if (i < last) {
+        let left = draw(0);
+        while (i < last && left >= probabilities[i]!) {
+          left -= probabilities[i]!;
+          i++;
+        }
+      }
+      writeConfig(next[i]!, rows, o);
+      spec.extra?.advance(rows, o + extraAt, draw);
+      rows[o]! += 1;
+    }
+  }
 
   return {
     id: spec.id,
@@ -468,27 +505,28 @@ export function gridModel(
       spec.extra?.reset(random, state, o + extraAt);
     },
 
-    advance(rows, chosen, from, count) {
-      for (let world = from; world < from + count; world++) {
-        const o = world * stateDim;
-        const index = indexOf(rows, o);
-        const pair = index * actions + chosen[world]!;
-        stream = readStream(rows, o + streamAt);
-        clock = rows[o]!;
-        let i = first[pair]!;
-        const last = first[pair + 1]! - 1;
-        if (i < last) {
-          let left = draw(0);
-          while (i < last && left >= probabilities[i]!) {
-            left -= probabilities[i]!;
-            i++;
-          }
-        }
-        writeConfig(next[i]!, rows, o);
-        spec.extra?.advance(rows, o + extraAt, draw);
-        rows[o]! += 1;
-      }
-    },
+    advance,
+
+    // A tabular world has no forces, so that all are mere touches.
+    ...(touches && {
+      impacts(state: Float64Array, o: number, action: Float64Array, a: number): Contact[] {
+        const index = indexOf(state, o);
+        if (isGoal[index] === 1) return [];
+        const row = state.slice(o, o + stateDim);
+        advance(row, action.slice(a, a + 1), 0, 1);
+        return touches(configs[index]!, action[a]!, configs[indexOf(row, 0)]!).map((touch): Contact => {
+          const [dx, dy] = moves[touch.direction]!;
+          return {
+            point: [touch.x + (dx * cellSize) / 2, touch.y + (dy * cellSize) / 2, touchHeight],
+            normal: [dx, dy, 0],
+            force: 0,
+            friction: [0, 0, 0],
+            bodyA: spec.moving[0]!.name,
+            bodyB: touch.body,
+          };
+        });
+      },
+    }),
 
     observe(state, o, out, at) {
       const index = indexOf(state, o);

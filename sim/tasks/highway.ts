@@ -10,6 +10,7 @@
  * politeness p. A car is a box that turns by its steering: dx = v cos(psi), dy = v sin(psi), dpsi = u min(4 / v, 0.08 v).
  */
 
+import { Impacts } from '../engine/impacts.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import { createRandom } from '../engine/random.ts';
 import type { Body, CameraView, ParallelFace, RewardTerm, Stage, Task, TaskModel } from '../env.ts';
@@ -48,6 +49,8 @@ const h = controlDt / substeps;
 const laneWidth = 3.6;
 const carLength = 4.5;
 const carWidth = 1.9;
+/** For forces that are told, kg; all cars are alike, so that their motion asks for none. */
+const carMass = 1500;
 const throttle = 3;
 const braking = 6;
 const topSpeed = 38;
@@ -262,12 +265,16 @@ function create(anySettings: AnySettings): TaskModel {
   // -------------------------------------------------------------------------------------------------------------------
   // One control step
 
+  /** Where the contacts of a step are noted that is simulated again to see them. */
+  let noted: Impacts | null = null;
+  const idOf = (o: number, c: number): string => ids[(c - o - carsFrom) / carSize]!;
+
   function move(s: Float64Array, o: number, actions: Float64Array, at: number): void {
     for (let k = 0; k < substeps; k++) {
       for (let i = 0, c = o + carsFrom; i < agents; i++, c += carSize) {
         if (s[c + crashedAt] === 1) drag(s, c, wreckDrag);
         else drive(s, c, clamp(actions[at + 2 * i]!, -1, 1), clamp(actions[at + 2 * i + 1]!, -1, 1));
-        keepOnRoad(s, c);
+        keepOnRoad(s, o, c);
       }
       crashes(s, o);
     }
@@ -299,7 +306,7 @@ function create(anySettings: AnySettings): TaskModel {
   }
 
   /** Rails on both sides, between ramp and road before the opening, and the barrier at the ramp's end. */
-  function keepOnRoad(s: Float64Array, c: number): void {
+  function keepOnRoad(s: Float64Array, o: number, c: number): void {
     const y = s[c + 1]!;
     const x = s[c]!;
     let low = -laneWidth - railSlack;
@@ -309,6 +316,7 @@ function create(anySettings: AnySettings): TaskModel {
       else low = -railSlack;
     } else if (x + carLength / 2 > mergeEnd) {
       if (y < barrierY && s[c + crashedAt] === 0 && x < mergeEnd) {
+        noted?.note('barrier', idOf(o, c), mergeEnd, y, -1, 0, carMass * s[c + vAt]! * cos(s[c + psiAt]!));
         s[c] = mergeEnd - carLength / 2;
         s[c + vAt] = 0;
         s[c + psiAt] = 0;
@@ -318,6 +326,13 @@ function create(anySettings: AnySettings): TaskModel {
       if (y >= barrierY) low = -railSlack;
     }
     if (y >= low && y <= high) return;
+    if (noted !== null) {
+      // It loses what took it sideways; that the rail also slows it is told by no force.
+      const side = y < low ? 1 : -1;
+      const sideways = Math.max(0, -side * s[c + vAt]! * sin(s[c + psiAt]!));
+      const rail = high === leftRail && side < 0 ? 'leftRail' : 'rail';
+      noted.note(rail, idOf(o, c), x, y - (side * carWidth) / 2, 0, side, carMass * sideways);
+    }
     s[c + 1] = y < low ? low : high;
     s[c + psiAt] = 0;
     s[c + vAt] = Math.max(0, s[c + vAt]! - h * railDrag);
@@ -332,6 +347,17 @@ function create(anySettings: AnySettings): TaskModel {
         const dy = s[f + 1]! - s[c + 1]!;
         if (dy > carWidth || dy < -carWidth || (s[c + crashedAt] === 1 && s[f + crashedAt] === 1)) continue;
         const v = 0.5 * (s[c + vAt]! + s[f + vAt]!);
+        // Who is overtaken from beside is only touched.
+        const closing = (dx < 0 ? -1 : 1) * (s[c + vAt]! - v);
+        noted?.note(
+          idOf(o, c),
+          idOf(o, f),
+          s[c]! + dx / 2,
+          s[c + 1]! + dy / 2,
+          dx < 0 ? -1 : 1,
+          0,
+          carMass * Math.max(0, closing),
+        );
         s[c + vAt] = v;
         s[f + vAt] = v;
         s[c + psiAt] = 0;
@@ -624,6 +650,21 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     expert: (s, o, out, at) => play(0, s, o, out, at),
+    impacts(s, o, action, a) {
+      const found = new Impacts();
+      const row = s.slice(o, o + stateDim);
+      noted = found;
+      try {
+        step.alone(row, action.slice(a, a + 2), 0, 1);
+      } finally {
+        noted = null;
+      }
+      return found.contacts(controlDt, bumperZ).map((one) => ({
+        ...one,
+        point: [drawnX(one.point[0], row[carsFrom]!), scale * one.point[1], bumperZ],
+      }));
+    },
+
     poses: drawn.poses,
     cameras,
     colours: drawn.colours,
@@ -649,6 +690,10 @@ const tempersSeen = [
 ] as const;
 /** The road lies on a block of this height, which also takes in what is out of view. */
 const blockHeight = 0.7;
+/** Where cars meet. */
+const bumperZ = blockHeight + 0.05;
+/** Where a place of the road is drawn while agent 0's car is at `egoX`. */
+const drawnX = (x: number, egoX: number): number => scale * (x - egoX);
 const tile = 10;
 const tiles = (2 * view) / tile;
 const dashSpacing = 12;
@@ -755,7 +800,7 @@ function drawing(
     bodies,
     poses(s, o, out, at) {
       const egoX = s[o + firstCar]!;
-      const place = (x: number): number => scale * (x - egoX);
+      const place = (x: number): number => drawnX(x, egoX);
       const roadMiddle = (roadLow + roadHigh) / 2;
       const vergeMiddle = (otherMiddle + width - 0.6) / 2;
       put(out, at, floor, 0, 0, -0.01);

@@ -3,21 +3,33 @@
  * options that hide, disturb and vary. A row holds the common numbers, then one a cell of the plan, then the task's own.
  */
 
-import { createPlan, type FloorPlan, firstTaskBit, neighbour, sideX, sideY } from '../engine/floor-plan.ts';
+import {
+  createPlan,
+  type Direction,
+  type FloorPlan,
+  firstTaskBit,
+  isWalled,
+  neighbour,
+  sideX,
+  sideY,
+} from '../engine/floor-plan.ts';
+import { Impacts } from '../engine/impacts.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import { mixSeed, type Random } from '../engine/random.ts';
-import type { Body, BoxSpace, CameraView, LidarFace, RewardTerm } from '../env.ts';
+import type { Body, BoxSpace, CameraView, Contact, LidarFace, RewardTerm } from '../env.ts';
 import type { Fields } from '../fields.ts';
 import {
   base,
   baseBodies,
   baseFields,
   baseRow,
+  bumperZ,
   collideWithPlan,
   driveBase,
   lidarInPlan,
   lidarRays,
   lidarZ,
+  type Met,
   placeBase,
   steerBase,
   wantNoTunnelling,
@@ -135,6 +147,8 @@ export const gateEast = 1 << firstTaskBit;
 export const gateNorth = 2 << firstTaskBit;
 /** A block of furniture fills the cell. */
 export const solid = 4 << firstTaskBit;
+/** Name of a block of furniture; they are counted from 1 in the order of their cells. */
+export const furnitureName = (n: number): string => `box${n}`;
 /** Free for the task's use. */
 export const ownBit = 8 << firstTaskBit;
 
@@ -196,6 +210,8 @@ export interface Mobile {
   readonly bodies: readonly Body[];
   poses(state: Float64Array, o: number, out: Float32Array, at: number): void;
   readonly lidar: LidarFace;
+  /** As `TaskModel.impacts`: what the base ran into; the action begins with the commands of the two wheels. */
+  impacts(state: Float64Array, o: number, action: Float64Array, a: number): Contact[];
   /** Colours of the walls; NaN for the rest of `count` bodies. */
   colours(state: Float64Array, o: number, out: Float32Array, at: number, count: number): void;
 }
@@ -330,8 +346,15 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
     }
   }
 
-  /** Poses of all walls and gates inside, cell by cell. */
-  function placeWalls(state: Float64Array, o: number, out: Float32Array, at: number): void {
+  /**
+   * Goes through the walls and gates inside, cell by cell, as the index of their (first) body and the side they stand on.
+   * @returns the index of the first wall that this episode has no use for
+   */
+  function eachWall(
+    state: Float64Array,
+    o: number,
+    visit: (body: number, cell: number, d: 0 | 1, isClosed: boolean) => void,
+  ): number {
     let wall = firstWall;
     let gate = firstGate;
     for (let c = 0; c < plan.count; c++) {
@@ -340,22 +363,89 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
         const other = neighbour(plan, c, d);
         if (other < 0) continue;
         const isClosed = (code & (1 << d)) !== 0;
-        const x = sideX(plan, c, d);
-        const y = sideY(plan, c, d);
         if ((code & (d === 0 ? gateEast : gateNorth)) !== 0) {
-          // An open gate hangs between its posts, above the base.
-          putBody(out, at, gate, x, y, isClosed ? gateHeight / 2 : frameHeight - gateHeight / 2, d === 0);
-          const h = cell / 2;
-          putBody(out, at, gate + 1, x - (d === 0 ? 0 : h), y - (d === 0 ? h : 0), frameHeight / 2);
-          putBody(out, at, gate + 2, x + (d === 0 ? 0 : h), y + (d === 0 ? h : 0), frameHeight / 2);
+          visit(gate, c, d, isClosed);
           gate += 3;
         } else if (isClosed && ((code | state[o + cells + other]!) & solid) === 0) {
-          putBody(out, at, wall++, x, y, wallHeight / 2, d === 0);
+          visit(wall++, c, d, true);
         }
       }
     }
+    return wall;
+  }
+
+  function placeWalls(state: Float64Array, o: number, out: Float32Array, at: number): void {
+    let wall = eachWall(state, o, (body, c, d, isClosed) => {
+      const x = sideX(plan, c, d);
+      const y = sideY(plan, c, d);
+      if (body < firstGate) {
+        putBody(out, at, body, x, y, wallHeight / 2, d === 0);
+        return;
+      }
+      // An open gate hangs between its posts, above the base.
+      putBody(out, at, body, x, y, isClosed ? gateHeight / 2 : frameHeight - gateHeight / 2, d === 0);
+      const h = cell / 2;
+      putBody(out, at, body + 1, x - (d === 0 ? 0 : h), y - (d === 0 ? h : 0), frameHeight / 2);
+      putBody(out, at, body + 2, x + (d === 0 ? 0 : h), y + (d === 0 ? h : 0), frameHeight / 2);
+    });
     // Walls that this episode has no use for are inside the one in the south.
     for (; wall < firstGate; wall++) putBody(out, at, wall, 0, -halfY, wallHeight / 2 - 0.002);
+  }
+
+  /** Name of what stands on a side of a cell that is open itself. */
+  function nameOfSide(state: Float64Array, o: number, c: number, d: Direction): string {
+    const other = neighbour(plan, c, d);
+    if (other < 0) return `wall${(['East', 'North', 'West', 'South'] as const)[d]}`;
+    if ((state[o + cells + other]! & solid) !== 0) {
+      let n = 1;
+      for (let k = 0; k < other; k++) if ((state[o + cells + k]! & solid) !== 0) n++;
+      return furnitureName(n);
+    }
+    // Sides belong to the cell to their west or south.
+    const owner = d < 2 ? c : other;
+    let found = 0;
+    eachWall(state, o, (body, at, way) => {
+      if (at === owner && way === d % 2) found = body;
+    });
+    return bodies[found]!.name;
+  }
+
+  /** Name of a thing of `collideWithPlan`; a post is the end of a neighbour's wall. */
+  function nameOfThing(state: Float64Array, o: number, thing: number): string {
+    const c = Math.floor(thing / 8);
+    const place = thing % 8;
+    if (place < 4) return nameOfSide(state, o, c, place as Direction);
+    const d = (place - 4) as Direction;
+    const e = ((d + 1) % 4) as Direction;
+    const beside = neighbour(plan, c, d);
+    return isWalled(state, o + cells, beside, e)
+      ? nameOfSide(state, o, beside, e)
+      : nameOfSide(state, o, neighbour(plan, c, e), d);
+  }
+
+  /** Told of what the base meets in a step that is simulated again to see it. */
+  let met: Met | null = null;
+
+  function advance(state: Float64Array, o: number, left: number, right: number): void {
+    const b = o + baseAt;
+    const l = clamp(left, -1, 1) * state[o + mobileRow.gains]!;
+    const r = clamp(right, -1, 1) * state[o + mobileRow.gains + 1]!;
+    const grip = state[o + mobileRow.grip]!;
+    const radius = state[o + mobileRow.radius]!;
+    for (let k = 0; k < substeps; k++) {
+      driveBase(state, b, l, r, base, physicsDt, grip);
+      collideWithPlan(state, b, radius, plan, o + cells, physicsDt, met);
+    }
+    for (let d = o + mobileRow.distractors; d < o + cells; d += 4) {
+      for (let k = 0; k < 2; k++) {
+        const most = k === 0 ? halfX : halfY;
+        const next = state[d + k]! + controlDt * state[d + 2 + k]!;
+        if (Math.abs(next) > most) state[d + 2 + k] = -state[d + 2 + k]!;
+        else state[d + k] = next;
+      }
+    }
+    if (occlusion > 0) nextNoise(state, o);
+    state[o]! += 1;
   }
 
   return {
@@ -413,27 +503,7 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
       }
     },
 
-    advance(state, o, left, right) {
-      const b = o + baseAt;
-      const l = clamp(left, -1, 1) * state[o + mobileRow.gains]!;
-      const r = clamp(right, -1, 1) * state[o + mobileRow.gains + 1]!;
-      const grip = state[o + mobileRow.grip]!;
-      const radius = state[o + mobileRow.radius]!;
-      for (let k = 0; k < substeps; k++) {
-        driveBase(state, b, l, r, base, physicsDt, grip);
-        collideWithPlan(state, b, radius, plan, o + cells, physicsDt);
-      }
-      for (let d = o + mobileRow.distractors; d < o + cells; d += 4) {
-        for (let k = 0; k < 2; k++) {
-          const most = k === 0 ? halfX : halfY;
-          const next = state[d + k]! + controlDt * state[d + 2 + k]!;
-          if (Math.abs(next) > most) state[d + 2 + k] = -state[d + 2 + k]!;
-          else state[d + k] = next;
-        }
-      }
-      if (occlusion > 0) nextNoise(state, o);
-      state[o]! += 1;
-    },
+    advance,
 
     steer(state, o, x, y, stops, out, at) {
       steerBase(state, o + baseAt, x, y, stops, base, out, at, state[o + mobileRow.grip]!);
@@ -477,6 +547,23 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
           out[to + 2] = lidarZ;
         }
       },
+    },
+
+    impacts(state, o, action, a) {
+      const row = state.slice(o, o + end);
+      const radius = row[mobileRow.radius]!;
+      const found = new Impacts();
+      met = (thing, nx, ny, speed) => {
+        const x = row[baseAt]! - radius * nx;
+        const y = row[baseAt + 1]! - radius * ny;
+        found.note(nameOfThing(row, 0, thing), 'chassis', x, y, nx, ny, base.mass * speed);
+      };
+      try {
+        advance(row, 0, action[a]!, action[a + 1]!);
+      } finally {
+        met = null;
+      }
+      return found.contacts(controlDt, bumperZ);
     },
 
     poses(state, o, out, at) {

@@ -438,6 +438,7 @@ function create(anySettings: AnySettings): TaskModel {
     },
 
     lidar: mobile.lidar,
+    impacts: mobile.impacts,
 
     poses(state, o, out, at) {
       mobile.poses(state, o, out, at);

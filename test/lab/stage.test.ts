@@ -57,14 +57,19 @@ test('contacts come by frame, with names, and the column marks the frames in whi
 });
 
 test('a lidar is told ray by ray; a task without contacts says so', async () => {
+  const pole = episode('cartpole', 5);
+  assert.equal(contactColumn(pole.model, pole.states, pole.actions), null);
+  assert.equal(
+    unpack(await stageDetails(pole.model, pole.states, pole.actions).data.arrayBuffer())['contacts'],
+    undefined,
+  );
   const { model, states, actions } = episode('maze', 5);
-  assert.equal(contactColumn(model, states, actions), null);
   const { rays, data } = stageDetails(model, states, actions);
   const arrays = unpack(await data.arrayBuffer());
-  assert.deepEqual([rays, arrays['rays']!.length, arrays['contacts']], [16, 6 * (3 + 3 * 16), undefined]);
+  assert.deepEqual([rays, arrays['rays']!.length], [16, 6 * (3 + 3 * 16)]);
 });
 
-test('in soccer the column marks the frames after the agent met the ball or an opponent, also while it is driven', async () => {
+test('in soccer the column marks the frames after the agent met the ball, an opponent or the boards', async () => {
   const { model, states, actions } = episode('soccer', 200);
   const column = contactColumn(model, states, actions)!;
   const { names, data } = stageDetails(model, states, actions);
@@ -75,7 +80,7 @@ test('in soccer the column marks the frames after the agent met the ball or an o
     const pairs: string[] = [];
     for (let k = contactStart![t]!; k < contactStart![t + 1]!; k++)
       pairs.push(`${names[contacts![k * contactSize + 10]!]} ${names[contacts![k * contactSize + 11]!]}`);
-    const hit = pairs.some((pair) => /^home0 (ball|away0)$/.test(pair));
+    const hit = pairs.some((pair) => /^(home0 (ball|away0)|wall home0)$/.test(pair));
     assert.equal(column[t], hit ? 1 : 0, `frame ${t}: ${pairs}`);
     met += column[t]!;
   }
@@ -91,4 +96,19 @@ test('being tagged is a contact, without a force', () => {
   const [touch] = model.impacts!(states, (tagged - 1) * model.stateDim, actions, (tagged - 1) * 2);
   assert.deepEqual([touch!.bodyA, touch!.bodyB, touch!.force], ['tagger0', 'runner0', 0]);
   assert.equal(column[tagged], 1);
+});
+
+test('a base that drives on against a wall of its maze is in contact from the frame on which it gets there', () => {
+  const { model, states, actions } = episode('maze', 40);
+  const row = states.slice(0, model.stateDim);
+  row.set([1, 0], model.stateLayout.find(({ name }) => name === 'baseYaw')!.offset);
+  states.set(row, 0);
+  for (let t = 0; t < 40; t++) {
+    actions.set([1, 1], 2 * t);
+    model.advance(row, actions.subarray(2 * t, 2 * t + 2), 0, 1);
+    states.set(row, (t + 1) * model.stateDim);
+  }
+  const column = Array.from(contactColumn(model, states, actions)!);
+  const first = column.indexOf(1);
+  assert.ok(first > 1 && column.slice(first).every((mark) => mark === 1), String(column));
 });
