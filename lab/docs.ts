@@ -74,7 +74,7 @@ export function metricsIn(page: string, markdown: string): MetricHelp[] {
   return found;
 }
 
-/** The general page first, then those of algorithms and rewards. */
+/** The general page first, then those of algorithms and rewards, of their evaluation and of self-play. */
 export function metricHelp(): MetricHelp[] {
   const general = 'metrics.md';
   const pages = [...files()].sort(
@@ -85,7 +85,8 @@ export function metricHelp(): MetricHelp[] {
       (path) =>
         path === general ||
         ['algorithms', 'rewards'].includes(posix.dirname(path)) ||
-        path === 'eval-reward.md',
+        path === 'eval-reward.md' ||
+        path === 'self-play.md',
     )
     .flatMap((path) => metricsIn(path, read(path)));
 }

@@ -165,7 +165,7 @@ const placeText: Readonly<Record<'steps' | 'seconds', (x: number) => string>> = 
   seconds: (x) => `${x < 60 ? `${short(x)} s` : duration(x)} of training`,
 };
 
-const isShare = (name: string): boolean => /success|rate|fraction/.test(name);
+const isShare = (name: string): boolean => /success|rate|fraction|^win\/|\/won(\/|$)/.test(name);
 
 function MetricChoice({ names }: { readonly names: readonly string[] }) {
   const chosen = useView((state) => state.metrics);

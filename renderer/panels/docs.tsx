@@ -6,7 +6,7 @@ import Markdown from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 import { useConnection } from '../lab.ts';
 import { Icon } from '../parts/icons.tsx';
-import { firstPage, goBack, linkOf, openPage, useDocs } from '../state/docs.ts';
+import { goBack, linkOf, openFirstPage, openPage, useDocs } from '../state/docs.ts';
 import './docs.css';
 
 /** As GitHub names the headings of a page. */
@@ -30,7 +30,7 @@ export function DocsPanel() {
   const top = useRef<HTMLDivElement>(null);
   const isEmpty = open === null && error === null;
   useEffect(() => {
-    if (isConnected && isEmpty) void openPage(firstPage, false);
+    if (isConnected && isEmpty) openFirstPage();
   }, [isConnected, isEmpty]);
   const path = open?.path ?? '';
   useEffect(() => {

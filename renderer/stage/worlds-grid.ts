@@ -13,6 +13,8 @@ export interface Cell {
 
 /** Bodies larger than this (lanes, lawns) would reach into the neighbours. */
 const largest = 2.5;
+/** Walls round a room or pitch belong to its place: nobody leaves it where they stand. */
+const largestWall = 4;
 /** What is nearer than this to a runner is shown. */
 const aroundRunner = 1.2;
 /** How much of a table belongs to its place. */
@@ -27,7 +29,7 @@ export const drawnIn = (bodies: readonly BodyInfo[]): number[] =>
   bodies.flatMap((body, i) =>
     body.role === 'floor' ||
     body.name === 'shadow' ||
-    radiusOf(body) > largest ||
+    radiusOf(body) > (body.role === 'wall' ? largestWall : largest) ||
     (body.role === 'table' && hasHand(bodies))
       ? []
       : [i],

@@ -12,9 +12,19 @@ export function smooth(values: readonly number[], past: number): number[] {
   });
 }
 
-const wanted = [/success/, /progress/, /return/, /^reward/, /^loss/, /entropy/, /kl/];
+/** Of self-play what its success is: games won against opponents that stay as they are. */
+const wanted = [
+  /success/,
+  /^win\/[^/]+\/(scripted-100|untrained)$/,
+  /progress/,
+  /return/,
+  /^reward/,
+  /^loss/,
+  /entropy/,
+  /kl/,
+];
 
-/** Success and returns first (truth beside proxy), then losses; six at most. */
+/** Success, games won and returns first (truth beside proxy), then losses; six at most. */
 export function defaultMetrics(names: readonly string[]): string[] {
   const chosen: string[] = [];
   for (const pattern of wanted) {

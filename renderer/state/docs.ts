@@ -29,8 +29,8 @@ export const useDocs = create<DocsState>()(() => ({
   error: null,
 }));
 
-/** What the first page to be seen is. */
-export const firstPage = 'window.md';
+/** What the first page to be seen is, where none was asked for. */
+const firstPage = 'window.md';
 
 /** Asked for once, on connecting. */
 export async function loadDocs(): Promise<void> {
@@ -44,11 +44,13 @@ export async function loadDocs(): Promise<void> {
 }
 
 let ticket = 0;
+let underway = 0;
 
 /** Opens a page in its panel; `anchor` is a heading in it. */
 export async function openPage(path: string, show = true): Promise<void> {
   const mine = ++ticket;
   if (show) focusPanel('docs');
+  underway++;
   try {
     const open = await lab.docs.page({ path });
     if (mine !== ticket) return;
@@ -59,7 +61,14 @@ export async function openPage(path: string, show = true): Promise<void> {
     }));
   } catch (error) {
     if (mine === ticket) useDocs.setState({ error: messageOf(error) });
+  } finally {
+    underway--;
   }
+}
+
+/** For the panel that is seen for the first time; often because of a page that is just being fetched. */
+export function openFirstPage(): void {
+  if (underway === 0) void openPage(firstPage, false);
 }
 
 export async function goBack(): Promise<void> {
@@ -80,7 +89,10 @@ function isNamed(pattern: string, name: string): boolean {
   return new RegExp(`^${source}$`).test(name);
 }
 
-/** What a metric means: on the page of `method` (an algorithm or a reward) where it says so, else the first that explains it. Pure. */
+/**
+ * What a metric means: on the page of `method` (an algorithm or a reward) where it says so, else the first that explains it; of one side of
+ * self-play (`policy/kl/taggers`) what it means of any learner. Pure.
+ */
 export function explain(
   metrics: readonly MetricHelp[],
   name: string,
@@ -89,7 +101,9 @@ export function explain(
   const all = metrics.filter((metric) => isNamed(metric.name, name));
   const exact = all.filter((metric) => metric.name === name);
   const found = exact.length > 0 ? exact : all;
-  return found.find(({ page }) => page.endsWith(`/${method}.md`)) ?? found[0];
+  const help = found.find(({ page }) => page.endsWith(`/${method}.md`)) ?? found[0];
+  const [kind, short, side] = name.split('/');
+  return help === undefined && side !== undefined ? explain(metrics, `${kind}/${short}`, method) : help;
 }
 
 /** Where a link of a page leads: to another page, to a place in this one, out of the window, or (a source file) nowhere. Pure. */

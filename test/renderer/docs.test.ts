@@ -9,6 +9,10 @@ test('a metric is explained by the page of its algorithm before the general one,
   assert.equal(explain(metrics, 'loss/value', 'ppo')?.page, 'algorithms/ppo.md');
   assert.equal(explain(metrics, 'reward/shaping/sarm')?.name, 'reward/<term>');
   assert.equal(explain(metrics, 'no/such'), undefined);
+  assert.equal(explain(metrics, 'win/taggers/scripted-100')?.page, 'self-play.md');
+  assert.equal(explain(metrics, 'rollout/won/taggers')?.name, 'rollout/won/<side>');
+  assert.equal(explain(metrics, 'policy/kl/taggers', 'ppo'), explain(metrics, 'policy/kl', 'ppo'));
+  assert.equal(explain(metrics, 'no/such/thing'), undefined);
 });
 
 test('links lead to pages, places and out of the window, and nowhere for source files', () => {

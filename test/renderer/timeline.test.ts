@@ -150,6 +150,20 @@ test('success comes first among the metrics shown by default, six at most', () =
   assert.equal(chosen[0], 'eval/success');
   assert.equal(chosen.length, 6);
   assert.deepEqual(defaultMetrics(['q']), ['q']);
+  const sides = ['runners', 'taggers'];
+  const game = ['early', 'random', 'scripted-100', 'untrained'];
+  assert.deepEqual(
+    defaultMetrics([
+      'evaluation/success',
+      ...sides.map((side) => `loss/policy/${side}`),
+      ...sides.flatMap((side) => game.map((opponent) => `win/${side}/${opponent}`)),
+    ]),
+    [
+      'evaluation/success',
+      ...sides.flatMap((side) => [`win/${side}/scripted-100`, `win/${side}/untrained`]),
+      'loss/policy/runners',
+    ],
+  );
 });
 
 const press = (

@@ -21,6 +21,19 @@ test('a cell holds what stands in any of the worlds, floors apart', () => {
   assert.deepEqual(cell, { low: [-1.5, -0.5, 0], high: [1.5, 2.5, 1], runner: -1 });
 });
 
+test('a cell holds the whole arena that its walls surround, also where its robots stand together; a long rail is left out', () => {
+  const arena: readonly BodyInfo[] = [
+    ...bodies,
+    { name: 'west', shape: { type: 'box', size: [0.1, 6, 0.2] }, role: 'wall' },
+    { name: 'east', shape: { type: 'box', size: [0.1, 6, 0.2] }, role: 'wall' },
+    { name: 'rail', shape: { type: 'box', size: [12, 0.1, 0.2] }, role: 'wall' },
+  ];
+  const poses = [...world(0), ...at(-3, 0, 0.1), ...at(3, 0, 0.1), ...at(0, 5, 0.1)];
+  const { low, high } = cellOf(arena, Float32Array.from(poses), false);
+  const rounded = [...low, ...high].map((value) => Number(value.toFixed(5)));
+  assert.deepEqual(rounded, [-3.05, -3, 0, 3.05, 3, 1]);
+});
+
 test('a cell goes along with whoever has run out of it', () => {
   const cell = cellOf(bodies, Float32Array.from(world(0)), false);
   assert.equal(hasLeft(cell, bodies, Float32Array.from(world(1))), false);
