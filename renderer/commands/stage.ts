@@ -78,7 +78,7 @@ export const stageCommands: readonly Command[] = [
   },
   {
     id: 'stage-quality',
-    title: 'Stage quality: by itself, fine or fast',
+    title: 'Stage quality: by itself, fine, fast or draft',
     help: 'By itself: fast where the CPU draws, or where the first pictures came slowly',
     group: 'Stage',
     shortcuts: [],

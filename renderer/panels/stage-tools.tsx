@@ -48,6 +48,7 @@ const qualityTitles: Readonly<Record<QualityChoice, string>> = {
   auto: 'By itself',
   fine: 'Fine',
   fast: 'Fast',
+  draft: 'Draft',
 };
 const labelTitles: Readonly<Record<LabelChoice, string>> = {
   progress: 'Progress: rings and numbers',

@@ -44,7 +44,7 @@ export class StageSet {
   private grid: ReturnType<typeof groundGrid>;
   private reach = 1;
 
-  /** @param shadowSize pixels a side of the shadow map */
+  /** @param shadowSize pixels a side of the shadow map; 0: no shadows */
   constructor(
     renderer: three.WebGLRenderer,
     scene: three.Scene,
@@ -61,7 +61,8 @@ export class StageSet {
       scene.environmentRotation.set(Math.PI / 2, 0, 0);
     }
     this.sky.position.set(0, 0, 1);
-    this.sun.castShadow = true;
+    this.sun.castShadow = options.shadowSize > 0;
+    this.shadows.visible = options.shadowSize > 0;
     this.sun.shadow.mapSize.setScalar(options.shadowSize);
     this.sun.shadow.radius = 5;
     this.sun.shadow.bias = -0.0004;

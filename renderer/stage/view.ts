@@ -79,6 +79,7 @@ export class StageView {
   private readonly reducedMotion: boolean;
   private readonly isSoftware: boolean;
   private readonly isFast: boolean;
+  private readonly isDraft: boolean;
   /** Of a view whose quality is not decided yet. */
   private first: FirstPictures | null;
   private lastDraw = 0;
@@ -124,17 +125,18 @@ export class StageView {
     this.scheme = options.scheme;
     this.reducedMotion = options.reducedMotion;
     this.isSoftware = rendersInSoftware();
-    this.isFast = options.quality === 'fast';
+    this.isFast = options.quality !== 'fine';
+    this.isDraft = options.quality === 'draft';
     this.first = this.isFast ? null : new FirstPictures();
     this.renderer = stageRenderer(this.isFast, { powerPreference: 'high-performance' });
     this.canvas = this.renderer.domElement;
     host.append(this.canvas);
     if (this.isPaced) this.stopPacing = paceClock(() => this.request === 0 && this.isPictureDone());
-    this.renderer.setPixelRatio(this.isFast ? 1 : Math.min(devicePixelRatio, 2));
+    this.renderer.setPixelRatio(this.pixelRatio);
     this.set = new StageSet(this.renderer, this.scene, {
       scheme: this.scheme,
       isSoftware: this.isFast,
-      shadowSize: this.isFast ? 1024 : 2048,
+      shadowSize: this.isDraft ? 0 : this.isFast ? 1024 : 2048,
     });
     this.programs = new Programs(this.renderer);
     this.scene.add(this.world);
@@ -348,7 +350,7 @@ export class StageView {
     this.frame = this.capturing.frame;
     this.capturing = null;
     if (this.request === -1) return;
-    this.renderer.setPixelRatio(this.isFast ? 1 : Math.min(devicePixelRatio, 2));
+    this.renderer.setPixelRatio(this.pixelRatio);
     this.resize(this.canvas.parentElement!);
     this.redrawAll();
   }
@@ -449,6 +451,11 @@ export class StageView {
     this.invalidate();
   };
 
+  /** Points of the picture to one of the page, each way, while things move. */
+  private get pixelRatio(): number {
+    return this.isDraft ? 0.5 : this.isFast ? 1 : Math.min(devicePixelRatio, 2);
+  }
+
   private invalidate(): void {
     if (this.request !== 0 || this.isHidden || this.capturing || this.isEarly) return;
     clearTimeout(this.stillTimer);
@@ -490,12 +497,13 @@ export class StageView {
     if (this.flight) this.advanceFlight(this.flight);
     else if (this.controls.enableDamping) this.controls.update();
     // Not earlier: a canvas of another size is blank until it is drawn.
-    if (this.isFast && this.renderer.getPixelRatio() !== 1) this.renderer.setPixelRatio(1);
+    if (this.isFast && this.renderer.getPixelRatio() !== this.pixelRatio)
+      this.renderer.setPixelRatio(this.pixelRatio);
     this.placeGround();
     this.renderer.render(this.scene, this.eye());
     if (this.isPaced) this.markPicture();
     else if (this.first) this.timePicture(this.first);
-    if (this.isFast) {
+    if (this.isFast && !this.isDraft) {
       clearTimeout(this.stillTimer);
       this.stillTimer = setTimeout(this.drawStill, stillAfter);
     }

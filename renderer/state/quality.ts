@@ -3,8 +3,11 @@
 import { create } from 'zustand';
 import { type QualityChoice, useStageLook } from './stage-look.ts';
 
-/** `fine`: antialiasing, reflections, the screen's own pixels. `fast`: without them; a picture that stands still is drawn once more, finely. */
-export type Quality = 'fine' | 'fast';
+/**
+ * `fine`: antialiasing, reflections, the screen's own pixels. `fast`: without them; a picture that stands still is drawn once more,
+ * finely. `draft`: a quarter of those points, no shadows, nothing drawn twice.
+ */
+export type Quality = 'fine' | 'fast' | 'draft';
 
 /** The first pictures upload what they draw. */
 const skipped = 3;

@@ -4,7 +4,7 @@ import { create } from 'zustand';
 import { memory } from './layout.ts';
 
 /** How finely all of it is drawn; see `quality.ts`. */
-export const qualityChoices = ['auto', 'fine', 'fast'] as const;
+export const qualityChoices = ['auto', 'fine', 'fast', 'draft'] as const;
 export type QualityChoice = (typeof qualityChoices)[number];
 
 /** `auto`: with whoever runs out of the picture; the others put their thing into the middle and go along with it. */

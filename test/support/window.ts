@@ -46,6 +46,8 @@ export interface WindowOptions {
   readonly size?: { readonly width: number; readonly height: number };
   /** As for people who did not ask their system for less motion: an episode that is opened plays, panels fade. Software rendering pays for every picture of it. */
   readonly moves?: boolean;
+  /** How finely the stage is drawn: `draft` unless pictures are wanted, for the CPU draws it and most visits look at something else. */
+  readonly stage?: 'auto' | 'draft';
   /** Where runs compute; on wasm they take longer, for tests that do something while one trains. */
   readonly device?: 'kernel' | 'wasm';
   /** `port`: as in Electron, by a fake of its shell around the page; also for all windows with REWARD_LAB_TRANSPORT=port. */
@@ -112,6 +114,7 @@ export async function openWindow(t: TestContext, options: WindowOptions): Promis
     size = { width: 1440, height: 860 },
     moves = false,
     device = 'kernel',
+    stage = takesPictures ? 'auto' : 'draft',
   } = options;
   await buildRenderer();
   const project = options.project ?? join(temporaryFolder(t), 'project');
@@ -128,6 +131,12 @@ export async function openWindow(t: TestContext, options: WindowOptions): Promis
     colorScheme: scheme,
     reducedMotion: moves ? 'no-preference' : 'reduce',
   });
+  await page.addInitScript((quality) => {
+    const key = 'reward-lab.stage';
+    // A blank page has no storage.
+    if (location.protocol === 'about:') return;
+    if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify({ quality }));
+  }, stage);
   // Long: what never comes fails all the same, and machines are shared.
   page.setDefaultTimeout(45_000);
   const mistakes: string[] = [];
