@@ -21,7 +21,7 @@ export function learnedProxies(store: Store, runs: readonly number[]): LearnedPr
   const scored = new Map<string, number>();
   for (const run of runs) {
     store.runs.get(run);
-    recorded += store.episodes.learned(run).steps.length;
+    recorded += store.episodes.learnedCount(run);
     for (const { hash, episodes } of store.scores.models(run))
       scored.set(hash, (scored.get(hash) ?? 0) + episodes);
   }

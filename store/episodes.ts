@@ -93,11 +93,12 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
   const insertData = db.prepare('INSERT INTO episode_data (episode_id, bytes) VALUES (?, ?)');
   const data = db.prepare<[number], Buffer>('SELECT bytes FROM episode_data WHERE episode_id = ?').pluck();
   const checkRun = runCheck(db);
+  const withLearned = `FROM episodes
+    WHERE run_id = ? AND kind = 'training' AND trashed_at IS NULL AND learned_progress IS NOT NULL`;
   const learned = db.prepare<[number], { readonly step: number; readonly value: number }>(
-    `SELECT trained_steps AS step, learned_progress AS value FROM episodes
-    WHERE run_id = ? AND kind = 'training' AND trashed_at IS NULL AND learned_progress IS NOT NULL
-    ORDER BY trained_steps, id`,
+    `SELECT trained_steps AS step, learned_progress AS value ${withLearned} ORDER BY trained_steps, id`,
   );
+  const learnedCount = db.prepare<[number], number>(`SELECT count(*) ${withLearned}`).pluck();
   const verify = db.prepare('UPDATE episodes SET verified = ? WHERE id = ?');
   const returns = db.prepare<[string], Return>(`SELECT v.episode_id AS episodeId, t.name, v.value
     FROM episode_returns v JOIN reward_terms t ON t.id = v.term_id
@@ -265,6 +266,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
         if (verify.run(ok ? 1 : 0, id).changes === 0) throw missing(id);
       });
     },
+    learnedCount: (runId) => learnedCount.get(runId)!,
     learned(runId) {
       const rows = learned.all(runId);
       return {

@@ -278,6 +278,8 @@ export interface Store {
     setVerified(id: number, ok: boolean): void;
     /** Learned progress at the last frame of a run's training episodes, as recorded, in the order of trained steps; the trash is left out. */
     learned(runId: number): LastProgress;
+    /** How many values `learned` has. */
+    learnedCount(runId: number): number;
   };
   /** Episodes from before schema 3, whose jerk and learned progress are still to be worked out from their bytes. */
   readonly oldEpisodes: {

@@ -51,6 +51,29 @@ test('learned progress is the mean of the episodes that began since the row befo
   assert.throws(() => learnedAt(store, id, 'episodes/other', [1]), /wanted episodes\/learned/);
 });
 
+test('episodes with learned progress are counted as they are read: of every kind and run, in the trash, without a number', (t) => {
+  const store = project(t);
+  const runs = [0, 1, 2].map(() => store.runs.create(run));
+  for (let k = 0; k < 120; k++) {
+    const last = k % 7 === 0 ? Number.NaN : k / 120;
+    const id = store.episodes.add(
+      episode(runs[k % 2]!, {
+        trainedSteps: k % 11,
+        kind: k % 3 === 0 ? 'evaluation' : 'training',
+        columns: k % 5 === 0 ? [] : [{ name: 'learned/sarm', width: 1, data: Float32Array.of(0, last) }],
+      }),
+    );
+    if (k % 13 === 0) store.episodes.mark([id], { trashed: true });
+  }
+  const counts = runs.map((id) => store.episodes.learnedCount(id));
+  assert.deepEqual(
+    counts,
+    runs.map((id) => store.episodes.learned(id).steps.length),
+  );
+  assert.deepEqual([counts[0]! > 20, counts[1]! > 20, counts[2]], [true, true, 0]);
+  assert.equal(learnedProxies(store, runs)[0]!.episodes, counts[0]! + counts[1]!);
+});
+
 test('of many kept scores some are read, evenly, the first of them first', (t) => {
   const store = project(t);
   const id = store.runs.create(run);
