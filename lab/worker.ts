@@ -16,7 +16,6 @@ import type { MetricPoint } from '../store/types.ts';
 import { openCheckpoint, packCheckpoint } from './checkpoint.ts';
 import { openComputeFor } from './compute.ts';
 import { openCounterfactuals } from './counterfactuals.ts';
-import { openEndpoint } from './endpoint.ts';
 import { messageOf } from './errors.ts';
 import { fitContext } from './fit.ts';
 import type {
@@ -237,7 +236,9 @@ async function fit(link: Link, job: FitJob): Promise<FitResult> {
   });
   link.send({ type: 'device', name: compute.name, reason: compute.reason });
   let lastMetrics = 0;
-  const judge = job.endpoint === null ? undefined : openEndpoint(job.endpoint);
+  // Loaded when there is one: with what it checks its settings by it takes a third of the time in which a thread starts.
+  const judge =
+    job.endpoint === null ? undefined : (await import('./endpoint.ts')).openEndpoint(job.endpoint);
   try {
     const fitted = await method.fit(job.demonstrations, job.settings, {
       ...fitContext(model, senses, {

@@ -8,14 +8,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Lab } from '../../lab/lab.ts';
 import { decodeRecords } from '../../store/formats/tensorboard.ts';
+import { lab } from '../support/lab.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
-
-function lab(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
 
 /** A small recipe with files for its metrics and a checkpoint that lies behind the newest metrics. */
 function recipe() {
@@ -113,11 +109,11 @@ test('a metric file that can no longer be written costs a word, not the run', as
   );
 });
 
-test('metrics prints an overview, one JSON object, JSON lines or a table with a column a metric', (t) => {
+test('metrics prints an overview, one JSON object, JSON lines or a table with a column a metric', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   const at = ['--project', project];
   const files = join(project, 'elsewhere');
-  const trained = lab(
+  const trained = await lab(
     'train',
     ...['--task', 'reach', '--algorithm', 'ppo', '--reward', 'sparse', '--device', 'kernel', '--json'],
     ...['worlds=8', 'stepsPerWorld=64', 'minibatch=128', 'steps=3000', 'evaluationEpisodes=2'].flatMap(
@@ -125,36 +121,34 @@ test('metrics prints an overview, one JSON object, JSON lines or a table with a 
     ),
     ...['--tensorboard', files, '--jsonl', ...at],
   );
-  assert.equal(trained.code, 0, trained.err);
+  assert.equal(trained.status, 0, trained.stderr);
   assert.equal(readdirSync(files).length, 1);
   assert.ok(!existsSync(join(project, 'tensorboard')));
   rmSync(files, { recursive: true });
 
-  const json = JSON.parse(lab('metrics', '1', '--json', ...at).out) as {
+  const json = JSON.parse((await lab('metrics', '1', '--json', ...at)).stdout) as {
     steps: number[];
     values: Record<string, (number | null)[]>;
   };
   const policy = json.values['loss/policy']!;
   assert.ok(json.steps.length >= 2 && policy.length === json.steps.length);
 
-  const lines = lab('metrics', '1', '--jsonl', ...at)
-    .out.trim()
-    .split('\n');
+  const lines = (await lab('metrics', '1', '--jsonl', ...at)).stdout.trim().split('\n');
   assert.deepEqual(
     lines.map((line) => JSON.parse(line)['loss/policy']),
     policy,
   );
-  const [head, ...rows] = lab('metrics', '1', '--csv', ...at)
-    .out.trim()
-    .split('\n');
+  // As its user runs it.
+  const table = spawnSync(process.execPath, [cli, 'metrics', '1', '--csv', ...at], { encoding: 'utf8' });
+  const [head, ...rows] = table.stdout.trim().split('\n');
   const column = head!.split(',').indexOf('loss/policy');
   assert.deepEqual(
     rows.map((row) => Number(row.split(',')[column])),
     policy,
   );
-  assert.match(lab('metrics', '1', ...at).out, /loss\/policy +\d+ +-?[\d.e-]+/);
+  assert.match((await lab('metrics', '1', ...at)).stdout, /loss\/policy +\d+ +-?[\d.e-]+/);
 
-  const both = lab('metrics', '1', '--csv', '--jsonl', ...at);
-  assert.equal(both.code, 2);
-  assert.match(both.err, /found --jsonl and --csv, wanted one of them/);
+  const both = await lab('metrics', '1', '--csv', '--jsonl', ...at);
+  assert.equal(both.status, 2);
+  assert.match(both.stderr, /found --jsonl and --csv, wanted one of them/);
 });

@@ -1,4 +1,4 @@
-/** `lab picture` as its user runs it, and the PNG files it writes. */
+/** `lab picture`, once as its user runs it, and the PNG files it writes. */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -8,14 +8,16 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { crc32, inflateSync } from 'node:zlib';
 import { encodePng } from '../../lab/png.ts';
+import { lab } from '../support/lab.ts';
 import { temporaryFolder } from '../support/project.ts';
 
 const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
 
-function picture(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'picture', '--json', ...args], {
-    encoding: 'utf8',
-  });
+async function picture(args: readonly string[], isOwnProcess = false) {
+  const line = ['picture', '--json', ...args];
+  const { status, stdout, stderr } = isOwnProcess
+    ? spawnSync(process.execPath, [cli, ...line], { encoding: 'utf8' })
+    : await lab(...line);
   assert.equal(stdout.trim().split('\n').length, 1, stdout);
   return { status, stderr, json: JSON.parse(stdout) as Record<string, unknown> };
 }
@@ -55,22 +57,14 @@ test('a PNG holds the pixels it was made from', () => {
   );
 });
 
-test('picture writes colour, depth and ids, and says what is in view', (t) => {
+test('picture writes colour, depth and ids, and says what is in view', async (t) => {
   const folder = temporaryFolder(t);
   const colours = new Map<string, number>();
   for (const kind of ['rgb', 'depth', 'id']) {
     const out = join(folder, 'new', `${kind}.png`);
-    const { status, json } = picture(
-      '--task',
-      'push',
-      '--step',
-      '10',
-      '--size',
-      '96',
-      '--kind',
-      kind,
-      '--out',
-      out,
+    const { status, json } = await picture(
+      ['--task', 'push', '--step', '10', '--size', '96', '--kind', kind, '--out', out],
+      kind === 'rgb',
     );
     assert.equal(status, 0);
     const bodies = json['bodies'] as { id: number; name: string; pixels: number }[];
@@ -86,17 +80,27 @@ test('picture writes colour, depth and ids, and says what is in view', (t) => {
   assert.ok(colours.get('rgb')! > 100 && colours.get('depth')! > 50, `${[...colours]}`);
 });
 
-test('picture takes settings of task and camera, and an episode that has ended stays where it ended', (t) => {
+test('picture takes settings of task and camera, and an episode that has ended stays where it ended', async (t) => {
   const out = join(temporaryFolder(t), 'a.png');
   const set = ['--set', 'goalRadius=0.06', '--set', 'camera.occluder=0.2', '--set', 'texture=noise'];
-  const { json } = picture('--task', 'push', '--step', '5000', '--view', 'side', '--out', out, ...set);
+  const { json } = await picture([
+    '--task',
+    'push',
+    '--step',
+    '5000',
+    '--view',
+    'side',
+    '--out',
+    out,
+    ...set,
+  ]);
   assert.ok((json['step'] as number) < 5000);
   assert.equal(json['success'], true);
   assert.ok((json['bodies'] as { name: string }[]).some(({ name }) => name === 'occluder'));
   assert.equal(decode(readFileSync(out)).width, 128);
 });
 
-test('picture answers what cannot be drawn with exit code 2 and its name', (t) => {
+test('picture answers what cannot be drawn with exit code 2 and its name', async (t) => {
   const folder = mkdtempSync(join(temporaryFolder(t), 'x'));
   const out = join(folder, 'a.png');
   const cases: [string[], RegExp][] = [
@@ -111,8 +115,8 @@ test('picture answers what cannot be drawn with exit code 2 and its name', (t) =
     [['--task', 'push', '--out', folder], /--out .*EISDIR/],
     [['--task', 'push'], /--out/],
   ];
-  for (const [args, wanted] of cases) {
-    const { status, stderr, json } = picture(...args);
+  for (const [i, [args, wanted]] of cases.entries()) {
+    const { status, stderr, json } = await picture(args, i === 0);
     assert.equal(status, 2, stderr);
     assert.match(String(json['error']), wanted);
   }

@@ -1,7 +1,7 @@
 /** Several seeds in one command: as one group, stopped and resumed together, compared. */
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,14 +10,10 @@ import { stringify } from 'yaml';
 import { seedsOf } from '../../lab/cli/options.ts';
 import { resumeAll, resumeGroup } from '../../lab/cli/runs.ts';
 import { Lab } from '../../lab/lab.ts';
+import { lab } from '../support/lab.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
-
-function lab(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
 
 test('seeds are a count, a list or a range', () => {
   assert.deepEqual(seedsOf('3', 0), [0, 1, 2]);
@@ -59,9 +55,9 @@ test('a group is stopped as a whole, resumed as a whole and put together', {
   assert.match(err, /Group g1 is saved; go on with: lab resume g1/);
   assert.match(out, /paused/);
 
-  const resumed = lab('resume', 'g1', '--json', ...flags);
-  assert.equal(resumed.code, 0, resumed.err);
-  const group = JSON.parse(resumed.out) as Record<string, unknown> & {
+  const resumed = await lab('resume', 'g1', '--json', ...flags);
+  assert.equal(resumed.status, 0, resumed.stderr);
+  const group = JSON.parse(resumed.stdout) as Record<string, unknown> & {
     overSeeds: Record<string, { mean: number; deviation: number }>;
     interval: { low: number; high: number };
     runs: { status: string; success: number; episodes: number }[];
@@ -85,11 +81,11 @@ test('a group is stopped as a whole, resumed as a whole and put together', {
   assert.ok(Number.isFinite(group.overSeeds['return']!.deviation));
 
   // At its end there is nothing to go on with; its runs are compared on the same starts.
-  const shown = lab('compare', '1', '2,3', ...flags);
-  assert.equal(shown.code, 0, shown.err);
-  assert.equal(shown.out.match(/^Protocol: 10 episodes a run on the same starts/gm)?.length, 3);
-  assert.match(shown.out, /not measurable/);
-  assert.match(shown.out, /All settings are the same/);
+  const shown = await lab('compare', '1', '2,3', ...flags);
+  assert.equal(shown.status, 0, shown.stderr);
+  assert.equal(shown.stdout.match(/^Protocol: 10 episodes a run on the same starts/gm)?.length, 3);
+  assert.match(shown.stdout, /not measurable/);
+  assert.match(shown.stdout, /All settings are the same/);
   const open = new Lab({ project });
   t.after(() => open.close());
   await assert.rejects(resumeGroup(open, 'g1', true), /group g1 is done/);
@@ -119,7 +115,7 @@ test('a baseline beside several seeds is a group of its own, in pairs', (t) => {
   );
 });
 
-test('wrong seeds, sides and words are refused and leave no project behind', (t) => {
+test('wrong seeds, sides and words are refused and leave no project behind', async (t) => {
   const project = join(temporaryFolder(t), 'project');
   const cases: [string[], RegExp][] = [
     [['train', 'cartpole', '--seeds', 'many'], /--seeds: found "many"/],
@@ -131,9 +127,9 @@ test('wrong seeds, sides and words are refused and leave no project behind', (t)
     [['resume', 'g1', '--all'], /wanted a run \(3\), a group/],
   ];
   for (const [args, wanted] of cases) {
-    const result = lab(...args, '--project', project);
-    assert.equal(result.code, 2, `${args.join(' ')}: ${result.err}`);
-    assert.match(result.err, wanted, args.join(' '));
+    const result = await lab(...args, '--project', project);
+    assert.equal(result.status, 2, `${args.join(' ')}: ${result.stderr}`);
+    assert.match(result.stderr, wanted, args.join(' '));
     assert.equal(existsSync(project), false, args.join(' '));
   }
 });

@@ -48,7 +48,12 @@ function moduleOf(wasm: string): WebAssembly.Module {
   return module;
 }
 
-const decode = (wasm: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0));
+function decode(wasm: string): Uint8Array<ArrayBuffer> {
+  const text = atob(wasm);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 
 /** @throws RangeError on an impossible number of threads; Error where WebAssembly SIMD is missing or a thread does not start. */
 export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
