@@ -39,7 +39,10 @@ test('the whole chain works from the command line, with one JSON object on stdou
   const project = join(temporaryFolder(t), 'project');
   const flags = ['--project', project, '--json', '--device', 'wasm'];
 
-  const collected = lab('collect', '--task', 'reach', '--episodes', '6', '--seed', '5', ...flags);
+  const collected = await quick(
+    ...['collect', '--task', 'reach', '--episodes', '6', '--seed', '5'],
+    ...flags,
+  );
   assert.equal(collected.code, 0, collected.err);
   const collect = json(collected);
   assert.equal(collect['episodes'], 6);
@@ -199,8 +202,8 @@ test('with --json a run that failed, and a verb that is missing, are one JSON ob
   assert.match(String(json(await quick('--json'))['error']), /wanted a verb/);
 });
 
-test('with --json a failure is one JSON object too', (t) => {
-  const result = lab('train', '--task', 'psuh', '--json', '--project', temporaryFolder(t));
+test('with --json a failure is one JSON object too', async (t) => {
+  const result = await quick('train', '--task', 'psuh', '--json', '--project', temporaryFolder(t));
   assert.equal(result.code, 2);
   assert.match(String(json(result)['error']), /psuh/);
 });
@@ -292,7 +295,7 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
   await new Promise((r) => setTimeout(r, 50));
   assert.equal(child.exitCode, null, err);
 
-  const second = lab('collect', '--task', 'reach', '--episodes', '1', '--project', project);
+  const second = await quick('collect', '--task', 'reach', '--episodes', '1', '--project', project);
   assert.equal(second.code, 1);
   assert.match(second.err, new RegExp(String(child.pid)), 'the message names the process that has it open');
   // Reading beside it works, verifying too.
@@ -307,7 +310,7 @@ test('Ctrl-C saves the run; a second process is told who has the project; resume
   assert.match(err, /go on with: lab resume 1/);
   const [run] = json(await quick('runs', '--json', '--project', project))['runs'] as { status: string }[];
   assert.equal(run?.status, 'paused');
-  const resumed = lab('resume', '1', '--json', ...flags);
+  const resumed = await quick('resume', '1', '--json', ...flags);
   assert.equal(resumed.code, 0, resumed.err);
   assert.equal(json(resumed)['episodes'], 5);
   assert.equal(existsSync(join(project, 'lab.db')), true);

@@ -93,7 +93,8 @@ test('a run stopped while it fits goes on with the same fit run, not with anothe
 
 test('an evaluation is stopped and resumed; its seed chooses the starts, seed 0 those of every run', async (t) => {
   const lab = labOf(t);
-  const { id } = lab.start(tinyRecipe({ reward: [{ reward: 'sparse' }] }), 7);
+  const tiny = tinyRecipe({ reward: [{ reward: 'sparse' }] });
+  const { id } = lab.start({ ...tiny, algorithmSettings: { ...tiny.algorithmSettings, steps: 512 } }, 7);
   await lab.finished(id);
   const seedsOf = (run: number): number[] =>
     lab.store.episodes.list({ runId: run, kind: 'evaluation', limit: 10_000 }).items.map((e) => e.seed);

@@ -1,7 +1,7 @@
 /** Successive halving: what is drawn, and a real search that is killed and goes on. */
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,6 +14,7 @@ import { Lab } from '../../lab/lab.ts';
 import { beginSearch, planOf, runSearch, type SearchResult, trialsOf } from '../../lab/search.ts';
 import { episodeSeed } from '../../lab/seeds.ts';
 import { parseSpace } from '../../lab/space.ts';
+import { lab as commandLine } from '../support/lab.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 const recipe = tinyRecipe({ reward: [{ reward: 'dense' }] });
@@ -252,10 +253,10 @@ test('a search that is killed goes on where it was, and comes to the same end', 
   const cli = fileURLToPath(new URL('../../lab/cli.ts', import.meta.url));
   const settings = ['--space', quick.space, '--trials', '3', '--min-steps', '512', '--episodes', '4'];
   const flags = ['--score', 'return', '--device', 'kernel', '--json', '--save', saved, '--project', project];
-  const args = [cli, 'search', file, ...settings, ...flags];
+  const args = ['search', file, ...settings, ...flags];
 
   // Killed as soon as one trial is scored, while the others are under way or wait.
-  const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  const child = spawn(process.execPath, [cli, ...args], { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
   while (scored(project) === 0) await new Promise((resolve) => setTimeout(resolve, 30));
   child.kill('SIGKILL');
@@ -263,7 +264,7 @@ test('a search that is killed goes on where it was, and comes to the same end', 
   const before = scored(project);
   assert.ok(before < 4, `${before} scores before it was killed`);
 
-  const again = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const again = await commandLine(...args);
   assert.equal(again.status, 0, again.stdout + again.stderr);
   assert.match(again.stderr, /Search s1 was asked for the same: going on with it/);
   assert.deepEqual(shape(JSON.parse(again.stdout) as SearchResult), shape(whole));
