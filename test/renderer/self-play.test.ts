@@ -26,7 +26,7 @@ test('both sides are watched while they learn, their win rates are drawn, explai
   await lab.finished(done);
   const { id } = lab.start(recipeOf(100_000_000), 1);
   // Training, drawing and the test share the cores.
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const tab = (name: string) =>
     page
       .getByRole('tab', { name })
