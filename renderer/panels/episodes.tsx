@@ -549,8 +549,8 @@ function Measuring() {
   );
 }
 
-/** Of which run, which kind, which end. */
-function ListBar() {
+/** Of which run, which kind, which end. The list around it is drawn again for every row that is picked. */
+const ListBar = memo(function ListBar() {
   const query = useEpisodes((state) => state.query);
   const runs = useRuns((state) => state.runs);
   return (
@@ -606,7 +606,7 @@ function ListBar() {
       />
     </div>
   );
-}
+});
 
 const Head = memo(function Head({
   sort,
@@ -728,30 +728,45 @@ const EpisodeRow = memo(function EpisodeRow({
       ))}
       <span role="gridcell" className="row-buttons">
         <VerifyButton episode={episode} />
-        <Tooltip label="Compare: open beside" openDelay={400}>
-          <ActionIcon
-            size="sm"
-            variant="subtle"
-            color="gray"
-            data-testid="open-b"
-            tabIndex={hasCursor ? 0 : -1}
-            aria-label={`Open episode ${episode.id} beside the others`}
-            onClick={(event) => {
-              event.stopPropagation();
-              useEpisodes.setState({ cursor: row, anchor: row });
-              void addEpisode(episode.id);
-            }}
-          >
-            <Icon name="compare" size={13} />
-          </ActionIcon>
-        </Tooltip>
+        <BesideButton id={episode.id} row={row} isStop={hasCursor} />
       </span>
     </div>
   );
 });
 
+const BesideButton = memo(function BesideButton({
+  id,
+  row,
+  isStop,
+}: {
+  readonly id: number;
+  readonly row: number;
+  /** Of the keyboard: Tab comes to it. */
+  readonly isStop: boolean;
+}) {
+  return (
+    <Tooltip label="Compare: open beside" openDelay={400}>
+      <ActionIcon
+        size="sm"
+        variant="subtle"
+        color="gray"
+        data-testid="open-b"
+        tabIndex={isStop ? 0 : -1}
+        aria-label={`Open episode ${id} beside the others`}
+        onClick={(event) => {
+          event.stopPropagation();
+          useEpisodes.setState({ cursor: row, anchor: row });
+          void addEpisode(id);
+        }}
+      >
+        <Icon name="compare" size={13} />
+      </ActionIcon>
+    </Tooltip>
+  );
+});
+
 /** Replays the episode from seed and actions in the lab and compares every state. */
-function VerifyButton({ episode }: { readonly episode: Episode }) {
+const VerifyButton = memo(function VerifyButton({ episode }: { readonly episode: Episode }) {
   const [busy, setBusy] = useState(false);
   async function verify(): Promise<void> {
     setBusy(true);
@@ -798,4 +813,4 @@ function VerifyButton({ episode }: { readonly episode: Episode }) {
       </ActionIcon>
     </Tooltip>
   );
-}
+});

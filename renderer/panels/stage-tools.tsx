@@ -1,7 +1,7 @@
 /** What belongs to the stage beside its header: the menu of camera and drawing, and the legend in its corner. */
 
 import { ActionIcon, Kbd, Menu, Tooltip } from '@mantine/core';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { memo, type ReactNode, useEffect, useMemo, useState } from 'react';
 import { commands, runCommand } from '../commands/index.ts';
 import { shortcutKeys } from '../commands/keys.ts';
 import { isMac } from '../parts/command-button.tsx';
@@ -141,24 +141,12 @@ function Sub({
 const keysOf = (id: string): string | undefined =>
   commands.find((command) => command.id === id)?.shortcuts[0];
 
-/** In the header of the first view: what it says holds for all of them. */
-export function StageTools({ name }: { readonly name: SlotName }) {
+/** In the header of the first view: what it says holds for all of them. Its entries are there only while it is open. */
+export const StageTools = memo(function StageTools({ name }: { readonly name: SlotName }) {
   const isFirst = usePlayers((state) => state.shown[0] === name);
-  const loaded = usePlayers((state) => state[name].loaded);
+  const isThrough = useStageLook(({ robotView }) => robotView !== null);
   const [isOpen, setOpen] = useState(false);
-  const details = useDetails(loaded, isOpen);
-  const look = useStageLook();
-  const quality = useQuality(rendersInSoftware());
   if (!isFirst) return null;
-  const set = (patch: Partial<typeof look>): void => useStageLook.setState(patch);
-  const can = (role: string): boolean => loaded?.bodies.some((body) => body.role === role) ?? false;
-  const canFollow: Readonly<Record<Follow, boolean>> = {
-    auto: true,
-    off: true,
-    tool: can('gripper') || can('tool'),
-    agent: can('agent') || can('link'),
-    object: can('object'),
-  };
   return (
     <Menu
       position="bottom-end"
@@ -173,8 +161,8 @@ export function StageTools({ name }: { readonly name: SlotName }) {
         <Tooltip label="Camera and what is drawn" openDelay={400}>
           <ActionIcon
             size="sm"
-            variant={look.robotView ? 'light' : 'subtle'}
-            color={look.robotView ? 'blue' : 'gray'}
+            variant={isThrough ? 'light' : 'subtle'}
+            color={isThrough ? 'blue' : 'gray'}
             aria-label="Camera and what is drawn"
             data-testid="stage-tools"
           >
@@ -183,133 +171,154 @@ export function StageTools({ name }: { readonly name: SlotName }) {
         </Tooltip>
       </Menu.Target>
       <Menu.Dropdown className="menu-long">
-        <Menu.Label>Camera</Menu.Label>
-        <Sub title="Preset" testId="stage-presets">
-          {commands
-            .filter(({ id }) => id.startsWith('camera-'))
-            .map(({ id, title, shortcuts }) => (
-              <Choice key={id} on={false} onClick={() => runCommand(id)} keys={shortcuts[0]}>
-                {title.replace('Camera: ', '')}
-              </Choice>
-            ))}
-        </Sub>
-        <Sub title="Go along with" testId="stage-follow">
-          {follows.map((id) => (
-            <Choice
-              key={id}
-              on={look.follow === id}
-              disabled={!canFollow[id]}
-              onClick={() => set({ follow: id })}
-              testId={`follow-${id}`}
-            >
-              {followTitles[id]}
-            </Choice>
-          ))}
-        </Sub>
-        <Sub title="Look through" testId="stage-through">
-          <Choice on={look.robotView === null} onClick={() => set({ robotView: null })} testId="through-own">
-            Your own camera
-          </Choice>
-          {(details?.views ?? []).map((view) => (
-            <Choice
-              key={view.name}
-              on={look.robotView === view.name}
-              onClick={() => set({ robotView: view.name })}
-              testId={`through-${view.name}`}
-            >
-              The robot’s camera “{view.name}”
-            </Choice>
-          ))}
-        </Sub>
-        <Choice
-          isCheck
-          on={look.orthographic}
-          onClick={() => toggleLook('orthographic')}
-          keys={keysOf('orthographic')}
-          testId="stage-orthographic"
-        >
-          Without perspective
-        </Choice>
-        <Menu.Divider />
-        <Menu.Label>Drawn</Menu.Label>
-        <Choice
-          isCheck
-          on={look.contacts}
-          onClick={() => toggleLook('contacts')}
-          keys={keysOf('contact-arrows')}
-          testId="stage-contacts"
-        >
-          Contact forces{loaded && details && !details.contacts ? ' (not told by this task)' : ''}
-        </Choice>
-        {details?.lidar && (
-          <Choice isCheck on={look.lidar} onClick={() => toggleLook('lidar')} testId="stage-lidar">
-            Lidar rays
-          </Choice>
-        )}
-        <Choice isCheck on={look.frusta} onClick={() => toggleLook('frusta')} testId="stage-frusta">
-          The robot’s cameras
-        </Choice>
-        <Choice
-          isCheck
-          on={look.names}
-          onClick={() => toggleLook('names')}
-          keys={keysOf('body-names')}
-          testId="stage-names"
-        >
-          Names
-        </Choice>
-        <Sub title="Trail: colour" testId="stage-trail">
-          {(loaded ? trailChoices(loaded) : []).map(({ id, title }) => (
-            <Choice key={id} on={look.trail === id} onClick={() => set({ trail: id })} testId={`trail-${id}`}>
-              {title}
-            </Choice>
-          ))}
-        </Sub>
-        <Sub title="Trail: length" testId="stage-span">
-          {trailSpans.map((id) => (
-            <Choice
-              key={id}
-              on={look.trailSpan === id}
-              onClick={() => set({ trailSpan: id })}
-              testId={`span-${id}`}
-            >
-              {spanTitles[id]}
-            </Choice>
-          ))}
-        </Sub>
-        <Sub title="Beside the agent" testId="stage-label">
-          {labelChoices.map((id) => (
-            <Choice key={id} on={look.label === id} onClick={() => set({ label: id })} testId={`label-${id}`}>
-              {labelTitles[id]}
-            </Choice>
-          ))}
-        </Sub>
-        <Sub title="Quality" testId="stage-quality">
-          {qualityChoices.map((id) => (
-            <Choice
-              key={id}
-              on={look.quality === id}
-              onClick={() => set({ quality: id })}
-              testId={`quality-${id}`}
-            >
-              {qualityTitles[id]}
-              {id === 'auto' && look.quality === 'auto' ? ` (now ${quality})` : ''}
-            </Choice>
-          ))}
-        </Sub>
-        <Menu.Divider />
-        <Menu.Item
-          closeMenuOnClick
-          onClick={() => runCommand('export-picture')}
-          data-testid="open-export-picture"
-        >
-          Save a picture…
-        </Menu.Item>
-        <Menu.Item closeMenuOnClick onClick={() => runCommand('export-clip')} data-testid="open-export-clip">
-          Save a clip…
-        </Menu.Item>
+        <StageMenu name={name} />
       </Menu.Dropdown>
     </Menu>
+  );
+});
+
+function StageMenu({ name }: { readonly name: SlotName }) {
+  const loaded = usePlayers((state) => state[name].loaded);
+  const details = useDetails(loaded, true);
+  const look = useStageLook();
+  const quality = useQuality(rendersInSoftware());
+  const set = (patch: Partial<typeof look>): void => useStageLook.setState(patch);
+  const can = (role: string): boolean => loaded?.bodies.some((body) => body.role === role) ?? false;
+  const canFollow: Readonly<Record<Follow, boolean>> = {
+    auto: true,
+    off: true,
+    tool: can('gripper') || can('tool'),
+    agent: can('agent') || can('link'),
+    object: can('object'),
+  };
+  return (
+    <>
+      <Menu.Label>Camera</Menu.Label>
+      <Sub title="Preset" testId="stage-presets">
+        {commands
+          .filter(({ id }) => id.startsWith('camera-'))
+          .map(({ id, title, shortcuts }) => (
+            <Choice key={id} on={false} onClick={() => runCommand(id)} keys={shortcuts[0]}>
+              {title.replace('Camera: ', '')}
+            </Choice>
+          ))}
+      </Sub>
+      <Sub title="Go along with" testId="stage-follow">
+        {follows.map((id) => (
+          <Choice
+            key={id}
+            on={look.follow === id}
+            disabled={!canFollow[id]}
+            onClick={() => set({ follow: id })}
+            testId={`follow-${id}`}
+          >
+            {followTitles[id]}
+          </Choice>
+        ))}
+      </Sub>
+      <Sub title="Look through" testId="stage-through">
+        <Choice on={look.robotView === null} onClick={() => set({ robotView: null })} testId="through-own">
+          Your own camera
+        </Choice>
+        {(details?.views ?? []).map((view) => (
+          <Choice
+            key={view.name}
+            on={look.robotView === view.name}
+            onClick={() => set({ robotView: view.name })}
+            testId={`through-${view.name}`}
+          >
+            The robot’s camera “{view.name}”
+          </Choice>
+        ))}
+      </Sub>
+      <Choice
+        isCheck
+        on={look.orthographic}
+        onClick={() => toggleLook('orthographic')}
+        keys={keysOf('orthographic')}
+        testId="stage-orthographic"
+      >
+        Without perspective
+      </Choice>
+      <Menu.Divider />
+      <Menu.Label>Drawn</Menu.Label>
+      <Choice
+        isCheck
+        on={look.contacts}
+        onClick={() => toggleLook('contacts')}
+        keys={keysOf('contact-arrows')}
+        testId="stage-contacts"
+      >
+        Contact forces{loaded && details && !details.contacts ? ' (not told by this task)' : ''}
+      </Choice>
+      {details?.lidar && (
+        <Choice isCheck on={look.lidar} onClick={() => toggleLook('lidar')} testId="stage-lidar">
+          Lidar rays
+        </Choice>
+      )}
+      <Choice isCheck on={look.frusta} onClick={() => toggleLook('frusta')} testId="stage-frusta">
+        The robot’s cameras
+      </Choice>
+      <Choice
+        isCheck
+        on={look.names}
+        onClick={() => toggleLook('names')}
+        keys={keysOf('body-names')}
+        testId="stage-names"
+      >
+        Names
+      </Choice>
+      <Sub title="Trail: colour" testId="stage-trail">
+        {(loaded ? trailChoices(loaded) : []).map(({ id, title }) => (
+          <Choice key={id} on={look.trail === id} onClick={() => set({ trail: id })} testId={`trail-${id}`}>
+            {title}
+          </Choice>
+        ))}
+      </Sub>
+      <Sub title="Trail: length" testId="stage-span">
+        {trailSpans.map((id) => (
+          <Choice
+            key={id}
+            on={look.trailSpan === id}
+            onClick={() => set({ trailSpan: id })}
+            testId={`span-${id}`}
+          >
+            {spanTitles[id]}
+          </Choice>
+        ))}
+      </Sub>
+      <Sub title="Beside the agent" testId="stage-label">
+        {labelChoices.map((id) => (
+          <Choice key={id} on={look.label === id} onClick={() => set({ label: id })} testId={`label-${id}`}>
+            {labelTitles[id]}
+          </Choice>
+        ))}
+      </Sub>
+      <Sub title="Quality" testId="stage-quality">
+        {qualityChoices.map((id) => (
+          <Choice
+            key={id}
+            on={look.quality === id}
+            onClick={() => set({ quality: id })}
+            testId={`quality-${id}`}
+          >
+            {qualityTitles[id]}
+            {id === 'auto' && look.quality === 'auto' ? ` (now ${quality})` : ''}
+          </Choice>
+        ))}
+      </Sub>
+      <Menu.Divider />
+      <Menu.Item
+        closeMenuOnClick
+        onClick={() => runCommand('export-picture')}
+        data-testid="open-export-picture"
+      >
+        Save a picture…
+      </Menu.Item>
+      <Menu.Item closeMenuOnClick onClick={() => runCommand('export-clip')} data-testid="open-export-clip">
+        Save a clip…
+      </Menu.Item>
+    </>
   );
 }
 

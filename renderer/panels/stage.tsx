@@ -2,7 +2,7 @@
 
 import './stage.css';
 import { ActionIcon, Badge, Loader, Stack, Text, Tooltip } from '@mantine/core';
-import { useEffect, useRef, useState } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import { useConnection } from '../lab.ts';
 import { CommandButton } from '../parts/command-button.tsx';
 import { CompareBar } from '../parts/compare-bar.tsx';
@@ -85,7 +85,8 @@ function Stages() {
 }
 
 function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lettered: boolean }) {
-  const slot = usePlayers((state) => state[name]);
+  const isFailed = usePlayers((state) => state[name].status === 'failed');
+  const isEmpty = usePlayers((state) => state[name].loaded === null);
   const isActive = usePlayers((state) => state.active === name);
   const style = useLetterStyle(name);
   return (
@@ -100,21 +101,26 @@ function StageSlot({ name, lettered }: { readonly name: SlotName; readonly lette
         <StageCanvas name={name} />
         {lettered && <GhostLegend />}
         <StageLegend name={name} />
-        {slot.status === 'failed' && (
-          <div className="stage-message" role="alert">
-            <Text fw={600}>This episode could not be opened</Text>
-            <Text size="sm" c="dimmed">
-              {slot.error}
-            </Text>
-          </div>
-        )}
-        {!slot.loaded && slot.status !== 'failed' && (
+        {isFailed && <Failure name={name} />}
+        {isEmpty && !isFailed && (
           <div className="stage-message">
             <Placeholder name={name} />
           </div>
         )}
       </div>
     </section>
+  );
+}
+
+function Failure({ name }: { readonly name: SlotName }) {
+  const error = usePlayers((state) => state[name].error);
+  return (
+    <div className="stage-message" role="alert">
+      <Text fw={600}>This episode could not be opened</Text>
+      <Text size="sm" c="dimmed">
+        {error}
+      </Text>
+    </div>
   );
 }
 
@@ -196,56 +202,14 @@ function Placeholder({ name }: { readonly name: SlotName }) {
   );
 }
 
+/** Its parts watch what they say: buttons and menus are not drawn again for every episode. */
 function StageHeader({ name, lettered }: { readonly name: SlotName; readonly lettered: boolean }) {
-  const { loaded, source } = usePlayers((state) => state[name]);
-  const liveRun = useRuns((state) => (source.type === 'live' ? state.runs.get(source.runId) : undefined));
-  const isLive = liveRun !== undefined && isActive(liveRun);
   return (
     <header className="stage-header" {...(lettered ? { onClick: () => setActive(name) } : {})}>
       {lettered && <LetterButton name={name} />}
-      {loaded ? (
-        <>
-          <Text size="sm" fw={600} className="stage-run" truncate title={loaded.episode.runName}>
-            {loaded.episode.runName}
-          </Text>
-          <Text
-            size="xs"
-            c="dimmed"
-            className="stage-facts"
-            truncate
-            title={`episode ${loaded.episode.id}, ${loaded.episode.kind}, seed ${loaded.episode.seed}`}
-          >
-            <span className="wide">episode </span>
-            <span className="narrow">#</span>
-            {loaded.episode.id}
-            <span className="wide">
-              {' '}
-              · {loaded.episode.kind} · seed {loaded.episode.seed}
-            </span>
-          </Text>
-          <Outcome success={loaded.episode.success} ending={loaded.episode.ending} />
-          <StageNow name={name} />
-        </>
-      ) : (
-        <Text size="sm" c="dimmed">
-          {liveRun?.name ?? 'No episode'}
-        </Text>
-      )}
+      <StageFacts name={name} />
       <span className="grow" />
-      {source.type === 'live' && (
-        <Badge
-          color={isLive ? 'red' : 'gray'}
-          variant="light"
-          radius="sm"
-          size="sm"
-          data-testid="live-badge"
-          {...(isLive ? { leftSection: <span className="live-dot" /> } : {})}
-          className="no-caps"
-        >
-          {isLive ? 'LIVE' : 'Latest'}
-          {loaded && <span className="wide"> at {grouped(loaded.episode.trainedSteps)} steps</span>}
-        </Badge>
-      )}
+      <LiveBadge name={name} />
       <StageTools name={name} />
       {name === 'a' && !lettered && (
         <CommandButton command="compare" icon="compare" size="sm" testId="compare" />
@@ -272,7 +236,79 @@ function StageHeader({ name, lettered }: { readonly name: SlotName; readonly let
   );
 }
 
-export function Outcome({ success, ending }: { readonly success: boolean; readonly ending: string }) {
+/** The run that a player follows, where it follows one. */
+const useLiveRun = (name: SlotName) => {
+  const id = usePlayers(({ [name]: { source } }) => (source.type === 'live' ? source.runId : null));
+  return useRuns((state) => (id === null ? undefined : state.runs.get(id)));
+};
+
+function StageFacts({ name }: { readonly name: SlotName }) {
+  const loaded = usePlayers((state) => state[name].loaded);
+  const liveRun = useLiveRun(name);
+  if (!loaded)
+    return (
+      <Text size="sm" c="dimmed">
+        {liveRun?.name ?? 'No episode'}
+      </Text>
+    );
+  const { id, runName, kind, seed, success, ending } = loaded.episode;
+  return (
+    <>
+      <Text size="sm" fw={600} className="stage-run" truncate title={runName}>
+        {runName}
+      </Text>
+      <Text
+        size="xs"
+        c="dimmed"
+        className="stage-facts"
+        truncate
+        title={`episode ${id}, ${kind}, seed ${seed}`}
+      >
+        <span className="wide">episode </span>
+        <span className="narrow">#</span>
+        {id}
+        <span className="wide">
+          {' '}
+          · {kind} · seed {seed}
+        </span>
+      </Text>
+      <Outcome success={success} ending={ending} />
+      <StageNow name={name} />
+    </>
+  );
+}
+
+function LiveBadge({ name }: { readonly name: SlotName }) {
+  const follows = usePlayers((state) => state[name].source.type === 'live');
+  const steps = usePlayers(({ [name]: { loaded } }) =>
+    follows && loaded ? loaded.episode.trainedSteps : null,
+  );
+  const run = useLiveRun(name);
+  const isLive = run !== undefined && isActive(run);
+  if (!follows) return null;
+  return (
+    <Badge
+      color={isLive ? 'red' : 'gray'}
+      variant="light"
+      radius="sm"
+      size="sm"
+      data-testid="live-badge"
+      {...(isLive ? { leftSection: <span className="live-dot" /> } : {})}
+      className="no-caps"
+    >
+      {isLive ? 'LIVE' : 'Latest'}
+      {steps !== null && <span className="wide"> at {grouped(steps)} steps</span>}
+    </Badge>
+  );
+}
+
+const Outcome = memo(function Outcome({
+  success,
+  ending,
+}: {
+  readonly success: boolean;
+  readonly ending: string;
+}) {
   const label = success ? 'success' : ending === 'diverged' ? 'diverged' : 'no success';
   const colour = success ? 'teal' : ending === 'diverged' ? 'red' : 'gray';
   return (
@@ -289,16 +325,18 @@ export function Outcome({ success, ending }: { readonly success: boolean; readon
       </Badge>
     </Tooltip>
   );
-}
+});
 
 function StageNow({ name }: { readonly name: SlotName }) {
-  const loaded = usePlayers((state) => state[name].loaded);
   const frame = useFrame(name);
-  if (!loaded) return null;
-  const stage = loaded.trueStage[frame] ?? 0;
+  const title = usePlayers(({ [name]: { loaded } }) => {
+    const stage = loaded?.trueStage[frame] ?? 0;
+    return loaded && (loaded.stages[stage]?.title ?? `stage ${stage}`);
+  });
+  if (title === null) return null;
   return (
     <Badge variant="default" radius="sm" size="sm" className="no-caps" data-testid={`stage-now-${name}`}>
-      {loaded.stages[stage]?.title ?? `stage ${stage}`}
+      {title}
     </Badge>
   );
 }

@@ -7,6 +7,7 @@ import './timeline.css';
 import { Button, Group, SegmentedControl, Table, Text, Tooltip, UnstyledButton } from '@mantine/core';
 import {
   type KeyboardEvent,
+  memo,
   type PointerEvent,
   type ReactNode,
   useEffect,
@@ -14,6 +15,7 @@ import {
   useRef,
   useState,
 } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { CommandButton } from '../parts/command-button.tsx';
 import { ModelPicker, usePickedSeries } from '../parts/model-picker.tsx';
 import { PairChip } from '../parts/pair-chip.tsx';
@@ -60,15 +62,16 @@ interface Track {
 
 /** Episodes on screen whose curves are drawn, in the order of their letters. */
 function useTracks(): readonly Track[] {
-  const players = usePlayers();
+  // Of the players only this: one that begins to load draws nothing new here.
+  const episodes: Partial<Readonly<Record<SlotName, LoadedEpisode | null>>> = usePlayers(
+    useShallow(({ shown, ...slots }) => Object.fromEntries(shown.map((name) => [name, slots[name].loaded]))),
+  );
   const left = useTimeline((state) => state.left);
   const weighted = useView((state) => state.weighted);
   const hidden = useView((state) => state.hidden);
   const pair = useTimeline((state) => state.pair);
-  const loaded = drawnPlayers(
-    players.shown.filter((name) => players[name].loaded !== null),
-    left,
-  ).map((name) => ({ name, episode: players[name].loaded! }));
+  const names = (Object.keys(episodes) as SlotName[]).filter((name) => episodes[name]);
+  const loaded = drawnPlayers(names, left).map((name) => ({ name, episode: episodes[name]! }));
   const picked = usePickedSeries(loaded.map(({ episode }) => episode));
   const made = loaded.map(({ name, episode }) => {
     const series = seriesOf(episode, weighted, picked(episode));
@@ -124,7 +127,7 @@ export function TimelinePanel() {
   );
 }
 
-function Transport() {
+const Transport = memo(function Transport() {
   const mode = useClock((state) => state.mode);
   const loop = useClock((state) => state.loop);
   const hasIn = useClock((state) => state.inPoint !== null);
@@ -172,7 +175,7 @@ function Transport() {
       <CommandButton command="timeline-table" icon="table" pressed={asTable} testId="timeline-table-toggle" />
     </div>
   );
-}
+});
 
 function Speed() {
   const speed = useClock((state) => state.speed);

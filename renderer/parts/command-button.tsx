@@ -1,6 +1,7 @@
 /** A button of a command: its title and shortcut are the tooltip and the label. */
 
 import { ActionIcon, type ActionIconProps, Tooltip } from '@mantine/core';
+import { memo } from 'react';
 import { commands } from '../commands/index.ts';
 import { shortcutKeys } from '../commands/keys.ts';
 import { Icon, type IconName } from './icons.tsx';
@@ -14,7 +15,14 @@ interface Props extends ActionIconProps {
   readonly testId?: string;
 }
 
-export function CommandButton({ command: id, icon, pressed, testId, ...rest }: Props) {
+/** Tooltips are dear, and a panel has a row of these: drawn again only when something of its own is new. */
+export const CommandButton = memo(function CommandButton({
+  command: id,
+  icon,
+  pressed,
+  testId,
+  ...rest
+}: Props) {
   const command = commands.find((entry) => entry.id === id);
   if (!command) throw new RangeError(`No command is called ${id}`);
   const keys = command.shortcuts[0] ? shortcutKeys(command.shortcuts[0], isMac).join(' ') : '';
@@ -33,4 +41,4 @@ export function CommandButton({ command: id, icon, pressed, testId, ...rest }: P
       </ActionIcon>
     </Tooltip>
   );
-}
+});

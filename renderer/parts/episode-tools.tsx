@@ -246,7 +246,7 @@ function ColumnChooser({
 }
 
 /** What is done to the chosen episodes, or to the one of the keyboard. */
-export function EpisodeActions() {
+export const EpisodeActions = memo(function EpisodeActions() {
   const state = useEpisodes();
   const found = targets(state);
   if (found.length === 0) return null;
@@ -285,7 +285,7 @@ export function EpisodeActions() {
       )}
     </span>
   );
-}
+});
 
 function Action({
   icon,
