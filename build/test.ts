@@ -40,7 +40,7 @@ export function pickFiles(all: readonly string[], filters: readonly string[]): s
   );
 }
 
-/** Files that open a browser: it draws with every core there is, so two of them side by side only wait for each other. */
+/** Files that open a browser, which draws with more than one core. */
 export const opensBrowser = (source: string): boolean => /support\/(browser|window)\.ts'/.test(source);
 
 /** node:test wraps what a test threw; the cause carries the message and the stack a reader wants. */
@@ -51,6 +51,36 @@ function messageOf(error: Error): string {
     .split('\n')
     .filter((line) => !line.includes('node:internal/') && !line.includes('(node:'))
     .join('\n');
+}
+
+/**
+ * Items for as many lanes: each takes the next when it is free, a heavy one where there are fewer than `mostHeavy` under way, for
+ * they take longest, else the next light one.
+ */
+export async function inLanes<Item>(
+  items: readonly Item[],
+  { lanes, mostHeavy, isHeavy }: { lanes: number; mostHeavy: number; isHeavy: (item: Item) => boolean },
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const left = [...items];
+  let heavy = 0;
+  const lane = async (): Promise<void> => {
+    for (;;) {
+      const wanted = heavy < mostHeavy ? left.findIndex(isHeavy) : -1;
+      const at = wanted === -1 ? left.findIndex((item) => !isHeavy(item)) : wanted;
+      if (at === -1) return;
+      const [item] = left.splice(at, 1);
+      const weighs = isHeavy(item!) ? 1 : 0;
+      heavy += weighs;
+      try {
+        await work(item!);
+      } finally {
+        heavy -= weighs;
+      }
+    }
+  };
+  // A lane that found heavy ones only has ended; those under way take what is left.
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 /** Runs the files, each in a process of its own, and writes one line a file as it ends. */
@@ -70,51 +100,58 @@ export async function runTests(
   const short = (file: string | undefined): string =>
     (file ?? '?').replace(cwd, '').replaceAll('\\', '/').replace(/^\//, '');
 
-  const stream = run({
-    files: files.map((file) => join(cwd, file)),
-    cwd,
-    concurrency: atOnce,
-    timeout: timeoutMs,
-    ...(grep === undefined ? {} : { testNamePatterns: [new RegExp(grep)] }),
-  });
   const countIn = (file: string): Tally => {
     const found = perFile.get(file) ?? { passed: 0, failed: 0, skipped: 0 };
     perFile.set(file, found);
     return found;
   };
-  for await (const { type, data } of stream) {
-    if (type === 'test:stdout' || type === 'test:stderr') {
-      if (verbose) process.stderr.write(data.message);
-      else printed.set(short(data.file), [...(printed.get(short(data.file)) ?? []), data.message]);
-    } else if (type === 'test:diagnostic') {
-      // What a test says of itself; lines without a file are counts of node:test.
-      if (verbose && data.file !== undefined) process.stderr.write(`${data.message}\n`);
-    } else if (type === 'test:pass') {
-      // A file without a test in it counts as one passed test with node:test, and as none here.
-      if (data.details.type === 'suite' || data.name === data.file) continue;
-      const kind = data.skip !== undefined || data.todo !== undefined ? 'skipped' : 'passed';
-      tally[kind]++;
-      countIn(short(data.file))[kind]++;
-    } else if (type === 'test:fail') {
-      const error = data.details.error as Error & { failureType?: string };
-      // A suite or a file fails with the tests inside it; those are counted already.
-      if (error.failureType === 'subtestsFailed') continue;
-      if (data.todo !== undefined) {
-        tally.skipped++;
-        continue;
+  const runFile = async (one: string): Promise<void> => {
+    const stream = run({
+      files: [join(cwd, one)],
+      cwd,
+      timeout: timeoutMs,
+      ...(grep === undefined ? {} : { testNamePatterns: [new RegExp(grep)] }),
+    });
+    for await (const { type, data } of stream) {
+      if (type === 'test:stdout' || type === 'test:stderr') {
+        if (verbose) process.stderr.write(data.message);
+        else printed.set(short(data.file), [...(printed.get(short(data.file)) ?? []), data.message]);
+      } else if (type === 'test:diagnostic') {
+        // What a test says of itself; lines without a file are counts of node:test.
+        if (verbose && data.file !== undefined) process.stderr.write(`${data.message}\n`);
+      } else if (type === 'test:pass') {
+        // A file without a test in it counts as one passed test with node:test, and as none here.
+        if (data.details.type === 'suite' || data.name === data.file) continue;
+        const kind = data.skip !== undefined || data.todo !== undefined ? 'skipped' : 'passed';
+        tally[kind]++;
+        countIn(short(data.file))[kind]++;
+      } else if (type === 'test:fail') {
+        const error = data.details.error as Error & { failureType?: string };
+        // A suite or a file fails with the tests inside it; those are counted already.
+        if (error.failureType === 'subtestsFailed') continue;
+        if (data.todo !== undefined) {
+          tally.skipped++;
+          continue;
+        }
+        const file = short(data.file ?? data.name);
+        tally.failed++;
+        countIn(file).failed++;
+        failures.push({ file, line: data.line, name: data.name, message: messageOf(error) });
+      } else if (type === 'test:summary' && data.file !== undefined) {
+        const file = short(data.file);
+        const count = countIn(file);
+        const seconds = (data.duration_ms / 1000).toFixed(1);
+        const mark = count.failed > 0 ? 'FAIL' : 'ok  ';
+        process.stdout.write(`${mark} ${file.padEnd(56)} ${summaryLine(count)}  ${seconds} s\n`);
       }
-      const file = short(data.file ?? data.name);
-      tally.failed++;
-      countIn(file).failed++;
-      failures.push({ file, line: data.line, name: data.name, message: messageOf(error) });
-    } else if (type === 'test:summary' && data.file !== undefined) {
-      const file = short(data.file);
-      const count = countIn(file);
-      const seconds = (data.duration_ms / 1000).toFixed(1);
-      const mark = count.failed > 0 ? 'FAIL' : 'ok  ';
-      process.stdout.write(`${mark} ${file.padEnd(56)} ${summaryLine(count)}  ${seconds} s\n`);
     }
-  }
+  };
+  const browsers = new Set(files.filter((file) => opensBrowser(readFileSync(join(cwd, file), 'utf8'))));
+  await inLanes(
+    files,
+    { lanes: atOnce, mostHeavy: Math.max(1, atOnce >> 1), isHeavy: (file) => browsers.has(file) },
+    runFile,
+  );
   for (const { file, line, name, message } of failures) {
     process.stdout.write(`\nFAIL ${file}${line === undefined ? '' : `:${line}`}\n  ${name}\n`);
     process.stdout.write(`${message.replace(/^/gm, '    ')}\n`);
@@ -149,18 +186,7 @@ async function main(): Promise<number> {
       return 1;
     }
   }
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
-  const parts = Map.groupBy(files, (file) => opensBrowser(readFileSync(join(root, file), 'utf8')));
-  for (const [isBrowser, part] of [...parts].sort(([a], [b]) => Number(a) - Number(b))) {
-    const { passed, failed, skipped } = await runTests(part, {
-      cwd: root,
-      ...args.values,
-      ...(isBrowser ? { atOnce: 1 } : {}),
-    });
-    tally.passed += passed;
-    tally.failed += failed;
-    tally.skipped += skipped;
-  }
+  const tally = await runTests(files, { cwd: root, ...args.values });
   const ran = tally.passed + tally.failed;
   if (ran === 0)
     process.stderr.write(`No test ran: nothing in test/ matches ${process.argv.slice(2).join(' ')}\n`);

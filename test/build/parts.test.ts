@@ -9,7 +9,7 @@ import { toJavaScript } from '../../build/app.ts';
 import { encodePng } from '../../build/icon.ts';
 import { fixLock, lockProblems } from '../../build/lock.ts';
 import { filesUnder, hashOf, isStale, stamp } from '../../build/stale.ts';
-import { pickFiles, summaryLine } from '../../build/test.ts';
+import { inLanes, pickFiles, summaryLine } from '../../build/test.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 
@@ -116,6 +116,25 @@ test('filters pick test files by part of their path or by pattern', () => {
   assert.deepEqual(pickFiles(all, ['./test/sim']), [all[0], all[1]]);
   assert.deepEqual(pickFiles(all, ['test/**/a*.ts', 'push']), [all[1], all[3]]);
   assert.deepEqual(pickFiles(all, ['nothing']), []);
+});
+
+test('heavy files start first and never more than allowed are under way; light ones fill the other lanes', async () => {
+  const begun: string[] = [];
+  let [heavy, all, mostHeavy, mostAll] = [0, 0, 0, 0];
+  const isHeavy = (name: string): boolean => name.startsWith('h');
+  await inLanes(['l1', 'l2', 'h1', 'l3', 'h2', 'h3'], { lanes: 3, mostHeavy: 1, isHeavy }, async (name) => {
+    begun.push(name);
+    all++;
+    if (isHeavy(name)) heavy++;
+    mostHeavy = Math.max(mostHeavy, heavy);
+    mostAll = Math.max(mostAll, all);
+    for (let i = 0; i < (isHeavy(name) ? 5 : 2); i++) await Promise.resolve();
+    all--;
+    if (isHeavy(name)) heavy--;
+  });
+  assert.deepEqual(begun.slice(0, 3), ['h1', 'l1', 'l2']);
+  assert.deepEqual(begun.toSorted(), ['h1', 'h2', 'h3', 'l1', 'l2', 'l3']);
+  assert.deepEqual([mostHeavy, mostAll], [1, 3]);
 });
 
 test('the tally counts tests and not files or suites, and shows what failed', async () => {
