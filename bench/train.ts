@@ -8,7 +8,8 @@
  *   npm run bench -- train success [--tasks a,b] success of the tuned settings on fresh starts, over seeds
  *   npm run bench -- train memory [--steps n]    memory over a long run
  *
- * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`, a run of `recording`), --turns n (of `recording`), --device, --json.
+ * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`, a run of `recording`), --turns n (of `recording`), --threads n (that compute, in
+ * `recording`: one fewer than cores shows what it costs where a core is free), --device, --json.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -26,6 +27,7 @@ const { values: flags, positionals } = parseArgs({
     seeds: { type: 'string' },
     seconds: { type: 'string' },
     turns: { type: 'string' },
+    threads: { type: 'string' },
     steps: { type: 'string' },
     device: { type: 'string', default: 'auto' },
     json: { type: 'boolean', default: false },
@@ -192,6 +194,7 @@ async function recording(): Promise<void> {
           device,
           seconds: Number(flags.seconds ?? 4),
           watched: way === 'watched',
+          ...(flags.threads === undefined ? {} : { threads: Number(flags.threads) }),
         });
         found[way] = trained.stepsPerSecond;
         seen = trained.seen ?? seen;

@@ -145,6 +145,11 @@ export interface LabOptions {
   /** Makes the project where there is none; the default when writing. */
   readonly create?: boolean;
   readonly device?: DeviceChoice;
+  /**
+   * Threads that runs compute on together, and so the most runs at once; as many as there are cores by default. One fewer leaves the
+   * lab and its window a core of their own. The numbers that come out are the same.
+   */
+  readonly threads?: number;
   /** Files beside the database for the metrics of every training run; a run's own settings may ask for them too. */
   readonly metricFiles?: MetricFileChoice;
 }
@@ -177,7 +182,8 @@ export class Lab {
   readonly #unwritten = new Map<number, { readonly status: RunStatus; readonly error: string | null }>();
   #running = 0;
   /** How many threads one training run may use right now: the cores are shared among those that run. Shared memory. */
-  readonly #budget = new Int32Array(new SharedArrayBuffer(4)).fill(availableParallelism());
+  readonly #budget = new Int32Array(new SharedArrayBuffer(4));
+  readonly #threads: number;
   readonly #heartbeat: NodeJS.Timeout;
   #closed = false;
   /** An evaluation of reward models goes on. */
@@ -193,6 +199,8 @@ export class Lab {
       create: options.create ?? true,
     });
     this.device = options.device ?? 'auto';
+    this.#threads = options.threads ?? availableParallelism();
+    this.#budget[0] = this.#threads;
     this.#metricFiles = options.metricFiles ?? {};
     this.log = openLog(this.store.directory, this.store.readOnly);
     this.#scores = new EpisodeScores(this.store);
@@ -524,7 +532,7 @@ export class Lab {
 
   /** Runs that wait, the next one first. */
   get queue(): QueueInfo {
-    return { waiting: this.#queue.map(({ id }) => id), most: availableParallelism() };
+    return { waiting: this.#queue.map(({ id }) => id), most: this.#threads };
   }
 
   /** A waiting run to a place in the queue, 0: the next. @throws UsageError when it does not wait. */
@@ -539,11 +547,11 @@ export class Lab {
   }
 
   #next(): void {
-    while (this.#running < availableParallelism() && this.#queue.length > 0) {
+    while (this.#running < this.#threads && this.#queue.length > 0) {
       this.#running++;
       this.#queue.shift()!.begin();
     }
-    const share = Math.max(1, Math.floor(availableParallelism() / Math.max(1, this.#running)));
+    const share = Math.max(1, Math.floor(this.#threads / Math.max(1, this.#running)));
     Atomics.store(this.#budget, 0, share);
   }
 
@@ -818,7 +826,7 @@ export class Lab {
           weightChanges: this.store.weightChanges.of(id),
           device: this.device,
           storedDevice: row.device,
-          threads: availableParallelism(),
+          threads: this.#threads,
           budget: this.#budget,
           live: reader.feed,
           until: steps,
@@ -1336,7 +1344,7 @@ export class Lab {
           endpoint === undefined ? null : { settings: endpoint, cache: cacheOf(this.store.directory) },
         seed: episodeSeed('fit', row.seed, 0),
         device: this.device,
-        threads: availableParallelism(),
+        threads: this.#threads,
         budget: this.#budget,
       },
       {

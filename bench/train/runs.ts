@@ -71,10 +71,15 @@ export async function train(
     device = 'auto',
     seconds,
     watched = false,
-  }: { device?: DeviceChoice; seconds?: number; watched?: boolean } = {},
+    threads,
+  }: { device?: DeviceChoice; seconds?: number; watched?: boolean; threads?: number } = {},
 ): Promise<Trained> {
   const folder = mkdtempSync(join(tmpdir(), 'reward-lab-bench-'));
-  const lab = new Lab({ project: join(folder, 'project'), device });
+  const lab = new Lab({
+    project: join(folder, 'project'),
+    device,
+    ...(threads === undefined ? {} : { threads }),
+  });
   const watch = watched ? await watcher(lab) : undefined;
   try {
     const { id } = lab.start(recipe, seed);

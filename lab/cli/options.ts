@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { DeviceChoice } from '../../learn/tensor/device.ts';
+import { mostThreads } from '../../learn/tensor/kernel/layout.ts';
 import { StoreBusyError, StoreReadOnlyError } from '../../store/index.ts';
 import { numbersIn } from '../compare.ts';
 import { UsageError } from '../errors.ts';
@@ -17,6 +18,7 @@ export interface Common {
   readonly set: readonly string[];
   readonly json?: boolean;
   readonly device: DeviceChoice;
+  readonly threads?: number;
   /** Of the verbs that train: a place, or true for that in the project. */
   readonly tensorboard?: string | true;
   readonly jsonl?: string | true;
@@ -77,6 +79,10 @@ export const commonOptions = (): Option[] => [
     .argParser((value: string, before: readonly string[]) => [...before, value])
     .default([], 'none'),
   new Option('--device <name>', 'which device computes').choices(devices as string[]).default('auto'),
+  new Option(
+    '--threads <n>',
+    'threads that compute (default: one a core); the results are the same',
+  ).argParser(whole(1, mostThreads)),
   new Option('--json', 'print exactly one JSON object on stdout'),
 ];
 
@@ -123,19 +129,20 @@ interface Wanted {
 
 function open(options: Common, { create = false, orRead = false }: Wanted): Lab {
   const project = projectDirectory(options.project);
-  const { device, tensorboard, jsonl } = options;
+  const { device, threads, tensorboard, jsonl } = options;
+  const computes = { device, ...(threads === undefined ? {} : { threads }) };
   const metricFiles = {
     ...(tensorboard === undefined ? {} : { tensorboard }),
     ...(jsonl === undefined ? {} : { jsonl }),
   };
   if (!create) checkProject(project);
   try {
-    return new Lab({ project, device, create, metricFiles });
+    return new Lab({ project, ...computes, create, metricFiles });
   } catch (error) {
     const barred = error instanceof StoreBusyError || error instanceof StoreReadOnlyError;
     if (!barred || !orRead || !existsSync(resolve(project, 'lab.db'))) throw error;
     note(`${error.message.replace(/\.?$/, '')}; opened for reading.`);
-    return new Lab({ project, mode: 'read', device });
+    return new Lab({ project, mode: 'read', ...computes });
   }
 }
 

@@ -65,7 +65,7 @@ async function entriesOf(experiment: Experiment, common: Common): Promise<StackE
       ...collect('failure', options['failures'] as number, { kind: 'wandering' }),
     ];
     const { dim } = openSenses(model, method.senses?.(line.settings));
-    const threads = availableParallelism();
+    const threads = common.threads ?? availableParallelism();
     const compute = await openComputeFor({
       choice: common.device,
       workload: method.workload(line.settings, { frameDim: dim, stages: model.stages.map(({ id }) => id) }),

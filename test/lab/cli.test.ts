@@ -119,6 +119,7 @@ test('wrong usage exits with 2 and names what was found and what was wanted', as
     [['train', 'push-progress', '--set', 'gama=0.9'], /did you mean "gamma"/],
     [['collect', '--task', 'push', '--policy', 'exprt'], /wanted expert, random, run:<id>.* or the id/],
     [['collect', '--task', 'push', '--policy', 'run:4'], /there is no run 4/],
+    [['train', 'push-progress', '--threads', '0'], /--threads.*wanted a whole number from 1 to 64/],
     [['collect', '--task', 'push', '--set', 'task.horizon=0'], /horizon: found 0, wanted a whole number/],
     [['collect', '--task', 'push', '--policy', '7'], /there is no checkpoint 7/],
     [['collect', '--task', 'push', '--episodes', '0'], /whole number from 1/],

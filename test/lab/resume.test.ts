@@ -10,8 +10,8 @@ import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
-function labOf(t: TestContext, device: 'kernel' | 'wasm' = 'kernel'): Lab {
-  const lab = new Lab({ project: temporaryFolder(t), device });
+function labOf(t: TestContext, device: 'kernel' | 'wasm' = 'kernel', threads?: number): Lab {
+  const lab = new Lab({ project: temporaryFolder(t), device, ...(threads === undefined ? {} : { threads }) });
   t.after(() => lab.close());
   return lab;
 }
@@ -159,6 +159,25 @@ test('a waiting run that is stopped leaves the place of the others alone', async
   }
   assert.ok(most <= atOnce, `${most} runs at once on ${atOnce} cores`);
   for (const id of ids) assert.equal(lab.run(id).status, stopped.includes(id) ? 'paused' : 'done');
+});
+
+test('a lab that may compute on one thread has one run at a time, whose numbers are those of all threads', async (t) => {
+  const recipe = tinyRecipe({ experiment: { evaluationEpisodes: 4 } });
+  const curves: unknown[] = [];
+  for (const threads of [1, Math.max(2, availableParallelism())]) {
+    const lab = labOf(t, 'kernel', threads);
+    assert.equal(lab.queue.most, threads);
+    const ids = [3, 4].map((seed) => lab.start(recipe, seed).id);
+    assert.deepEqual(lab.queue.waiting, threads === 1 ? ids.slice(1) : []);
+    for (const id of ids) assert.equal(await lab.finished(id).then(({ status }) => status), 'done');
+    curves.push(
+      ids.map((id) => {
+        const { steps, values } = lab.store.metrics.series(id);
+        return [[...steps], [...values].filter(([name]) => !/^(time|speed)\//.test(name))];
+      }),
+    );
+  }
+  assert.deepEqual(curves[0], curves[1]);
 });
 
 test('a damaged journal stops nobody from playing the policy; who goes on takes the checkpoint before it, with a word', async (t) => {
