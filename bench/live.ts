@@ -82,7 +82,7 @@ async function costs(task: string): Promise<{ trainer: number; lab: number; byte
   const own = await each(400, async () => {
     publish();
     const frame = await liveFrame(() => run, { runId: 1, worlds, since: 0, waitMs: 0 });
-    bytes = frame.data!.size;
+    bytes = frame.data!.length;
   });
   reader.close();
   return { trainer, lab: own - trainer, bytes };

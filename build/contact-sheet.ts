@@ -94,7 +94,7 @@ async function recorded(lab: Lab, task: Task, run: number): Promise<Recorded> {
   const episode = lab.episodes({ runId: run, limit: 1 }).items[0];
   if (episode === undefined) throw new Error('no episode was recorded');
   const opened = lab.openEpisode(episode.id);
-  const success = unpack(await opened.data.arrayBuffer())['trueSuccess']!.indexOf(1);
+  const success = unpack(opened.data)['trueSuccess']!.indexOf(1);
   if (success < 0) throw new Error('the expert did not succeed');
   return {
     task,

@@ -1,7 +1,7 @@
 /**
  * The typed contract between the lab and anyone who drives it: window, command line, another machine. Every call is
  * checked at the door against these schemas, in both directions. Two transports carry it: MessagePort (Electron) and
- * WebSocket (browser). Arrays travel as binary inside a `Blob`, packed by `lab/pack.ts`.
+ * WebSocket (browser). Arrays travel packed by `lab/pack.ts`.
  *
  * A slow window never floods: it asks `watch` for what is new since its cursor, and the lab keeps only the newest event
  * of each kind for it, so nothing queues up anywhere.
@@ -9,6 +9,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './api/bytes.ts';
 import { docsContract } from './api/docs.ts';
 import { evaluationsContract } from './api/evaluations.ts';
 import { driveContract, episodeLineageContract, forkEvents, forkSchema, forksContract } from './api/forks.ts';
@@ -392,7 +393,7 @@ const openedEpisodeSchema = z.object({
   learned: z.array(z.object({ key: z.string(), title: z.string(), modelHash: z.string() })),
   /** What `advantage` was worked out with; `gaeLambda` 0 where the algorithm has none. */
   discount: z.object({ gamma: z.number(), gaeLambda: z.number() }).nullable().optional(),
-  data: z.instanceof(Blob),
+  data: bytesSchema,
 });
 export type OpenedEpisode = z.infer<typeof openedEpisodeSchema>;
 
@@ -658,7 +659,7 @@ export const contract = {
           maxPoints: z.int().min(2).max(20_000).default(2000),
         }),
       )
-      .output(z.object({ names: z.array(z.string()), data: z.instanceof(Blob) })),
+      .output(z.object({ names: z.array(z.string()), data: bytesSchema })),
     ...runsContract,
     ...seedsContract(recipeSchema),
     lineage: oc.input(z.object({ id })).output(

@@ -134,7 +134,7 @@ export class Drives {
         terms: branch.stack.terms.map(({ id }) => id),
         learned: branch.learned.map((method) => ({ key: `learned/${method}`, title: method, modelHash: '' })),
         discount: null,
-        data: new Blob([pack(branch.arrays(0))]),
+        data: pack(branch.arrays(0)),
       },
       keys,
       waits: waitsForKeys(model.actionSpace),
@@ -229,7 +229,7 @@ export class Drives {
       success: branch.success,
       returnTotal: branch.returnTotal,
       action: [...unit],
-      data: new Blob([pack(branch.arrays(from))]),
+      data: pack(branch.arrays(from)),
     };
   }
 

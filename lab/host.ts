@@ -1,6 +1,7 @@
 /** The lab behind a MessagePort: what Electron's host process opens, and what the tests drive without it. */
 
 import { RPCHandler } from '@orpc/server/message-port';
+import { carriedBytes } from './carry.ts';
 import { refusal } from './door.ts';
 import { Lab, type LabOptions } from './lab.ts';
 import { createRouter } from './router.ts';
@@ -26,7 +27,7 @@ export interface OpenedLab {
 /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError */
 export function openLab(options: LabOptions): OpenedLab {
   const lab = new Lab(options);
-  const handler = new RPCHandler(createRouter(lab));
+  const handler = new RPCHandler(createRouter(lab), { customJsonSerializers: [carriedBytes] });
   return {
     lab,
     attach(port) {

@@ -12,6 +12,7 @@ import type { SenseId } from '../learn/rewards/senses.ts';
 import { stackHash } from '../learn/rewards/stack.ts';
 import type { Demonstration } from '../learn/rewards/types.ts';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
+import type { TaskModel } from '../sim/env.ts';
 import { openStore } from '../store/index.ts';
 import { hash64 } from '../store/rows.ts';
 import type {
@@ -189,6 +190,7 @@ export class Lab {
   /** An evaluation of reward models goes on. */
   #evaluating = false;
   readonly #scores: EpisodeScores;
+  #viewed: { readonly key: string; readonly model: TaskModel } | undefined;
   readonly #closing = new AbortController();
   readonly #beforeClose: (() => void)[] = [];
 
@@ -1559,7 +1561,7 @@ export class Lab {
   openEpisode(id: number): OpenedEpisode {
     const row = this.store.episodes.get(id);
     const run = this.store.runs.get(row.runId);
-    const model = taskModelOf(run);
+    const model = this.#viewedTask(run);
     const columns = this.store.episodes.columns(id);
     const { states } = replay(model, row, columns);
     const arrays: Record<string, PackedArray> = { poses: posesOf(model, states) };
@@ -1596,17 +1598,25 @@ export class Lab {
       terms,
       learned,
       discount: addAdvantage(arrays, row, run.config),
-      data: new Blob([pack(arrays)]),
+      data: pack(arrays),
     };
   }
 
   /** What the stage draws of an episode beside its bodies. @throws RangeError as `openEpisode`. */
   stageDetails(id: number): StageDetailsInfo {
     const row = this.store.episodes.get(id);
-    const model = taskModelOf(this.store.runs.get(row.runId));
+    const model = this.#viewedTask(this.store.runs.get(row.runId));
     const columns = this.store.episodes.columns(id, ['action', 'keyframe', 'stateHash']);
     const actions = Float64Array.from(columns.get('action')!.data);
     return stageDetails(model, replay(model, row, columns).states, actions);
+  }
+
+  /** The task of an episode that is shown; that of the one before where it is the same: making one takes longer than many a picture. */
+  #viewedTask(run: RunRow): TaskModel {
+    const { taskVersion, taskSettings } = run.config;
+    const key = JSON.stringify([run.task, taskVersion, taskSettings]);
+    if (this.#viewed?.key !== key) this.#viewed = { key, model: taskModelOf(run) };
+    return this.#viewed.model;
   }
 
   /** Of the model that gave a run's learned progress; an evaluation has that of the run it evaluates. */

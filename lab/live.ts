@@ -76,7 +76,7 @@ export async function liveFrame(
         reason: '',
         sequence: found.sequence,
         step: found.step,
-        data: new Blob([packed(run, found, ask)]),
+        data: packed(run, found, ask),
       };
     if (performance.now() >= until || signal?.aborted === true) {
       const reason = 'no world has been stepped for a while: it learns from what it has, or evaluates';

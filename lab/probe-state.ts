@@ -210,7 +210,7 @@ export class StateProbe {
     refused: number;
     why: string | null;
     milliseconds: number;
-    data: Blob;
+    data: Uint8Array<ArrayBuffer>;
   }> {
     const begun = performance.now();
     const scene = this.#scene(ask);
@@ -266,7 +266,7 @@ export class StateProbe {
       refused,
       why,
       milliseconds: performance.now() - begun,
-      data: new Blob([pack({ values: grid, gradient })]),
+      data: pack({ values: grid, gradient }),
     };
   }
 

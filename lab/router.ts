@@ -148,7 +148,7 @@ export function createRouter(lab: Lab) {
         for (const [name, values] of series.values) arrays[name] = values;
         const pace = series.values.get('time/all');
         if (pace !== undefined) arrays['seconds'] = secondsOf(series.steps, pace);
-        return { names: [...series.values.keys()], data: new Blob([pack(arrays)]) };
+        return { names: [...series.values.keys()], data: pack(arrays) };
       }),
       mark: os.runs.mark.handler(({ input }) => lab.markRuns(input.marks)),
       filter: os.runs.filter.handler(({ input }) => ({

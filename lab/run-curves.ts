@@ -173,7 +173,7 @@ export function groupCurves(store: Store, { groups, metric, x, points, baseline 
       },
     };
   });
-  return { groups: answers, data: new Blob([pack(arrays)]) };
+  return { groups: answers, data: pack(arrays) };
 }
 
 const whyNoRange = (runs: number): string =>
@@ -229,6 +229,6 @@ export function truthBesideProxy(
     range,
     why: range === null ? whyNoRange(found.length) : null,
     parting: partingOfCurves(trueCurves, paidCurves),
-    data: new Blob([pack(arrays)]),
+    data: pack(arrays),
   };
 }

@@ -82,7 +82,7 @@ export class EpisodeScores {
     refs: readonly ScorerRef[],
     extras: boolean,
     watch: Watch,
-  ): Promise<{ models: ScoredBy[]; data: Blob }> {
+  ): Promise<{ models: ScoredBy[]; data: Uint8Array<ArrayBuffer> }> {
     const row = this.#store.episodes.get(episodeId);
     const scorers = this.#scorers(refs, row.task);
     const scores = await this.#scoresOf(row, scorers, extras, this.#near, watch.signal, (done) =>
@@ -101,7 +101,7 @@ export class EpisodeScores {
     }
     return {
       models: scorers.map((one) => this.#describe(one, scores[one.about.key])),
-      data: new Blob([pack(arrays)]),
+      data: pack(arrays),
     };
   }
 
@@ -221,7 +221,7 @@ export class EpisodeScores {
         succeeded: truth.get('trueSuccess')!.data[frame] === 1,
       };
     });
-    return { moments: told, data: new Blob([pack(arrays)]) };
+    return { moments: told, data: pack(arrays) };
   }
 
   #episodes({ task, runs, kind, success, newest }: DisagreementAsk): EpisodeRow[] {

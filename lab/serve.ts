@@ -11,6 +11,7 @@ import { extname, join, normalize, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RPCHandler } from '@orpc/server/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { carriedBytes } from './carry.ts';
 import { mostMessageBytes, refusal } from './door.ts';
 import type { Lab } from './lab.ts';
 import { createRouter } from './router.ts';
@@ -59,7 +60,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     );
   }
   const token = options.token ?? randomBytes(24).toString('hex');
-  const handler = new RPCHandler(createRouter(options.lab));
+  const handler = new RPCHandler(createRouter(options.lab), { customJsonSerializers: [carriedBytes] });
   const http: Server = createServer((request, response) => answer(request, response, rendererDir, hosts()));
   const sockets = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes });
   let port = options.port ?? 0;

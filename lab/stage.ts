@@ -108,6 +108,6 @@ export function stageDetails(
     ),
     names,
     rays: lidar?.rays ?? 0,
-    data: new Blob([pack(arrays)]),
+    data: pack(arrays),
   };
 }

@@ -17,7 +17,7 @@ export interface Thumbnails {
   readonly scenes: { task: string; version: number; bodies: BodyInfo[] }[];
   readonly episodes: { id: number; scene: number; frames: number[] }[];
   readonly absent: { id: number; why: Why; reason: string }[];
-  readonly data: Blob;
+  readonly data: Uint8Array<ArrayBuffer>;
 }
 
 /** Milliseconds of work after which whoever else waits for the lab's thread comes first. */
@@ -94,7 +94,7 @@ export async function thumbnailsOf(
       absent.push({ id, why: 'unreadable', reason: messageOf(error) });
     }
   }
-  return { moments: [...moments], scenes, episodes, absent, data: new Blob([pack(arrays)]) };
+  return { moments: [...moments], scenes, episodes, absent, data: pack(arrays) };
 }
 
 /**

@@ -10,6 +10,7 @@ import { RPCLink as SocketLink } from '@orpc/client/websocket';
 import type { ContractRouterClient } from '@orpc/contract';
 import { create } from 'zustand';
 import type { LabContract } from '../lab/api.ts';
+import { carriedBytes } from './carry.ts';
 import { shellOf } from './shell.ts';
 
 export type LabClient = ContractRouterClient<LabContract>;
@@ -68,7 +69,7 @@ function connectSocket(token: string): void {
   const socket = new WebSocket(`${scheme}://${location.host}/api?token=${encodeURIComponent(token)}`);
   // As a blob each answer would go through the browser's own process once more before it can be read.
   socket.binaryType = 'arraybuffer';
-  const link = new SocketLink({ websocket: socket });
+  const link = new SocketLink({ websocket: socket, customJsonSerializers: [carriedBytes] });
   // "Try now" may come while a try is under way: only the last one counts.
   latest?.close();
   latest = socket;
@@ -94,7 +95,7 @@ export function connect(): void {
     const data = event.data as { type?: unknown } | null;
     const port = event.ports[0];
     if (data?.type !== 'lab-port' || !port) return;
-    const link = new PortLink({ port });
+    const link = new PortLink({ port, customJsonSerializers: [carriedBytes] });
     port.addEventListener('close', () => {
       if (current === link) lost(connectPort);
     });

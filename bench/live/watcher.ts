@@ -6,12 +6,16 @@ import { RPCLink } from '@orpc/client/websocket';
 import type { ContractRouterClient } from '@orpc/contract';
 import { WebSocket } from 'ws';
 import type { LabContract } from '../../lab/api.ts';
+import { carriedBytes } from '../../lab/carry.ts';
 import { unpack } from '../../lab/pack.ts';
 
 const { address, runId, worlds } = workerData as { address: string; runId: number; worlds: number };
 const socket = new WebSocket(address);
 const client: ContractRouterClient<LabContract> = createORPCClient(
-  new RPCLink({ websocket: socket as unknown as globalThis.WebSocket }),
+  new RPCLink({
+    websocket: socket as unknown as globalThis.WebSocket,
+    customJsonSerializers: [carriedBytes],
+  }),
 );
 let [isOn, since, bytes, snapshots] = [false, 0, 0, 0];
 
@@ -20,8 +24,8 @@ async function watch(): Promise<void> {
     const frame = await client.live.frame({ runId, worlds, since, waitMs: 200 });
     since = frame.sequence;
     if (frame.data === null || !isOn) continue;
-    unpack(await frame.data.arrayBuffer());
-    bytes += frame.data.size;
+    unpack(frame.data);
+    bytes += frame.data.length;
     snapshots++;
   }
 }

@@ -9,11 +9,15 @@ import { RPCLink } from '@orpc/client/websocket';
 import type { ContractRouterClient } from '@orpc/contract';
 import { WebSocket } from 'ws';
 import type { LabContract } from '../../lab/api.ts';
+import { carriedBytes } from '../../lab/carry.ts';
 
 const { address } = workerData as { address: string };
 const socket = new WebSocket(address);
 const client: ContractRouterClient<LabContract> = createORPCClient(
-  new RPCLink({ websocket: socket as unknown as globalThis.WebSocket }),
+  new RPCLink({
+    websocket: socket as unknown as globalThis.WebSocket,
+    customJsonSerializers: [carriedBytes],
+  }),
 );
 let [cursor, episodes, bytes, busyUntil] = [0, 0, 0, 0];
 parentPort!.on('message', () => {
@@ -29,6 +33,6 @@ for (;;) {
   if (newest?.type !== 'episode' || performance.now() < busyUntil) continue;
   const opened = await client.episodes.open({ id: newest.episode.id });
   episodes++;
-  bytes += opened.data.size;
+  bytes += opened.data.length;
   busyUntil = performance.now() + 1000 * opened.controlDt * opened.episode.length;
 }

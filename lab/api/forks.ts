@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 import { stateSchema } from './probe.ts';
 
 const id = z.int().positive();
@@ -164,7 +165,7 @@ const driveFrameSchema = z.object({
   returnTotal: z.number(),
   /** Options of a discrete action, or the action in [-1, 1], of the newest step. */
   action: z.array(z.number()),
-  data: z.instanceof(Blob),
+  data: bytesSchema,
 });
 export type DriveFrame = z.infer<typeof driveFrameSchema>;
 

@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 
 const runId = z.int().positive();
 
@@ -35,7 +36,7 @@ const liveFrameSchema = z.object({
   sequence: z.int(),
   /** Environment steps trained for. */
   step: z.number(),
-  data: z.instanceof(Blob).nullable(),
+  data: bytesSchema.nullable(),
 });
 export type LiveFrame = z.infer<typeof liveFrameSchema>;
 

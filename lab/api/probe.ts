@@ -5,6 +5,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 
 const id = z.int().positive();
 const at = { episodeId: id, frame: z.int().min(0) };
@@ -219,7 +220,7 @@ export const probeContract = {
         refused: z.int(),
         why: z.string().nullable(),
         milliseconds: z.number(),
-        data: z.instanceof(Blob),
+        data: bytesSchema,
       }),
     ),
 };

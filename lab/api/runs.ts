@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 
 const id = z.int().positive();
 const intervalSchema = z.object({ low: z.number(), high: z.number() });
@@ -57,7 +58,7 @@ export const groupCurvesSchema = z.object({
    * Unpacks (lab/pack.ts) to float64 arrays: `<i>/x`, `<i>/middle`, `<i>/low`, `<i>/high`, `<i>/run/<id>` [points] of group i,
    * and `<i>/difference/x`, `.../middle`, `.../low`, `.../high` against the baseline. `low` and `high` are NaN of one run.
    */
-  data: z.instanceof(Blob),
+  data: bytesSchema,
 });
 export type GroupCurves = z.infer<typeof groupCurvesSchema>;
 
@@ -81,7 +82,7 @@ export const truthBesideProxySchema = z.object({
     z.object({ kind: z.literal('not measurable'), why: z.string() }),
   ]),
   /** `x`, `truth/middle`, `truth/low`, `truth/high`, `proxy/middle`, `proxy/low`, `proxy/high`: float64 [points]. */
-  data: z.instanceof(Blob),
+  data: bytesSchema,
 });
 export type TruthBesideProxy = z.infer<typeof truthBesideProxySchema>;
 

@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 
 const id = z.int().positive();
 
@@ -69,7 +70,7 @@ export const disagreementSchema = z.object({
    * Unpacks (lab/pack.ts) to curves of each episode that is named, thinned to at most 96 frames: `<episode>/frames` uint32 [P],
    * `<episode>/true` float32 [P], `<episode>/<key>` float32 [P] for each model, scores as given; `<episode>/difference` float32 [P].
    */
-  data: z.instanceof(Blob),
+  data: bytesSchema,
 });
 export type Disagreement = z.infer<typeof disagreementSchema>;
 
@@ -81,7 +82,7 @@ export const episodeScoreContract = {
    */
   score: oc
     .input(z.object({ id, models: z.array(scorerSchema).min(1).max(24), extras: z.boolean().default(false) }))
-    .output(z.object({ models: z.array(scoredBySchema), data: z.instanceof(Blob) })),
+    .output(z.object({ models: z.array(scoredBySchema), data: bytesSchema })),
 };
 
 export const disagreeContract = {

@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 
 const vector = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -30,7 +31,7 @@ export const stageDetailsSchema = z.object({
   /** Of bodies that touch; most are names of bodies, some (the ground) are not drawn. */
   names: z.array(z.string()),
   rays: z.int(),
-  data: z.instanceof(Blob),
+  data: bytesSchema,
 });
 export type StageDetailsInfo = z.infer<typeof stageDetailsSchema>;
 

@@ -2,6 +2,7 @@
 
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { bytesSchema } from './bytes.ts';
 
 const id = z.int().positive();
 
@@ -38,7 +39,7 @@ const thumbnailsSchema = <Body extends z.ZodType>(bodySchema: Body) =>
     episodes: z.array(shownSchema),
     /** Asked for, and without a picture. */
     absent: z.array(absentSchema),
-    data: z.instanceof(Blob),
+    data: bytesSchema,
   });
 
 export const thumbnailsContract = <Body extends z.ZodType>(bodySchema: Body) => ({

@@ -435,7 +435,7 @@ function GroupedCurves({ drawn }: { readonly drawn: Drawn }) {
         x,
         ...(baseline === undefined ? {} : { baseline }),
       });
-      found.push({ name, groups: lines, data: unpack(await data.arrayBuffer()) });
+      found.push({ name, groups: lines, data: unpack(data) });
     }
     return found;
   });
@@ -639,7 +639,7 @@ function TruthAndProxy({ drawn }: { readonly drawn: Drawn }) {
   const key = truth === null || proxy === null ? '' : JSON.stringify([ids, truth, proxy, x]);
   const { answer, error } = useAnswer(key, ids, async () => {
     const found = await lab.runs.truth({ runs: ids, truth: truth!, proxy: proxy!, x });
-    return { found, data: unpack(await found.data.arrayBuffer()) };
+    return { found, data: unpack(found.data) };
   });
   return (
     <>

@@ -335,7 +335,10 @@ export function StageLegend({ name }: { readonly name: SlotName }) {
   const { trail, trailSpan, contacts } = useStageLook();
   const details = useDetails(loaded, contacts);
   const frame = useFrame(name);
-  const by = useMemo(() => (loaded ? trailValues(loaded, trail, toolPathOf(loaded)) : null), [loaded, trail]);
+  const by = useMemo(() => {
+    if (!loaded) return null;
+    return trailValues(loaded, trail, trail === 'speed' ? toolPathOf(loaded) : new Float32Array());
+  }, [loaded, trail]);
   const forces = useMemo(
     () => (loaded && details?.contacts && contacts ? arrowsAt(details, loaded.bodies, frame) : null),
     [loaded, details, contacts, frame],

@@ -233,8 +233,8 @@ async function watch(runId: number, signal: AbortSignal, options: Watch): Promis
       await sleep(700);
     } else if (answer.state === 'waiting') onWait(answer.reason);
     if (answer.data === null || signal.aborted) continue;
-    traffic.add(performance.now(), answer.data.size);
-    const frame = readFrame(await answer.data.arrayBuffer(), chosen, answer.step);
+    traffic.add(performance.now(), answer.data.length);
+    const frame = readFrame(answer.data, chosen, answer.step);
     view()?.show(frame);
     const now = performance.now();
     const isTime = now - saidAt >= factsEveryMs;

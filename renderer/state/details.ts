@@ -1,7 +1,7 @@
 /** What the lab tells of an episode for the stage alone: contacts, lidar rays, cameras. Fetched when something draws it, once. */
 
 import type { CameraViewInfo, StageDetailsInfo } from '../../lab/api.ts';
-import { unpack } from '../../lab/pack.ts';
+import { type Block, unpack } from '../../lab/pack.ts';
 import { lab } from '../lab.ts';
 import type { LoadedEpisode } from './opened.ts';
 
@@ -21,8 +21,8 @@ export interface StageDetails {
 }
 
 /** @throws RangeError when the arrays do not fit the episode. */
-export function readDetails(info: StageDetailsInfo, bytes: ArrayBuffer, length: number): StageDetails {
-  const { contacts, contactStart, rays: lidar } = unpack(bytes);
+export function readDetails(info: StageDetailsInfo, block: Block, length: number): StageDetails {
+  const { contacts, contactStart, rays: lidar } = unpack(block);
   const { views, names, rays } = info;
   const wanted = (length + 1) * (3 + 3 * rays);
   if (lidar !== undefined && lidar.length !== wanted)
@@ -48,7 +48,7 @@ export function detailsOf(loaded: LoadedEpisode): Promise<StageDetails> {
   if (!details) {
     details = lab.stage
       .details({ id: loaded.episode.id })
-      .then(async (info) => readDetails(info, await info.data.arrayBuffer(), loaded.length));
+      .then((info) => readDetails(info, info.data, loaded.length));
     details.catch(() => known.delete(loaded));
     known.set(loaded, details);
   }

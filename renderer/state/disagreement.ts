@@ -81,7 +81,7 @@ export async function startSearch(task: string, models: readonly ScorerRef[]): P
       },
       { signal: mine.signal },
     );
-    useDisagreement.setState({ result, curves: unpack(await result.data.arrayBuffer()), at: null });
+    useDisagreement.setState({ result, curves: unpack(result.data), at: null });
   } catch (error) {
     useDisagreement.setState(mine.signal.aborted ? { stopped: true } : { error: messageOf(error) });
   } finally {

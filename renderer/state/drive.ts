@@ -93,7 +93,7 @@ export function grown(
 }
 
 async function take(frame: DriveFrame): Promise<void> {
-  const arrays = unpack(await frame.data.arrayBuffer());
+  const arrays = unpack(frame.data);
   const drive = now();
   if (drive?.session !== frame.session || frame.from !== drive.loaded.length + 1 || frame.frame < frame.from)
     return;
@@ -233,7 +233,7 @@ export async function startDrive(
       ...(state ? { state: [...state] } : {}),
     });
     const { session, opened, keys, waits, horizon } = started;
-    const loaded = loadEpisode(opened, await opened.data.arrayBuffer());
+    const loaded = loadEpisode(opened, opened.data);
     tapped.clear();
     useDrive.setState({
       drive: {

@@ -1,7 +1,7 @@
 /** The worlds of a run while it trains: which run, how many, and what a snapshot of them holds. */
 
 import { create } from 'zustand';
-import { type PackedArray, unpack } from '../../lab/pack.ts';
+import { type Block, type PackedArray, unpack } from '../../lab/pack.ts';
 
 /** A snapshot of N worlds, as the lab sends it. */
 export interface WorldsFrame {
@@ -38,8 +38,8 @@ export function toggleWorlds(): void {
 }
 
 /** @throws RangeError when the block does not hold what a snapshot must. */
-export function readFrame(buffer: ArrayBuffer, ids: readonly number[] | null, step: number): WorldsFrame {
-  const arrays = unpack(buffer);
+export function readFrame(block: Block, ids: readonly number[] | null, step: number): WorldsFrame {
+  const arrays = unpack(block);
   const wanted = (name: string): PackedArray => {
     const array = arrays[name];
     if (array === undefined) throw new RangeError(`Snapshot of worlds: no ${name} in it`);

@@ -1,7 +1,7 @@
 /** An opened episode as the panels use it: the packed arrays of `episodes.open`, named and checked. Pure. */
 
 import type { BodyInfo, Episode, OpenedEpisode } from '../../lab/api.ts';
-import { type PackedArray, unpack } from '../../lab/pack.ts';
+import { type Block, type PackedArray, unpack } from '../../lab/pack.ts';
 
 type Numbers = Float64Array | Float32Array;
 
@@ -49,8 +49,8 @@ export interface LoadedEpisode {
 }
 
 /** @throws RangeError naming the episode and the array when one is missing or of the wrong length. */
-export function loadEpisode(opened: OpenedEpisode, bytes: ArrayBuffer): LoadedEpisode {
-  const arrays: Record<string, PackedArray> = unpack(bytes);
+export function loadEpisode(opened: OpenedEpisode, block: Block): LoadedEpisode {
+  const arrays: Record<string, PackedArray> = unpack(block);
   const { episode, bodies, stages, controlDt } = opened;
   const frames = episode.length + 1;
   function take<A extends PackedArray>(name: string, kind: new (n: number) => A, length: number): A {

@@ -136,7 +136,7 @@ async function fetchEpisode(id: number): Promise<LoadedEpisode> {
     return known;
   }
   const opened = await lab.episodes.open({ id });
-  const loaded = loadEpisode(opened, await opened.data.arrayBuffer());
+  const loaded = loadEpisode(opened, opened.data);
   cache.set(id, loaded);
   for (const old of cache.keys()) {
     if (cache.size <= cacheSize) break;

@@ -582,7 +582,7 @@ async function fetchField(
       { signal },
     );
     const { data, low, high, ...rest } = found;
-    const arrays = unpack(await data.arrayBuffer());
+    const arrays = unpack(data);
     const now = useProbe.getState();
     if (signal.aborted || now.session !== session || !now.field.isOn) return;
     if (low === null || high === null) {

@@ -39,7 +39,7 @@ export function useMetrics(ids: readonly number[]): ReadonlyMap<number, RunMetri
             fetched.current.set(id, { step, at: performance.now() });
             try {
               const answer = await lab.runs.metrics({ id, maxPoints: 1500 });
-              const { steps: x, seconds, ...rest } = unpack(await answer.data.arrayBuffer());
+              const { steps: x, seconds, ...rest } = unpack(answer.data);
               if (isOver && !fetched.current.has(id)) return;
               const values = new Map(
                 Object.entries(rest).flatMap(([name, array]) =>

@@ -88,7 +88,7 @@ async function work(): Promise<void> {
         { id: episode, models: keys.map(refOf) },
         { signal: mine.signal },
       );
-      const arrays = unpack(await data.arrayBuffer());
+      const arrays = unpack(data);
       const own = new Map(useScores.getState().scores.get(episode));
       for (const { key, title, seed, baseline, causal, failed: why } of models) {
         const perStep = arrays[`${key}/perStep`];

@@ -59,7 +59,7 @@ async function fetchScenes(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, Found<Scene>>> {
   const answer = await lab.episodes.thumbnails({ ids: [...ids] }, { signal });
-  const arrays = unpack(await answer.data.arrayBuffer());
+  const arrays = unpack(answer.data);
   const known = answer.scenes.map(({ bodies }) => {
     const key = JSON.stringify(bodies);
     const same = scenes.get(key) ?? bodies;

@@ -40,7 +40,7 @@ test('a recipe runs from demonstrations to evaluation, and everything it made ca
   const [training] = lab.store.episodes.list({ runId: id, kind: 'training', limit: 1 }).items;
   const opened = lab.openEpisode(training!.id);
   assert.deepEqual(opened.terms, ['task/success', 'shaping/sarm']);
-  const arrays = unpack(await opened.data.arrayBuffer());
+  const arrays = unpack(opened.data);
   const T = opened.episode.length;
   assert.equal(arrays['poses']!.length, (T + 1) * opened.bodies.length * 7);
   for (const term of opened.terms) {

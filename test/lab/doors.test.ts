@@ -12,6 +12,7 @@ import { RPCLink as SocketLink } from '@orpc/client/websocket';
 import type { ContractRouterClient } from '@orpc/contract';
 import { WebSocket } from 'ws';
 import type { LabContract } from '../../lab/api.ts';
+import { carriedBytes } from '../../lab/carry.ts';
 import { mostMessageBytes } from '../../lab/door.ts';
 import { openLab } from '../../lab/host.ts';
 import { Lab } from '../../lab/lab.ts';
@@ -43,7 +44,12 @@ async function served(t: TestContext): Promise<{ lab: Lab; door: Served }> {
 function socketClient(door: Served, t: TestContext): Client {
   const socket = new WebSocket(`ws://127.0.0.1:${door.port}/api?token=${door.token}`);
   t.after(() => socket.terminate());
-  return createORPCClient(new SocketLink({ websocket: socket as unknown as globalThis.WebSocket }));
+  return createORPCClient(
+    new SocketLink({
+      websocket: socket as unknown as globalThis.WebSocket,
+      customJsonSerializers: [carriedBytes],
+    }),
+  );
 }
 
 const transports: Record<string, (t: TestContext) => Promise<Client>> = {
@@ -56,7 +62,9 @@ const transports: Record<string, (t: TestContext) => Promise<Client>> = {
       port2.close();
       await opened.close();
     });
-    const client: Client = createORPCClient(new PortLink({ port: port2 as never }));
+    const client: Client = createORPCClient(
+      new PortLink({ port: port2 as never, customJsonSerializers: [carriedBytes] }),
+    );
     port2.start();
     return client;
   },
@@ -93,17 +101,14 @@ for (const [name, connect] of Object.entries(transports)) {
     const { items, total } = await client.episodes.list({ runId: id, kind: 'evaluation' });
     assert.equal(total, 10);
     const opened = await client.episodes.open({ id: items[0]!.id });
-    const arrays = unpack(await opened.data.arrayBuffer());
+    const arrays = unpack(opened.data);
     assert.equal(arrays['poses']!.length, (opened.episode.length + 1) * opened.bodies.length * 7);
     assert.ok(arrays['poses']!.every(Number.isFinite));
     assert.equal((await client.episodes.verify({ id: items[0]!.id })).ok, true);
 
     const { names, data } = await client.runs.metrics({ id });
     assert.ok(names.includes('rollout/success'));
-    assert.equal(
-      unpack(await data.arrayBuffer())['steps']!.length,
-      unpack(await data.arrayBuffer())[names[0]!]!.length,
-    );
+    assert.equal(unpack(data)['steps']!.length, unpack(data)[names[0]!]!.length);
   });
 
   test(`over ${name} bad input comes back as an error that names it, and the lab goes on`, async (t) => {
@@ -215,7 +220,10 @@ test('a window that vanishes in the middle of watching leaves the run alone', as
   const { id } = lab.start(tinyRecipe({ reward: [{ reward: 'sparse' }] }), 2);
   const socket = new WebSocket(`ws://127.0.0.1:${door.port}/api?token=${door.token}`);
   const client: Client = createORPCClient(
-    new SocketLink({ websocket: socket as unknown as globalThis.WebSocket }),
+    new SocketLink({
+      websocket: socket as unknown as globalThis.WebSocket,
+      customJsonSerializers: [carriedBytes],
+    }),
   );
   await client.watch({ cursor: 0 });
   const watching = client.watch({ cursor: 1_000_000_000 - 1, waitMs: 20_000 }).catch(() => 'gone');

@@ -107,7 +107,7 @@ test('a reward model that is taken in parts from the truth where the truth falls
   assert.deepEqual(left, []);
   assert.equal(parting.kind, 'part');
   assert.ok(parting.kind === 'part' && Math.abs(parting.at - 6000) <= 1000, JSON.stringify(parting));
-  const arrays = unpack(await data.arrayBuffer());
+  const arrays = unpack(data);
   const proxy = arrays['proxy/middle'] as Float64Array;
   assert.ok(Math.abs(proxy[0]! - 0.215) < 1e-6 && Math.abs(proxy.at(-1)! - 0.8) < 1e-6, `${proxy}`);
 

@@ -57,7 +57,7 @@ test('worlds that are looked at are those of the recorded episodes, and looking 
     since = frame.sequence;
     const run = lab.live(id);
     if (typeof run !== 'string') scene ??= liveScene(run);
-    seen.push(unpack(await frame.data!.arrayBuffer()));
+    seen.push(unpack(frame.data!));
   }
   assert.equal((await end).status, 'done');
   assert.ok(seen.length >= 3, `${seen.length} snapshots`);
@@ -67,7 +67,7 @@ test('worlds that are looked at are those of the recorded episodes, and looking 
   const frames = new Map<string, { progress: number; learned: number }>();
   const width = scene!.bodies.length * 7;
   for (const { data } of episodes) {
-    const { poses, trueProgress, 'learned/sarm': learned } = unpack(await data.arrayBuffer());
+    const { poses, trueProgress, 'learned/sarm': learned } = unpack(data);
     for (let k = 0; k * width < poses!.length; k++)
       frames.set(`${k} ${[...poses!.subarray(k * width, (k + 1) * width)]}`, {
         progress: trueProgress![k]!,
@@ -137,7 +137,7 @@ test('the games of self-play are watched, of both sides in turn, and looking cha
     if (typeof run !== 'string') scene ??= liveScene(run);
     since = frame.sequence;
     sequences.add(since);
-    const { episodeStep, returns } = unpack(await frame.data!.arrayBuffer());
+    const { episodeStep, returns } = unpack(frame.data!);
     assert.equal(episodeStep!.length, 16);
     for (const [world, step] of episodeStep!.entries()) {
       assert.ok(Number.isInteger(step) && step >= 0 && step <= 120 && Number.isFinite(returns![world]));
@@ -219,7 +219,7 @@ test('a world that cannot be watched is refused in words', async (t) => {
     waitMs: 5000,
   });
   assert.equal(state, 'live');
-  assert.equal(unpack(await data!.arrayBuffer())['progress']!.length, 2);
+  assert.equal(unpack(data!)['progress']!.length, 2);
   // Nobody asks any more: the run goes on as before.
   const { done } = lab.run(id);
   while (lab.run(id).done < done + 4000) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { carriedBytes } from '../../lab/carry.ts';
 import { pack, unpack } from '../../lab/pack.ts';
+import { carriedBytes as carriedToWindow } from '../../renderer/carry.ts';
 
 test('packed arrays come back bit for bit, with every type and awkward numbers', () => {
   const arrays = {
@@ -25,4 +27,19 @@ test('a block that is cut short is refused with what was found', () => {
   assert.throws(() => unpack(block.slice(0, block.length - 8).buffer), /Packed array values: ends at byte/);
   assert.throws(() => unpack(block.slice(0, 20).buffer), /does not fit into 20 bytes/);
   assert.throws(() => unpack(new ArrayBuffer(2)), /2 bytes, wanted at least 4/);
+});
+
+test('bytes go through a message and come out as they were, on either side, wherever they lie in their memory', () => {
+  const bytes = pack({ a: Float64Array.of(1.5, Number.NaN), b: Uint8Array.of(0, 127, 255) });
+  const roomy = new Uint8Array(bytes.length + 3);
+  roomy.set(bytes, 3);
+  const part = roomy.subarray(3);
+  assert.ok(carriedBytes.condition(part) && !carriedBytes.condition('text'));
+  assert.equal(carriedBytes.type, carriedToWindow.type);
+  for (const read of [carriedBytes, carriedToWindow]) {
+    const come = read.deserialize(carriedBytes.serialize(part));
+    assert.deepEqual(come, bytes);
+    assert.deepEqual([...unpack(come)['b']!], [0, 127, 255]);
+  }
+  assert.deepEqual([...unpack(part)['a']!], [1.5, Number.NaN]);
 });

@@ -32,7 +32,7 @@ test('a stored run is probed', async (t) => {
   const { id: episodeId, length } = lab.store.episodes.list({ runId: id, kind: 'training', limit: 1 })
     .items[0]!;
   const stored = lab.openEpisode(episodeId);
-  const arrays: Record<string, PackedArray> = unpack(await stored.data.arrayBuffer());
+  const arrays: Record<string, PackedArray> = unpack(stored.data);
   const opened = await probe.open({ episodeId, frame: 20 });
   const at = { episodeId, frame: 20, state: opened.state };
 
@@ -108,7 +108,7 @@ test('a stored run is probed', async (t) => {
           x: { ...x!, count: 5 },
           y: { ...y!, count: 4 },
         });
-        const { values } = unpack(await field.data.arrayBuffer());
+        const { values } = unpack(field.data);
         assert.deepEqual([field.width, field.height, field.depth, field.refused], [5, 4, 1, 0]);
         for (const [i, j] of [
           [0, 0],
@@ -152,9 +152,7 @@ test('a stored run is probed', async (t) => {
       z: { element: 6, from: 0.02, to: 0.1, count: 3 },
     };
     const values = async (more: object) =>
-      unpack(await (await probe.field({ ...at, ...axes, quantity: 'progress', ...more })).data.arrayBuffer())[
-        'values'
-      ]!;
+      unpack((await probe.field({ ...at, ...axes, quantity: 'progress', ...more })).data)['values']!;
     const a = await values({});
     const b = await values({ quantity: 'raw/task/toGoal' });
     const less = await values({ minus: 'raw/task/toGoal' });

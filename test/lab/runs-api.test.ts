@@ -15,7 +15,7 @@ import { interquartileMean } from '../../lab/statistics.ts';
 import { twoGroups } from '../support/groups.ts';
 import { temporaryFolder } from '../support/project.ts';
 
-const opened = async (blob: Blob) => unpack(await blob.arrayBuffer());
+const opened = unpack;
 
 function project(
   t: TestContext,

@@ -42,7 +42,7 @@ test('models and counter-baselines score an episode as they would themselves, an
       ['constant', null, true, false, null],
     ],
   );
-  const arrays = unpack(await scored.data.arrayBuffer());
+  const arrays = unpack(scored.data);
   const task = taskModelOf(store.runs.get(collected));
   const { states } = replay(task, row, store.episodes.columns(episode));
   const own = sarm.load(store.models.bytes(first));
@@ -77,7 +77,7 @@ test('models and counter-baselines score an episode as they would themselves, an
   assert.ok(found.episodes >= 6 && found.moments.length === 5, JSON.stringify(found.moments));
   const sorted = [...found.moments].sort((one, two) => two.difference - one.difference);
   assert.deepEqual(found.moments, sorted);
-  const curves = unpack(await found.data.arrayBuffer());
+  const curves = unpack(found.data);
   for (const moment of found.moments) {
     const { trueProgress, trueStage } = Object.fromEntries(
       [...store.episodes.columns(moment.episode)].map(([name, { data }]) => [name, data]),

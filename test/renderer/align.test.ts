@@ -207,7 +207,7 @@ test('on real episodes the path finds the true entries into stages that it never
   const episodes = await Promise.all(
     [1, 2, 3, 4, 5, 6].map(async (id) => {
       const opened = lab.openEpisode(id);
-      return loadEpisode(opened, await opened.data.arrayBuffer());
+      return loadEpisode(opened, opened.data);
     }),
   );
   /** Mean distance, in steps, of where the block is at the goal from where it is said to be. */

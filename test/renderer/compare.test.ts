@@ -46,7 +46,7 @@ test('nine episodes are laid beside each other, aligned, looped, haunted, and fo
     stageBands(lab.store.episodes.columns(episode).get('trueStage')!.data as Uint8Array);
   const framesOf = async (episode: number): Promise<number[]> => {
     const opened = lab.openEpisode(episode);
-    const events = eventsOf(loadEpisode(opened, await opened.data.arrayBuffer()));
+    const events = eventsOf(loadEpisode(opened, opened.data));
     return [...new Set(events.map(({ frame }) => frame))];
   };
   // Nine software-drawn views on a core that others use, too.

@@ -103,6 +103,7 @@ test('an episode that is opened draws the two rows that change and what is writt
 
   const kinds = await page.evaluate(() => (globalThis as unknown as Counted).kinds);
   if (process.env['REWARD_LAB_TRANSPORT'] !== 'port')
-    assert.ok((kinds['ArrayBuffer'] ?? 0) >= 3 && kinds['Blob'] === undefined, JSON.stringify(kinds));
+    // Text alone: forms with bytes in them are taken apart in another process.
+    assert.deepEqual(Object.keys(kinds), ['text'], JSON.stringify(kinds));
   assert.deepEqual(mistakes, []);
 });

@@ -38,7 +38,7 @@ function opened(length: number): OpenedEpisode {
     controlDt: 0.05,
     terms: ['success'],
     learned: [{ key: 'learned/sarm', title: 'sarm', modelHash: 'x' }],
-    data: new Blob([]),
+    data: new Uint8Array(),
   };
 }
 

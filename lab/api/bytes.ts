@@ -1,0 +1,6 @@
+/** Packed arrays as the api hands them out. */
+
+import { z } from 'zod';
+
+/** Of `lab/pack.ts`; `carriedBytes` there says how they travel. */
+export const bytesSchema = z.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array);
