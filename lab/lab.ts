@@ -71,7 +71,7 @@ import { type MetricFileChoice, MetricFiles } from './metric-files.ts';
 import { measureOldEpisodes } from './old-episodes.ts';
 import { sidesOf } from './opponents.ts';
 import { pace } from './pace.ts';
-import { type PackedArray, pack } from './pack.ts';
+import { pack, splitStill } from './pack.ts';
 import { algorithmNamed, learnedReward, rewardNamed } from './registry.ts';
 import {
   coloursOf,
@@ -1564,7 +1564,7 @@ export class Lab {
     const model = this.#viewedTask(run);
     const columns = this.store.episodes.columns(id);
     const { states } = replay(model, row, columns);
-    const arrays: Record<string, PackedArray> = { poses: posesOf(model, states) };
+    const arrays = splitStill('poses', posesOf(model, states), 7 * model.bodies.length);
     const colours = coloursOf(model, states);
     if (colours !== null) arrays['colours'] = colours;
     const contact = contactColumn(model, states, Float64Array.from(columns.get('action')!.data));

@@ -77,3 +77,43 @@ export function unpack(block: Block): Record<string, PackedArray> {
   }
   return arrays;
 }
+
+/**
+ * Rows of numbers without the columns in which nothing changes, for most bodies of a scene stand still or turn about one axis: to the
+ * bit what `joinStill` gives back. values: [rows, width] -> `<name>/first` [width], `<name>/moving` the columns that change [m],
+ * `<name>/rest` [rows, m].
+ */
+export function splitStill(name: string, values: Float32Array, width: number): Record<string, PackedArray> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const moves = new Uint8Array(width);
+  for (let at = width; at < bits.length; at += width) {
+    for (let k = 0; k < width; k++) if (bits[at + k] !== bits[k]) moves[k] = 1;
+  }
+  const moving = Uint32Array.from({ length: width }, (_, k) => k).filter((k) => moves[k] === 1);
+  const rest = new Uint32Array((values.length / width) * moving.length);
+  for (let at = 0, to = 0; at < bits.length; at += width) {
+    for (const k of moving) rest[to++] = bits[at + k]!;
+  }
+  return {
+    [`${name}/first`]: values.slice(0, width),
+    [`${name}/moving`]: moving,
+    [`${name}/rest`]: new Float32Array(rest.buffer),
+  };
+}
+
+/** Of `splitStill`, with so many rows; undefined where it is not there or does not fit together. */
+export function joinStill(arrays: Arrays, name: string, rows: number): Float32Array | undefined {
+  const [first, moving, rest] = ['first', 'moving', 'rest'].map((part) => arrays[`${name}/${part}`]);
+  if (!(first instanceof Float32Array && moving instanceof Uint32Array && rest instanceof Float32Array))
+    return;
+  const width = first.length;
+  if (rest.length !== rows * moving.length || moving.some((k) => k >= width)) return;
+  const values = new Uint32Array(rows * width);
+  const start = new Uint32Array(first.buffer, first.byteOffset, width);
+  const bits = new Uint32Array(rest.buffer, rest.byteOffset, rest.length);
+  for (let row = 0, from = 0; row < rows; row++) {
+    values.set(start, row * width);
+    for (const k of moving) values[row * width + k] = bits[from++]!;
+  }
+  return new Float32Array(values.buffer);
+}

@@ -1,7 +1,7 @@
 /** An opened episode as the panels use it: the packed arrays of `episodes.open`, named and checked. Pure. */
 
 import type { BodyInfo, Episode, OpenedEpisode } from '../../lab/api.ts';
-import { type Block, type PackedArray, unpack } from '../../lab/pack.ts';
+import { type Block, joinStill, type PackedArray, unpack } from '../../lab/pack.ts';
 
 type Numbers = Float64Array | Float32Array;
 
@@ -53,6 +53,8 @@ export function loadEpisode(opened: OpenedEpisode, block: Block): LoadedEpisode 
   const arrays: Record<string, PackedArray> = unpack(block);
   const { episode, bodies, stages, controlDt } = opened;
   const frames = episode.length + 1;
+  const poses = joinStill(arrays, 'poses', frames);
+  if (poses) arrays['poses'] = poses;
   function take<A extends PackedArray>(name: string, kind: new (n: number) => A, length: number): A {
     const array = arrays[name];
     if (!(array instanceof kind) || array.length !== length) {

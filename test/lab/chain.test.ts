@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openCheckpoint } from '../../lab/checkpoint.ts';
 import { Lab } from '../../lab/lab.ts';
-import { unpack } from '../../lab/pack.ts';
+import { joinStill, unpack } from '../../lab/pack.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 test('a recipe runs from demonstrations to evaluation, and everything it made can be found again', async (t) => {
@@ -42,7 +42,7 @@ test('a recipe runs from demonstrations to evaluation, and everything it made ca
   assert.deepEqual(opened.terms, ['task/success', 'shaping/sarm']);
   const arrays = unpack(opened.data);
   const T = opened.episode.length;
-  assert.equal(arrays['poses']!.length, (T + 1) * opened.bodies.length * 7);
+  assert.equal(joinStill(arrays, 'poses', T + 1)!.length, (T + 1) * opened.bodies.length * 7);
   for (const term of opened.terms) {
     const [raw, weight, product] = ['raw', 'weight', 'product'].map(
       (part) => arrays[`reward/${term}/${part}`]!,

@@ -16,7 +16,7 @@ import { carriedBytes } from '../../lab/carry.ts';
 import { mostMessageBytes } from '../../lab/door.ts';
 import { openLab } from '../../lab/host.ts';
 import { Lab } from '../../lab/lab.ts';
-import { unpack } from '../../lab/pack.ts';
+import { joinStill, unpack } from '../../lab/pack.ts';
 import { type Served, serve } from '../../lab/serve.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
@@ -101,9 +101,9 @@ for (const [name, connect] of Object.entries(transports)) {
     const { items, total } = await client.episodes.list({ runId: id, kind: 'evaluation' });
     assert.equal(total, 10);
     const opened = await client.episodes.open({ id: items[0]!.id });
-    const arrays = unpack(opened.data);
-    assert.equal(arrays['poses']!.length, (opened.episode.length + 1) * opened.bodies.length * 7);
-    assert.ok(arrays['poses']!.every(Number.isFinite));
+    const poses = joinStill(unpack(opened.data), 'poses', opened.episode.length + 1)!;
+    assert.equal(poses.length, (opened.episode.length + 1) * opened.bodies.length * 7);
+    assert.ok(poses.every(Number.isFinite));
     assert.equal((await client.episodes.verify({ id: items[0]!.id })).ok, true);
 
     const { names, data } = await client.runs.metrics({ id });

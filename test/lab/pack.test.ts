@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { carriedBytes } from '../../lab/carry.ts';
-import { pack, unpack } from '../../lab/pack.ts';
+import { joinStill, pack, splitStill, unpack } from '../../lab/pack.ts';
 import { carriedBytes as carriedToWindow } from '../../renderer/carry.ts';
 
 test('packed arrays come back bit for bit, with every type and awkward numbers', () => {
@@ -42,4 +42,24 @@ test('bytes go through a message and come out as they were, on either side, wher
     assert.deepEqual([...unpack(come)['b']!], [0, 127, 255]);
   }
   assert.deepEqual([...unpack(part)['a']!], [1.5, Number.NaN]);
+});
+
+test('columns that stay as they are travel once, and all come back to the bit', () => {
+  const width = 5;
+  const rows = Float32Array.of(
+    ...[1, Number.NaN, -0, 3, 7],
+    ...[1, Number.NaN, -0, 4, 7],
+    // Zero is not minus zero.
+    ...[1, Number.NaN, 0, 5, 7],
+  );
+  const cut = splitStill('poses', rows, width);
+  assert.deepEqual([...cut['poses/moving']!], [2, 3]);
+  assert.equal(cut['poses/rest']!.length, 6);
+  const come = unpack(pack(cut));
+  const bits = (values: Float32Array) => [...new Uint32Array(values.buffer)];
+  assert.deepEqual(bits(joinStill(come, 'poses', 3)!), bits(rows));
+  assert.equal(joinStill(come, 'poses', 4), undefined);
+  assert.equal(joinStill({}, 'poses', 3), undefined);
+  const one = rows.slice(0, width);
+  assert.deepEqual(bits(joinStill(splitStill('a', one, width), 'a', 1)!), bits(one));
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createRouterClient } from '@orpc/server';
 import { Lab } from '../../lab/lab.ts';
-import { type PackedArray, unpack } from '../../lab/pack.ts';
+import { joinStill, type PackedArray, unpack } from '../../lab/pack.ts';
 import { createRouter } from '../../lab/router.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
@@ -58,7 +58,8 @@ test('a stored run is probed', async (t) => {
         assert.equal(found.models.length, 2);
         assert.equal(Math.fround(found.models[0]!.value!), arrays['learned/sarm']![frame]);
         const bodies = stored.bodies.length * 7;
-        assert.deepEqual(found.poses, [...arrays['poses']!.subarray(frame * bodies, (frame + 1) * bodies)]);
+        const poses = joinStill(arrays, 'poses', length + 1)!;
+        assert.deepEqual(found.poses, [...poses.subarray(frame * bodies, (frame + 1) * bodies)]);
         assert.ok(found.value !== null);
       }
       assert.match(opened.action, /with the recorded action of frame 20/);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createRouterClient } from '@orpc/server';
 import { Lab } from '../../lab/lab.ts';
-import { unpack } from '../../lab/pack.ts';
+import { joinStill, unpack } from '../../lab/pack.ts';
 import { keyframeEvery } from '../../lab/recorder.ts';
 import { createRouter } from '../../lab/router.ts';
 import { momentsOf } from '../../lab/thumbnails.ts';
@@ -100,7 +100,7 @@ test('episodes are shown by their frames; those that are gone, damaged or of ano
   for (const { id, frames } of answer.episodes) {
     const opened = await client.episodes.open({ id });
     assert.deepEqual(answer.scenes[0]!.bodies, opened.bodies);
-    const whole = unpack(opened.data)['poses']!;
+    const whole = joinStill(unpack(opened.data), 'poses', opened.episode.length + 1)!;
     const width = 7 * opened.bodies.length;
     assert.equal(frames.at(-1), opened.episode.length);
     frames.forEach((frame, i) => {
