@@ -37,6 +37,11 @@ const theme = createTheme({
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
     // An element of the library's own that takes the first focus is no entry of a menu: screen readers stumble over it.
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
+    // A menu in a menu lies in the element of the first, which may scroll: only `fixed` is not cut off by it. It opens to the other
+    // side where there is no room for it; pushed aside it would lie over the first.
+    MenuSub: {
+      defaultProps: { floatingStrategy: 'fixed', middlewares: { flip: true, shift: true } },
+    },
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
   },
   colors: {

@@ -6,7 +6,7 @@ import { selfPlayRecipe } from '../../lab/cli/self-play.ts';
 import { Lab } from '../../lab/lab.ts';
 import { liveFrame, liveScene } from '../../lab/live.ts';
 import { FeedReader, FeedWriter, openFeed } from '../../lab/live-feed.ts';
-import { unpack } from '../../lab/pack.ts';
+import { joinStill, unpack } from '../../lab/pack.ts';
 import { temporaryFolder, tinyRecipe } from '../support/project.ts';
 
 function labOf(t: TestContext): Lab {
@@ -66,10 +66,12 @@ test('worlds that are looked at are those of the recorded episodes, and looking 
   const episodes = lab.store.episodes.ids({ runId: id, kind: 'training' }).map((one) => lab.openEpisode(one));
   const frames = new Map<string, { progress: number; learned: number }>();
   const width = scene!.bodies.length * 7;
-  for (const { data } of episodes) {
-    const { poses, trueProgress, 'learned/sarm': learned } = unpack(data);
-    for (let k = 0; k * width < poses!.length; k++)
-      frames.set(`${k} ${[...poses!.subarray(k * width, (k + 1) * width)]}`, {
+  for (const { data, episode } of episodes) {
+    const arrays = unpack(data);
+    const poses = joinStill(arrays, 'poses', episode.length + 1)!;
+    const { trueProgress, 'learned/sarm': learned } = arrays;
+    for (let k = 0; k * width < poses.length; k++)
+      frames.set(`${k} ${[...poses.subarray(k * width, (k + 1) * width)]}`, {
         progress: trueProgress![k]!,
         learned: learned![k]!,
       });

@@ -10,7 +10,7 @@ import type { Lab } from '../../lab/lab.ts';
 import { unpack } from '../../lab/pack.ts';
 import { defaultsOf } from '../../sim/fields.ts';
 import { tasks } from '../../sim/tasks/index.ts';
-import { barriers, openWindow } from '../support/window.ts';
+import { barriers, openWindow, takesPictures, unchanging } from '../support/window.ts';
 
 type TaskId = keyof typeof tasks;
 
@@ -155,12 +155,13 @@ async function visit(t: TestContext, recorded: readonly TaskId[], trains = false
   const idOf = (task: string): number => lab.store.episodes.list({ task, limit: 1 }).items[0]!.id;
 
   const stage = page.getByTestId('stage-a');
-  /** Once the stage stands still: then it is drawn twice as fine, where the CPU draws. */
+  /** Once the stage stands still: a draft is drawn, all else that the CPU draws is drawn twice as fine then. */
   const stands = async (): Promise<void> => {
     await page.waitForTimeout(300);
     await stage.evaluate(async (canvas) => {
-      const isFine = (): boolean => (canvas as HTMLCanvasElement).width >= 2 * canvas.clientWidth;
-      for (let i = 0; i < 60 && !isFine(); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+      const points = (): number => (canvas as HTMLCanvasElement).width / canvas.clientWidth;
+      for (let i = 0; i < 60 && points() > 0.6 && points() < 2; i++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
     });
   };
   const shot = async (): Promise<Buffer> => {
@@ -296,8 +297,31 @@ test('contacts, names, cameras and trails are drawn, and fifty episodes leave no
         const canvas = document.querySelector<HTMLCanvasElement>('[data-testid=stage-a]');
         return canvas !== null && canvas.width > 1.9 * canvas.clientWidth;
       });
+      if (!takesPictures) await choose('stage-quality', 'quality-draft');
     },
   );
+
+  await step('a menu in the menu leaves the first one free', async () => {
+    await page.getByTestId('stage-tools').click();
+    await page.getByTestId('stage-quality').focus();
+    await page.keyboard.press('ArrowRight');
+    const [first, second] = await Promise.all(
+      ['stage-contacts', 'quality-fine'].map(async (id) => {
+        const menu = page.getByTestId(id).locator('xpath=ancestor::*[contains(@class, "menu-long")][1]');
+        await unchanging(menu);
+        return (await menu.boundingBox())!;
+      }),
+    );
+    assert.ok(
+      second!.x + second!.width <= first!.x + 8 || second!.x >= first!.x + first!.width - 8,
+      `${JSON.stringify(second)} beside ${JSON.stringify(first)}`,
+    );
+    assert.ok(second!.x >= 0 && second!.x + second!.width <= 960);
+    await picture('menu-in-menu');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.getByTestId('stage-contacts').waitFor({ state: 'detached' });
+  });
 
   await step('a maze shows the rays of its lidar', async () => {
     await open('maze');

@@ -16,7 +16,7 @@ import { temporaryFolder } from './project.ts';
 const picturesOf = (name: string): string => join(root, 'test', 'output', name);
 
 /** Pictures for people to look at (`npm test -- --pictures`); no test reads them, and each costs as much as several checks. */
-const takesPictures = process.env['REWARD_LAB_PICTURES'] === '1';
+export const takesPictures = process.env['REWARD_LAB_PICTURES'] === '1';
 
 /**
  * The page is put together by the CPU without SwiftShader in between, which then draws 3D only. A third of the work of a visit, and
