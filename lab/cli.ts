@@ -496,13 +496,7 @@ function program(): { command: Command; exitCode: () => number } {
       const options = evalReward.optsWithGlobals<Common & EvalRewardFlags>();
       const { fields } = taskOf(options.task);
       const settings = settingsFrom('task', fields, options.set);
-      exitCode = await showEvaluation(
-        projectDirectory(options.project),
-        options,
-        settings,
-        options.seed,
-        options.json === true,
-      );
+      exitCode = await showEvaluation(projectDirectory(options.project), options, settings, options);
     });
 
   const modelVerb = command
@@ -525,9 +519,6 @@ function program(): { command: Command; exitCode: () => number } {
         new Option('--seed-offset <n>', 'the first seed: 0 to report, 1000 and more to tune')
           .default(0)
           .argParser(whole(0, 1_000_000)),
-      )
-      .addOption(
-        new Option('--threads <n>', 'repetitions at the same time (default: cores)').argParser(whole(1, 256)),
       );
 
   const claim = claimFlags(

@@ -148,7 +148,7 @@ export interface LabOptions {
   readonly device?: DeviceChoice;
   /**
    * Threads that runs compute on together, and so the most runs at once; as many as there are cores by default. One fewer leaves the
-   * lab and its window a core of their own. The numbers that come out are the same.
+   * lab and its window a core of their own. The numbers that come out are the same. 1 or more.
    */
   readonly threads?: number;
   /** Files beside the database for the metrics of every training run; a run's own settings may ask for them too. */
@@ -194,15 +194,18 @@ export class Lab {
   readonly #closing = new AbortController();
   readonly #beforeClose: (() => void)[] = [];
 
-  /** @throws StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
+  /** @throws RangeError on an impossible number of threads; StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
   constructor(options: LabOptions) {
+    const { threads = availableParallelism() } = options;
+    if (!Number.isInteger(threads) || threads < 1)
+      throw new RangeError(`Threads of the lab: found ${threads}, wanted a whole number of at least 1`);
     this.store = openStore(options.project, {
       mode: options.mode ?? 'write',
       create: options.create ?? true,
     });
     this.device = options.device ?? 'auto';
-    this.#threads = options.threads ?? availableParallelism();
-    this.#budget[0] = this.#threads;
+    this.#threads = threads;
+    this.#budget[0] = threads;
     this.#metricFiles = options.metricFiles ?? {};
     this.log = openLog(this.store.directory, this.store.readOnly);
     this.#scores = new EpisodeScores(this.store);
@@ -1530,6 +1533,7 @@ export class Lab {
     try {
       return await runRewardEvaluation(request, {
         signal: stop,
+        threads: this.#threads,
         project: this.store.directory,
         onScore: ({ episode, hash, perStep }) => {
           if (!this.store.readOnly) this.store.scores.put(episode, hash, perStep);

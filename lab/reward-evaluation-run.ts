@@ -20,7 +20,7 @@ import {
   type RewardEvaluationRequest,
   type RewardSource,
 } from './reward-evaluation.ts';
-import type { RewardEvaluationMessage } from './reward-evaluation-worker.ts';
+import type { RewardEvaluationJob, RewardEvaluationMessage } from './reward-evaluation-worker.ts';
 
 export interface EvaluationAsk {
   readonly task: string;
@@ -189,6 +189,8 @@ export function storedNamed(stored: readonly ModelRow[], word: string): ModelRow
 
 export interface RunEvaluationOptions {
   readonly signal?: AbortSignal;
+  /** Threads that compute; as many as there are cores by default. The numbers are the same. */
+  readonly threads?: number | undefined;
   readonly onProgress?: (part: string, done: number, total: number) => void;
   /** A stored episode was scored by a stored model. */
   readonly onScore?: ((score: EpisodeScoreOf) => void) | undefined;
@@ -199,11 +201,11 @@ export interface RunEvaluationOptions {
 /** In a thread of its own. Rejects with an AbortError when cancelled; nothing is kept then. */
 export async function runRewardEvaluation(
   request: RewardEvaluationRequest,
-  { signal, onProgress, onScore, project = null }: RunEvaluationOptions = {},
+  { signal, threads, onProgress, onScore, project = null }: RunEvaluationOptions = {},
 ): Promise<RewardEvaluation> {
   const evaluation = await inThread<RewardEvaluation, RewardEvaluationMessage>({
     file: new URL('./reward-evaluation-worker.ts', import.meta.url),
-    data: request,
+    data: { request, threads } satisfies RewardEvaluationJob,
     name: 'eval-reward',
     signal,
     onMessage: (message) => {

@@ -12,6 +12,7 @@ export interface ClaimFlags {
   readonly seeds?: number;
   readonly seedOffset: number;
   readonly only?: string;
+  /** Of every verb: here repetitions at the same time. */
   readonly threads?: number;
 }
 

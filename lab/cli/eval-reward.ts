@@ -14,7 +14,7 @@ import {
   storedNamed,
 } from '../reward-evaluation-run.ts';
 import type { RewardTable } from '../reward-tables.ts';
-import { stoppable } from './options.ts';
+import { type Common, stoppable } from './options.ts';
 import { duration, note, print, printJson, table } from './output.ts';
 import { figure } from './runs.ts';
 
@@ -36,8 +36,7 @@ export async function showEvaluation(
   project: string,
   flags: EvalRewardFlags,
   taskSettings: AnySettings,
-  seed: number,
-  json: boolean,
+  { seed, json = false, threads }: Pick<Common, 'seed' | 'json' | 'threads'>,
 ): Promise<number> {
   const ask: EvaluationAsk = {
     task: flags.task,
@@ -68,6 +67,7 @@ export async function showEvaluation(
   return stoppable('an evaluation', json, async (signal) => {
     const evaluation = await runRewardEvaluation(request, {
       signal,
+      threads,
       onProgress: (part, done, total) => note(`${done + 1}/${total}  ${part}`),
       onScore: (score) => scores.push(score),
       project: isThere ? project : null,

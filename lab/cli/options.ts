@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { DeviceChoice } from '../../learn/tensor/device.ts';
-import { mostThreads } from '../../learn/tensor/kernel/layout.ts';
 import { StoreBusyError, StoreReadOnlyError } from '../../store/index.ts';
 import { numbersIn } from '../compare.ts';
 import { UsageError } from '../errors.ts';
@@ -81,8 +80,8 @@ export const commonOptions = (): Option[] => [
   new Option('--device <name>', 'which device computes').choices(devices as string[]).default('auto'),
   new Option(
     '--threads <n>',
-    'threads that compute (default: one a core); the results are the same',
-  ).argParser(whole(1, mostThreads)),
+    'threads that compute, of claims repetitions at the same time (default: one a core); the results are the same',
+  ).argParser(whole(1, 256)),
   new Option('--json', 'print exactly one JSON object on stdout'),
 ];
 

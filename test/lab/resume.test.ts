@@ -1,7 +1,9 @@
 /** Stopping and going on, for every kind of run; what damage on the disk does to it. */
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { type CollectSettings, Lab } from '../../lab/lab.ts';
@@ -159,6 +161,16 @@ test('a waiting run that is stopped leaves the place of the others alone', async
   }
   assert.ok(most <= atOnce, `${most} runs at once on ${atOnce} cores`);
   for (const id of ids) assert.equal(lab.run(id).status, stopped.includes(id) ? 'paused' : 'done');
+});
+
+test('an impossible number of threads is refused before anything is opened', (t) => {
+  const project = join(temporaryFolder(t), 'none');
+  for (const threads of [0, -1, 1.5, Number.NaN])
+    assert.throws(
+      () => new Lab({ project, threads }),
+      /^RangeError: Threads of the lab: found .*at least 1$/,
+    );
+  assert.ok(!existsSync(project));
 });
 
 test('a lab that may compute on one thread has one run at a time, whose numbers are those of all threads', async (t) => {

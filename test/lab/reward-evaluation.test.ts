@@ -108,6 +108,7 @@ test('the verdict names a model that looks and never a baseline', () => {
 test('the same request gives the same numbers, in a thread as here', async () => {
   const parts: string[] = [];
   const again = await runRewardEvaluation(ask('waypoints'), {
+    threads: 1,
     onProgress: (part, done, total) => parts.push(`${done}/${total} ${part}`),
   });
   assert.deepEqual(again.tables, evaluation.tables);
