@@ -11,8 +11,9 @@
 
 import { discInBox, discInDisc, rayBox, rayDisc } from '../engine/flat.ts';
 import { castPlan, cellAt, cellX, cellY, type FloorPlan } from '../engine/floor-plan.ts';
+import { Impacts } from '../engine/impacts.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
-import type { Body } from '../env.ts';
+import type { Body, Contact } from '../env.ts';
 
 /** Metres, m/s, m/s2, kg. */
 export interface BaseSpec {
@@ -132,6 +133,27 @@ export function pushBase(state: Float64Array, at: number, px: number, py: number
  * from the base, m/s; 0 of a mere touch.
  */
 export type Met = (thing: number, nx: number, ny: number, speed: number) => void;
+
+/**
+ * What the base in a row ran into during a control step of `dt` seconds, which `play` takes once more in that row. Forces are means over
+ * the step, N, of a base of `base.mass`; `nameOf` names the things that `Met` is told of.
+ */
+export function baseImpacts(
+  row: Float64Array,
+  at: number,
+  radius: number,
+  dt: number,
+  nameOf: (thing: number) => string,
+  play: (met: Met) => void,
+): Contact[] {
+  const found = new Impacts();
+  play((thing, nx, ny, speed) => {
+    const x = row[at]! - radius * nx;
+    const y = row[at + 1]! - radius * ny;
+    found.note(nameOf(thing), 'chassis', x, y, nx, ny, base.mass * speed);
+  });
+  return found.contacts(dt, bumperZ);
+}
 
 /** A push of `depth` metres along the unit normal. */
 function pushOut(
@@ -370,7 +392,7 @@ const tower = { radius: 0.045, height: 0.05 };
 const deckZ = chassis.z + chassis.height / 2;
 const noseLength = 0.07;
 /** Height at which it meets walls: the middle of the chassis, metres. */
-export const bumperZ = chassis.z;
+const bumperZ = chassis.z;
 /** Height of the rays, metres. */
 export const lidarZ = deckZ + tower.height / 2;
 

@@ -5,7 +5,6 @@
  * more written reward than the expert without doing the task, in `fair` less.
  */
 
-import { Impacts } from '../engine/impacts.ts';
 import { clamp } from '../engine/math.ts';
 import { createRandom, type Random } from '../engine/random.ts';
 import type { Body, CameraView, GoalFace, RewardTerm, Stage, TaskModel } from '../env.ts';
@@ -14,7 +13,7 @@ import {
   base,
   baseBodies,
   baseFields,
-  bumperZ,
+  baseImpacts,
   collideBase,
   driveBase,
   type Met,
@@ -294,8 +293,6 @@ export function drillModel(spec: DrillSpec, settings: AnySettings & DrillSetting
     discCount: spec.posts?.length ?? 0,
   };
   const obstacleNames = [...wallNames, ...(spec.posts ?? []).map(({ body }) => body)];
-  /** Told of what the base meets in a step that is simulated again to see it. */
-  let met: Met | null = null;
 
   const bodies: readonly Body[] = [
     ...room,
@@ -333,7 +330,13 @@ export function drillModel(spec: DrillSpec, settings: AnySettings & DrillSetting
     out[to + 1] = scale * (dy * c - dx * s);
   };
 
-  function advance(states: Float64Array, actions: Float64Array, first: number, count: number): void {
+  function advance(
+    states: Float64Array,
+    actions: Float64Array,
+    first: number,
+    count: number,
+    met: Met | null = null,
+  ): void {
     for (let world = first; world < first + count; world++) {
       const o = world * stateDim;
       const power = spec.isOff?.(states, o) ? 0 : 1;
@@ -381,22 +384,14 @@ export function drillModel(spec: DrillSpec, settings: AnySettings & DrillSetting
       }
     },
 
-    advance,
+    advance: (states, actions, first, count) => advance(states, actions, first, count),
 
     impacts(state, o, action, a) {
       const row = state.slice(o, o + stateDim);
-      const found = new Impacts();
-      met = (thing, nx, ny, speed) => {
-        const x = row[at]! - base.radius * nx;
-        const y = row[at + 1]! - base.radius * ny;
-        found.note(obstacleNames[thing]!, 'chassis', x, y, nx, ny, base.mass * speed);
-      };
-      try {
-        advance(row, action.slice(a, a + 2), 0, 1);
-      } finally {
-        met = null;
-      }
-      return found.contacts(controlDt, bumperZ);
+      const nameOf = (thing: number): string => obstacleNames[thing]!;
+      return baseImpacts(row, at, base.radius, controlDt, nameOf, (met) =>
+        advance(row, action.slice(a, a + 2), 0, 1, met),
+      );
     },
 
     observe(state, o, out, outAt) {

@@ -13,7 +13,6 @@ import {
   sideX,
   sideY,
 } from '../engine/floor-plan.ts';
-import { Impacts } from '../engine/impacts.ts';
 import { clamp, cos, sin } from '../engine/math.ts';
 import { mixSeed, type Random } from '../engine/random.ts';
 import type { Body, BoxSpace, CameraView, Contact, LidarFace, RewardTerm } from '../env.ts';
@@ -22,8 +21,8 @@ import {
   base,
   baseBodies,
   baseFields,
+  baseImpacts,
   baseRow,
-  bumperZ,
   collideWithPlan,
   driveBase,
   lidarInPlan,
@@ -423,10 +422,13 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
       : nameOfSide(state, o, neighbour(plan, c, e), d);
   }
 
-  /** Told of what the base meets in a step that is simulated again to see it. */
-  let met: Met | null = null;
-
-  function advance(state: Float64Array, o: number, left: number, right: number): void {
+  function advance(
+    state: Float64Array,
+    o: number,
+    left: number,
+    right: number,
+    met: Met | null = null,
+  ): void {
     const b = o + baseAt;
     const l = clamp(left, -1, 1) * state[o + mobileRow.gains]!;
     const r = clamp(right, -1, 1) * state[o + mobileRow.gains + 1]!;
@@ -503,7 +505,7 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
       }
     },
 
-    advance,
+    advance: (state, o, left, right) => advance(state, o, left, right),
 
     steer(state, o, x, y, stops, out, at) {
       steerBase(state, o + baseAt, x, y, stops, base, out, at, state[o + mobileRow.grip]!);
@@ -551,19 +553,10 @@ export function createMobile(settings: MobileSettings, wish: PlanWish): Mobile {
 
     impacts(state, o, action, a) {
       const row = state.slice(o, o + end);
-      const radius = row[mobileRow.radius]!;
-      const found = new Impacts();
-      met = (thing, nx, ny, speed) => {
-        const x = row[baseAt]! - radius * nx;
-        const y = row[baseAt + 1]! - radius * ny;
-        found.note(nameOfThing(row, 0, thing), 'chassis', x, y, nx, ny, base.mass * speed);
-      };
-      try {
-        advance(row, 0, action[a]!, action[a + 1]!);
-      } finally {
-        met = null;
-      }
-      return found.contacts(controlDt, bumperZ);
+      const nameOf = (thing: number): string => nameOfThing(row, 0, thing);
+      return baseImpacts(row, baseAt, row[mobileRow.radius]!, controlDt, nameOf, (met) =>
+        advance(row, 0, action[a]!, action[a + 1]!, met),
+      );
     },
 
     poses(state, o, out, at) {
