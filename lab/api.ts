@@ -374,7 +374,8 @@ const episodeQuery = z.object({
 
 /**
  * An opened episode. `data` unpacks (see `lab/pack.ts`) to named arrays; T = episode.length:
- *  - `poses` float32 [T + 1, bodies, 7]: px py pz qx qy qz qw in the world frame, metres; as `splitStill` cuts it, for `joinStill`
+ *  - `poses` float32 [T + 1, bodies, 7]: px py pz qx qy qz qw in the world frame, metres; of a stored episode as `splitStill` cuts it, for
+ *    `joinStill`, of one that is driven (`drive.start`) whole
  *  - `colours` float32 [T + 1, bodies, 3], only of tasks whose colours change: sRGB in [0, 1], NaN where a body keeps its own
  *  - `contact` uint8 [T + 1], only of tasks whose states tell it: 1 where the robot or a tool presses on a thing
  *  - `trueProgress` float32 [T + 1], `trueStage` uint8 [T + 1], `trueSuccess` uint8 [T + 1]

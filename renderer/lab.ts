@@ -67,8 +67,6 @@ let latest: WebSocket | null = null;
 function connectSocket(token: string): void {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
   const socket = new WebSocket(`${scheme}://${location.host}/api?token=${encodeURIComponent(token)}`);
-  // As a blob each answer would go through the browser's own process once more before it can be read.
-  socket.binaryType = 'arraybuffer';
   const link = new SocketLink({ websocket: socket, customJsonSerializers: [carriedBytes] });
   // "Try now" may come while a try is under way: only the last one counts.
   latest?.close();

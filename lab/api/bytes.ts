@@ -2,5 +2,5 @@
 
 import { z } from 'zod';
 
-/** Of `lab/pack.ts`; `carriedBytes` there says how they travel. */
+/** Of `lab/pack.ts`; how they travel: `lab/carry.ts`. */
 export const bytesSchema = z.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array);
