@@ -119,11 +119,14 @@ export async function startTour(): Promise<void> {
   tour.drive();
 }
 
-/** As soon as there is something to look at. */
+/** As soon as there is something to look at, which may be now: the sample is as fast as this file is loaded. */
 export function tourWhenReady(): void {
-  const stop = usePlayers.subscribe(({ a }) => {
-    if (a.status !== 'ready') return;
+  const isReady = (): boolean => usePlayers.getState().a.status === 'ready';
+  const start = (): void => void setTimeout(() => void startTour(), 800);
+  if (isReady()) return start();
+  const stop = usePlayers.subscribe(() => {
+    if (!isReady()) return;
     stop();
-    setTimeout(() => void startTour(), 800);
+    start();
   });
 }
