@@ -269,7 +269,7 @@ class Ppo implements Learner {
     this.#networks = setup.compute.networks({
       networks: [
         { shape: actor, inputGradient },
-        { shape: critic, inputOf: 0, inputGradient },
+        { shape: critic, inputOf: 0, inputGradient, regresses: true },
         ...(memorySize > 0 ? memoryNetworks(observationDim, memorySize) : []),
       ],
       rows: Math.max(settings.minibatch, count),
@@ -290,7 +290,7 @@ class Ppo implements Learner {
       this.#critics.length,
       memorySize,
     );
-    this.#batch = createBatch(settings.minibatch, actionDim, this.#critics.length);
+    this.#batch = createBatch(settings.minibatch, actionDim);
     this.#sequences = createSequences(settings.minibatch, observationDim, memorySize);
   }
 
@@ -517,7 +517,7 @@ class Ppo implements Learner {
 
   /** Epochs of shuffled minibatches. */
   async #learn(): Promise<Record<string, number>> {
-    const { epochs, minibatch, targetKl, maxGradNorm } = this.#settings;
+    const { epochs, minibatch, targetKl, maxGradNorm, valueCoef, entropyCoef } = this.#settings;
     const r = this.#rollout;
     const networks = this.#networks;
     // Diverged steps have no outcome to learn from.
@@ -550,25 +550,34 @@ class Ppo implements Learner {
           if (parts > 1 || epoch === 0) this.#gather(chosen);
         } else rows = await this.#gatherWindows(this.#memory, chosen);
         if (rows < 2) continue;
-        const wait = networks.forward(bothNetworks, rows);
+        // The critic learns beside the actor, on another thread where there is one.
+        const values = rows * this.#critics.length;
+        const critic = networks.regress(criticOnly, rows, valueScale(valueCoef, values));
+        if (critic) await critic;
+        const wait = networks.forward(actorOnly, rows);
         if (wait) await wait;
-        const loss = ppoLoss(
+        const policy = policyLoss(
           {
             ...this.#batch,
             count: rows,
             head: this.#head,
-            critics: this.#critics.length,
             means: networks.outputs[0]!,
-            values: networks.outputs[1]!,
             logStd: networks.loose,
           },
-          { ...this.#settings, clipCoef },
-          {
-            dMeans: networks.outputGradients[0]!,
-            dValues: networks.outputGradients[1]!,
-            dLogStd: networks.looseGradients,
-          },
+          { clipCoef, entropyCoef },
+          { dMeans: networks.outputGradients[0]!, dLogStd: networks.looseGradients },
         );
+        stopped = targetKl > 0 && policy['policy/kl'] > 1.5 * targetKl;
+        if (!stopped) {
+          const back = networks.backward(actorOnly, rows);
+          if (back) await back;
+        }
+        const settled = networks.settle();
+        if (settled) await settled;
+        const loss: PpoLoss = {
+          ...policy,
+          'loss/value': valueLoss(networks.outputs[1]!, networks.targets[1]!, values),
+        };
         for (const name of lossNames) {
           if (!Number.isFinite(loss[name])) {
             throw new Error(
@@ -578,14 +587,11 @@ class Ppo implements Learner {
           totals[name] += loss[name];
         }
         batches++;
-        stopped = targetKl > 0 && loss['policy/kl'] > 1.5 * targetKl;
         if (stopped) {
           const cleared = networks.clear();
           if (cleared) await cleared;
           break;
         }
-        const back = networks.backward(bothNetworks, rows);
-        if (back) await back;
         if (this.#memory !== undefined) await this.#backWindows(this.#memory, chosen.length, rows);
         const norm = await networks.step({ learningRate, maxGradNorm });
         if (!Number.isFinite(norm)) {
@@ -669,7 +675,8 @@ class Ppo implements Learner {
     for (let k = 0; k < actionDim; k++) b.actions[row * actionDim + k] = r.actions[i * actionDim + k]!;
     b.logProbabilities[row] = r.logProbabilities[i]!;
     b.advantages[row] = r.advantages[i]!;
-    for (let c = 0; c < critics; c++) b.returns[row * critics + c] = r.returns[c * r.size + i]!;
+    const targets = this.#networks.targets[1]!;
+    for (let c = 0; c < critics; c++) targets[row * critics + c] = r.returns[c * r.size + i]!;
   }
 
   /**
@@ -817,8 +824,9 @@ function joined(parts: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-/** Actor and critic, as `forward` and `backward` want them. */
+/** Actor and critic, as `Networks` wants them. */
 const bothNetworks = [0, 1] as const;
+const actorOnly = [0] as const;
 const criticOnly = [1] as const;
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -839,29 +847,24 @@ export interface LossInput {
   /** Steps in the minibatch, M; arrays may be longer. */
   readonly count: number;
   readonly head: Head;
-  /** Critics, C. */
-  readonly critics: number;
-  /** What the networks say now: [M, head.outputs], [M, C], [head.looseCount]. */
+  /** What the actor says now: [M, head.outputs], [head.looseCount]. */
   readonly means: Float32Array;
-  readonly values: Float32Array;
   readonly logStd: Float32Array;
-  /** What was collected: [M, actionDim], [M], [M], [M, C]. */
+  /** What was collected: [M, actionDim], [M], [M]. */
   readonly actions: Float64Array;
   readonly logProbabilities: Float64Array;
   readonly advantages: Float64Array;
-  readonly returns: Float64Array;
 }
 
 export interface LossGradients {
-  /** Written: [M, head.outputs], [M, C]. */
+  /** Written: [M, head.outputs]. */
   readonly dMeans: Float32Array;
-  readonly dValues: Float32Array;
   /** Added to: [head.looseCount]. */
   readonly dLogStd: Float32Array;
 }
 
 /**
- * The loss of one minibatch and its gradient by what the networks put out. With A the advantage normalised within the
+ * The loss of one minibatch and its gradient by what the actor puts out. With A the advantage normalised within the
  * minibatch, R the return, eps = clipCoef and every line a mean over the M steps (of the value: also over the critics):
  *
  *   ratio   = exp(log p(a) - log p_old(a))
@@ -871,16 +874,16 @@ export interface LossGradients {
  *
  *   d policy / d log p = -A ratio where the first branch is the larger, else 0
  *
- * The gradients of log p and of the entropy stand above learn/parts/heads.ts.
+ * The value has no part here: `valueLoss`, and its gradient from `Networks.regress`. The gradients of log p and of the
+ * entropy stand above learn/parts/heads.ts.
  */
-export function ppoLoss(
+export function policyLoss(
   input: LossInput,
-  settings: Pick<PpoSettings, 'clipCoef' | 'valueCoef' | 'entropyCoef'>,
+  settings: Pick<PpoSettings, 'clipCoef' | 'entropyCoef'>,
   out: LossGradients,
-): PpoLoss {
-  const { count, head, critics, means, values, logStd, actions, logProbabilities, advantages, returns } =
-    input;
-  const { clipCoef, valueCoef, entropyCoef } = settings;
+): Omit<PpoLoss, 'loss/value'> {
+  const { count, head, means, logStd, actions, logProbabilities, advantages } = input;
+  const { clipCoef, entropyCoef } = settings;
   let mean = 0;
   for (let i = 0; i < count; i++) mean += advantages[i]!;
   mean /= count;
@@ -890,7 +893,7 @@ export function ppoLoss(
 
   const { logsNow, entropies, byLog } = scratchOf(count);
   head.judge(means, count, logStd, actions, logsNow, entropies);
-  let [policyLoss, valueLoss, entropyLoss, kl, clips] = [0, 0, 0, 0, 0];
+  let [policyLoss, entropyLoss, kl, clips] = [0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
     const advantage = (advantages[i]! - mean) / deviation;
     const logRatio = logsNow[i]! - logProbabilities[i]!;
@@ -906,19 +909,22 @@ export function ppoLoss(
     byLog[i] = plain >= clipped ? plain / count : 0;
   }
   head.gradients(count, actions, byLog, -entropyCoef / count, out.dMeans, out.dLogStd);
-  const share = valueCoef / (count * critics);
-  for (let i = 0; i < count * critics; i++) {
-    const error = values[i]! - returns[i]!;
-    valueLoss += 0.5 * error * error;
-    out.dValues[i] = share * error;
-  }
   return {
     'loss/policy': policyLoss / count,
-    'loss/value': valueLoss / (count * critics),
     'loss/entropy': entropyLoss / count,
     'policy/kl': kl / count,
     'policy/clipFraction': clips / count,
   };
+}
+
+/** What `Networks.regress` is given, so that its loss is valueCoef times `valueLoss`. */
+export const valueScale = (valueCoef: number, count: number): number => valueCoef / count;
+
+/** The mean of (V - R)^2 / 2 over `count` = M x critics values. */
+export function valueLoss(values: Float32Array, returns: Float64Array, count: number): number {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += 0.5 * (values[i]! - returns[i]!) ** 2;
+  return sum / count;
 }
 
 /** Rows of the loss, kept from minibatch to minibatch. */
@@ -992,12 +998,11 @@ function createRollout(
 
 type Batch = ReturnType<typeof createBatch>;
 
-function createBatch(minibatch: number, actionDim: number, critics: number) {
+function createBatch(minibatch: number, actionDim: number) {
   return {
     actions: new Float64Array(minibatch * actionDim),
     logProbabilities: new Float64Array(minibatch),
     advantages: new Float64Array(minibatch),
-    returns: new Float64Array(minibatch * critics),
   };
 }
 

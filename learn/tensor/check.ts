@@ -43,3 +43,11 @@ export function checkCall({ networks, rows: most }: Networks, which: readonly nu
       );
   }
 }
+
+/** @throws RangeError when a call names networks without targets, or rows that are not there. */
+export function checkRegress(on: Networks, which: readonly number[], rows: number): void {
+  checkCall(on, which, rows);
+  const without = which.find((n) => on.targets[n] === undefined);
+  if (without !== undefined)
+    throw new RangeError(`Network ${without}: found no targets to regress to, wanted regresses in its spec`);
+}

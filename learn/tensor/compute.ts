@@ -4,7 +4,8 @@
  *
  * An update goes: write rows into `inputs` -> `forward` -> read `outputs`, write the loss's gradient into
  * `outputGradients` -> `backward` (adds to the gradient) -> `step` (shortens it, one Adam step, clears it).
- * The loss between is plain numbers and belongs to the algorithm.
+ * The loss between is plain numbers and belongs to the algorithm. Where it is a squared error, `regress` does all of it but the
+ * step, beside whatever the caller does meanwhile.
  */
 
 import type { MlpShape } from './mlp.ts';
@@ -20,6 +21,8 @@ export interface NetworkSpec {
   readonly inputOf?: number;
   /** Whether `backward` also gives the gradient of the input rows. */
   readonly inputGradient?: boolean;
+  /** Whether it has `targets` for `regress`. */
+  readonly regresses?: boolean;
 }
 
 export interface NetworksOptions {
@@ -57,6 +60,8 @@ export interface Networks {
   readonly outputGradients: readonly Float32Array[];
   /** Of each network with `inputGradient`, after `backward`: d loss / d input [rows, inputs]. Shared inputs are not added up. */
   readonly inputGradients: readonly (Float32Array | undefined)[];
+  /** Of each network that regresses, the caller's to fill before `regress`: what its outputs shall be. [rows, outputs] */
+  readonly targets: readonly (Float64Array | undefined)[];
   /** The loose numbers, always up to date; may be written (clamped) between steps. [loose] */
   readonly loose: Float32Array;
   /** The caller adds d loss / d loose here before `step`, which clears it. [loose] */
@@ -69,6 +74,14 @@ export interface Networks {
    * of the same networks and rows just before. `parameters: false` leaves the parameters' gradients alone.
    */
   backward(which: readonly number[], rows: number, options?: { readonly parameters?: boolean }): Soon;
+  /**
+   * `forward`, then `backward` for the loss scale (output - target)^2 / 2 summed over the first `rows` rows and all outputs, of these
+   * networks (by index, ascending; all of them regress). It may go on while the caller computes with other networks; until
+   * `settle`, or any call that needs it, these networks' inputs and targets must stay and what it writes must not be read.
+   */
+  regress(which: readonly number[], rows: number, scale: number): Soon;
+  /** Waits for `regress`. */
+  settle(): Soon;
   /** One step of Adam against the gradient, which is cleared; its length before it was shortened. Not finite: nothing is changed but the clearing. */
   step(options: StepOptions): number | Promise<number>;
   /** Throws the gradient away. */

@@ -8,7 +8,7 @@
 
 import type * as TensorFlow from '@tensorflow/tfjs';
 import { Adam, beta1, beta2 } from '../parts/adam.ts';
-import { checkCall, checkNetworks } from './check.ts';
+import { checkCall, checkNetworks, checkRegress } from './check.ts';
 import type { Compute, NetworkSpec, Networks, NetworksOptions, StepOptions } from './compute.ts';
 import type { Device } from './device.ts';
 import { backward, forward, layersOf, parameterCount } from './mlp.ts';
@@ -43,6 +43,7 @@ class TfjsNetworks implements Networks {
   readonly outputs: readonly Float32Array[];
   readonly outputGradients: readonly Float32Array[];
   readonly inputGradients: readonly (Float32Array | undefined)[];
+  readonly targets: readonly (Float64Array | undefined)[];
   readonly loose: Float32Array;
   readonly looseGradients: Float32Array;
   readonly #tf: Tf;
@@ -86,6 +87,9 @@ class TfjsNetworks implements Networks {
     this.outputGradients = outputs();
     this.inputGradients = networks.map(({ shape, inputGradient }) =>
       inputGradient === true ? new Float32Array(rows * shape.sizes[0]!) : undefined,
+    );
+    this.targets = networks.map(({ regresses }, n) =>
+      regresses === true ? new Float64Array(this.outputs[n]!.length) : undefined,
     );
     const size = offsets.at(-1)!;
     this.loose = parameters.slice(size);
@@ -165,6 +169,22 @@ class TfjsNetworks implements Networks {
         dx.dispose();
       }),
     );
+  }
+
+  async regress(which: readonly number[], rows: number, scale: number): Promise<void> {
+    checkRegress(this, which, rows);
+    await this.forward(which, rows);
+    for (const n of which) {
+      const [outputs, targets, gradients] = [this.outputs[n]!, this.targets[n]!, this.outputGradients[n]!];
+      const count = rows * this.networks[n]!.shape.sizes.at(-1)!;
+      for (let i = 0; i < count; i++) gradients[i] = scale * (outputs[i]! - targets[i]!);
+    }
+    await this.backward(which, rows);
+  }
+
+  /** Nothing goes on beside. */
+  settle(): void {
+    this.#checkBackend();
   }
 
   async step({ learningRate, maxGradNorm = Number.POSITIVE_INFINITY }: StepOptions): Promise<number> {

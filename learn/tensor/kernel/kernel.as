@@ -64,22 +64,37 @@ const jobRateAt: usize = 1308;
 const jobSecondAt: usize = 1312;
 const jobEpsilonAt: usize = 1316;
 
+// A job beside those of the caller, who goes on meanwhile: `regress`. The same for it.
+const sideTicketAt: usize = 1344;
+const sideDoneAt: usize = 1408;
+/** 0: there is none. */
+const sideUnitsAt: usize = 1472;
+const sideSelfAt: usize = 1476;
+const sideCountAt: usize = 1480;
+const sideRowsAt: usize = 1484;
+const sideBlocksAt: usize = 1488;
+/** f64: the loss is this times half the square. */
+const sideScaleAt: usize = 1496;
+
 // ---- descriptors, written by learn/tensor/kernel/networks.ts; all fields i32 ----
 
 @inline function field(base: usize, index: i32): i32 { return load<i32>(base + (<usize>index << 2)); }
 @inline function address(base: usize, index: i32): usize { return <usize>load<i32>(base + (<usize>index << 2)); }
 
 // Networks: segments, segment count, parameters, first moments, second moments, gradients, bytes from one shard's gradient
-// to the next, networks, network count, which, partial sums.
+// to the next, networks, network count, which, partial sums, which of the job beside.
 @inline function segmentOf(self: usize, k: i32): usize { return address(self, 0) + <usize>k * 32; }
 @inline function networkOf(self: usize, n: i32): usize { return address(self, 7) + <usize>n * 64; }
 @inline function chosenOf(self: usize, k: i32): usize {
   return networkOf(self, load<i32>(address(self, 9) + (<usize>k << 2)));
 }
+@inline function besideOf(self: usize, k: i32): usize {
+  return networkOf(self, load<i32>(address(self, 11) + (<usize>k << 2)));
+}
 
 // Network: 0 layers, 1 layer count, 2 input rows, 3 output rows, 4 output gradients, 5 input gradients or 0,
 // 6 shards that have a gradient to add to, 7 whether the transposes are old, 8 multiplications a row, 9 output groups of
-// all layers.
+// all layers, 10 what the outputs shall be (f64) or 0.
 const usedField: usize = 24;
 const oldField: usize = 28;
 @inline function layerOf(net: usize, l: i32): usize { return address(net, 0) + <usize>l * 64; }
@@ -732,6 +747,31 @@ function gradientPanel(self: usize, net: usize, panel: i32, shard: i32, blocks: 
   }
 }
 
+/** d/dy of scale (y - target)^2 / 2 for the rows of a block. */
+function residuals(net: usize, block: i32, rows: i32, scale: f64): void {
+  const width = field(layerOf(net, field(net, 1) - 1), 1);
+  const first = <usize>(block * blockRows * width);
+  let y = address(net, 3) + (first << 2);
+  let target = address(net, 10) + (first << 3);
+  let dy = address(net, 4) + (first << 2);
+  const end = y + (<usize>(rows * width) << 2);
+  for (; y < end; y += 4, target += 8, dy += 4) store<f32>(dy, <f32>(scale * (<f64>load<f32>(y) - load<f64>(target))));
+}
+
+/** All of an update but the step, for half of the rows: forward, the loss's gradient, backward, the weights' gradients. */
+function regressShard(self: usize, net: usize, shard: i32, blocks: i32, rows: i32, scale: f64, scratch: usize): void {
+  const shards = shardsOf(blocks);
+  const first = (shard * blocks) / shards;
+  const end = ((shard + 1) * blocks) / shards;
+  // One after the other, not block by block: a layer's weights stay in the nearest cache, and their transpose then takes their place.
+  for (let block = first; block < end; block++) forwardBlock(net, block, rowsOfBlock(rows, block), scratch);
+  for (let block = first; block < end; block++) {
+    residuals(net, block, rowsOfBlock(rows, block), scale);
+    backwardBlock(net, block, rowsOfBlock(rows, block), scratch);
+  }
+  for (let panel = 0; panel < field(net, 9); panel++) gradientPanel(self, net, panel, shard, blocks, rows);
+}
+
 // ---- parameters ----
 
 /** Four by four numbers, rows 32 bytes apart. */
@@ -910,6 +950,15 @@ export function runUnit(unit: i32, thread: i32): void {
   else if (kind == peakJob) peak(rows, scratch);
 }
 
+function runBeside(unit: i32, thread: i32): void {
+  const self = <usize>load<i32>(sideSelfAt);
+  const blocks = load<i32>(sideBlocksAt);
+  const shards = shardsOf(blocks);
+  const k = unit / shards;
+  const scratch = <usize>load<i32>(doorsAt + (<usize>thread << 6), 8);
+  regressShard(self, besideOf(self, k), unit - k * shards, blocks, load<i32>(sideRowsAt), load<f64>(sideScaleAt), scratch);
+}
+
 const unitMask: i64 = 0x3fff;
 const endOne: i64 = 1 << 14;
 
@@ -925,7 +974,8 @@ const courtesy: i32 = 1000;
 function takeUnits(thread: i32): void {
   const fromEnd = (thread & 1) != 0;
   const threads = <i64>load<i32>(threadsAt);
-  let isAlone = false;
+  // While others are busy beside, nobody is waited for.
+  let isAlone = load<i32>(sideUnitsAt) != 0;
   let ticket = atomic.load<i64>(ticketAt);
   for (;;) {
     const front = ticket & unitMask;
@@ -955,6 +1005,27 @@ function takeUnits(thread: i32): void {
   }
 }
 
+/** The same of the job beside, without sharing out: its units are few and long. */
+function takeBeside(thread: i32): void {
+  const fromEnd = (thread & 1) != 0;
+  let ticket = atomic.load<i64>(sideTicketAt);
+  for (;;) {
+    const front = ticket & unitMask;
+    const back = (ticket >> 14) & unitMask;
+    const units = (ticket >> 28) & unitMask;
+    if (front + back >= units) return;
+    const found = atomic.cmpxchg<i64>(sideTicketAt, ticket, ticket + (fromEnd ? endOne : 1));
+    if (found != ticket) {
+      ticket = found;
+      continue;
+    }
+    runBeside(<i32>(fromEnd ? units - 1 - back : front), thread);
+    if (atomic.add<i32>(sideDoneAt, 1) + 1 == <i32>units && atomic.load<i32>(callerAsleepAt))
+      atomic.notify(sideDoneAt, 1);
+    ticket = atomic.load<i64>(sideTicketAt);
+  }
+}
+
 /** Some 150 microseconds: longer than a learner computes between two calls, and than it takes to wake a core of a virtual machine. */
 const spins: i32 = 150000;
 
@@ -964,23 +1035,33 @@ function dispatch(units: i32, isLarge: bool): void {
     for (let u = 0; u < units; u++) runUnit(u, 0);
     return;
   }
+  call(ticketAt, doneAt, units, helpers);
+  takeUnits(0);
+  awaitUnits(doneAt, units);
+}
+
+/** Opens a job whose description is written, and calls so many threads to it. */
+@inline function call(ticket: usize, done: usize, units: i32, helpers: i32): void {
   generation++;
-  atomic.store<i32>(doneAt, 0);
-  atomic.store<i64>(ticketAt, (<i64>generation << 42) | (<i64>units << 28));
+  atomic.store<i32>(done, 0);
+  atomic.store<i64>(ticket, (<i64>generation << 42) | (<i64>units << 28));
   for (let k = 1; k <= helpers; k++) {
     const door = doorsAt + (<usize>k << 6);
     atomic.store<i32>(door, generation);
     if (atomic.load<i32>(door, 4)) atomic.notify(door, 1);
   }
-  takeUnits(0);
+}
+
+/** Returns when all units are done, or a thread failed. */
+function awaitUnits(at: usize, units: i32): void {
   for (;;) {
-    let done = atomic.load<i32>(doneAt);
-    for (let i = 0; i < spins && done != units; i++) done = atomic.load<i32>(doneAt);
+    let done = atomic.load<i32>(at);
+    for (let i = 0; i < spins && done != units; i++) done = atomic.load<i32>(at);
     if (done == units || atomic.load<i32>(failedAt)) return;
     atomic.store<i32>(callerAsleepAt, 1);
-    const woken = atomic.wait<i32>(doneAt, done, load<i64>(patienceAt));
+    const woken = atomic.wait<i32>(at, done, load<i64>(patienceAt));
     atomic.store<i32>(callerAsleepAt, 0);
-    if (woken == AtomicWaitResult.TIMED_OUT && atomic.load<i32>(doneAt) == done) {
+    if (woken == AtomicWaitResult.TIMED_OUT && atomic.load<i32>(at) == done) {
       atomic.store<i32>(failedAt, 1);
       return;
     }
@@ -1002,6 +1083,7 @@ export function work(thread: i32): void {
     }
     seen = now;
     if (atomic.load<i32>(closedAt)) return;
+    takeBeside(thread);
     takeUnits(thread);
   }
 }
@@ -1052,6 +1134,52 @@ export function backward(self: usize, count: i32, rows: i32, parameters: i32): v
     const net = chosenOf(self, k);
     store<i32>(net, max(load<i32>(net, usedField), shards), usedField);
   }
+}
+
+/**
+ * The gradient of scale (y - target)^2 / 2, summed over rows and outputs, for the first `count` networks in `which` of the
+ * job beside: other threads compute it while the caller goes on, until `settle`.
+ */
+export function regress(self: usize, count: i32, rows: i32, scale: f64): void {
+  settle();
+  const blocks = (rows + blockRows - 1) / blockRows;
+  let perRow: f64 = 0;
+  for (let k = 0; k < count; k++) {
+    const net = besideOf(self, k);
+    if (load<i32>(net, oldField)) renewTransposes(net);
+    perRow += <f64>field(net, 8);
+  }
+  const units = count * shardsOf(blocks);
+  store<i32>(sideSelfAt, <i32>self);
+  store<i32>(sideCountAt, count);
+  store<i32>(sideRowsAt, rows);
+  store<i32>(sideBlocksAt, blocks);
+  store<f64>(sideScaleAt, scale);
+  store<i32>(sideUnitsAt, units);
+  const helpers = min(load<i32>(threadsAt) - 1, units);
+  if (perRow * <f64>rows < largeWork || helpers <= 0) {
+    for (let u = 0; u < units; u++) runBeside(u, 0);
+    settled();
+  } else call(sideTicketAt, sideDoneAt, units, helpers);
+}
+
+function settled(): void {
+  const self = <usize>load<i32>(sideSelfAt);
+  const shards = shardsOf(load<i32>(sideBlocksAt));
+  for (let k = 0; k < load<i32>(sideCountAt); k++) {
+    const net = besideOf(self, k);
+    store<i32>(net, max(load<i32>(net, usedField), shards), usedField);
+  }
+  store<i32>(sideUnitsAt, 0);
+}
+
+/** Ends the job beside; the caller takes what nobody has begun. */
+export function settle(): void {
+  const units = load<i32>(sideUnitsAt);
+  if (units == 0) return;
+  takeBeside(0);
+  awaitUnits(sideDoneAt, units);
+  settled();
 }
 
 /** Fewer parameters than this stay on the caller's thread. */

@@ -6,6 +6,7 @@ export const blockRows = 32;
 export const panelBytes = 32 * 32 + 64;
 
 export const doneAt = 1088;
+export const sideDoneAt = 1408;
 export const failedAt = 1216;
 export const threadsAt = 1224;
 export const patienceAt = 1232;
@@ -23,6 +24,8 @@ export interface Exports {
   setUp(): void;
   forward(self: number, count: number, rows: number): void;
   backward(self: number, count: number, rows: number, parameters: number): void;
+  regress(self: number, count: number, rows: number, scale: number): void;
+  settle(): void;
   gatherAll(self: number): number;
   adamAll(self: number, scale: number, rate: number, second: number, epsilon: number): void;
   forget(self: number): void;

@@ -1,6 +1,6 @@
 /** Networks in the kernel's memory: where everything lies, and the calls. What is computed is in kernel.as. */
 
-import { checkCall, checkNetworks } from '../check.ts';
+import { checkCall, checkNetworks, checkRegress } from '../check.ts';
 import type { NetworkSpec, Networks, NetworksOptions, StepOptions } from '../compute.ts';
 import { type Layer, layersOf } from '../mlp.ts';
 import { blockRows, type Exports, panelBytes } from './layout.ts';
@@ -47,6 +47,7 @@ export class KernelNetworks implements Networks {
   readonly outputs: readonly Float32Array[];
   readonly outputGradients: readonly Float32Array[];
   readonly inputGradients: readonly (Float32Array | undefined)[];
+  readonly targets: readonly (Float64Array | undefined)[];
   readonly loose: Float32Array;
   readonly looseGradients: Float32Array;
   readonly #host: Host;
@@ -58,6 +59,9 @@ export class KernelNetworks implements Networks {
   readonly #squares: Float32Array;
   readonly #gradient: Float32Array;
   readonly #which: Int32Array;
+  readonly #beside: Int32Array;
+  /** Of each network, whether `regress` may be under way. */
+  readonly #isBeside: Uint8Array;
   /** Rows of the last forward call of each network. */
   readonly #forwardRows: Int32Array;
   /** Each network's flag that its transposed weights are old. */
@@ -115,6 +119,8 @@ export class KernelNetworks implements Networks {
     this.#squares = floats(at.squares, packed);
     this.#gradient = floats(at.gradient, packed);
     this.#which = integers(at.which, networks.length);
+    this.#beside = integers(at.beside, networks.length);
+    this.#isBeside = new Uint8Array(networks.length);
     this.#flags = integers(at.networks, 16 * networks.length);
     this.#forwardRows = new Int32Array(networks.length);
     this.loose = floats(at.parameters + 4 * looseAt, loose);
@@ -125,12 +131,15 @@ export class KernelNetworks implements Networks {
     });
     this.outputs = at.outputs.map((from, n) => floats(from, rows * this.#layers[n]!.at(-1)!.outputs));
     this.outputGradients = at.outputGradients.map((from, n) => floats(from, this.outputs[n]!.length));
+    this.targets = at.targets.map((from, n) =>
+      from === 0 ? undefined : new Float64Array(buffer, from, this.outputs[n]!.length),
+    );
     this.inputGradients = at.inputGradients.map((from, n) =>
       from === 0 ? undefined : floats(from, rows * this.#layers[n]![0]!.inputs),
     );
 
     // The descriptors, as kernel.as reads them.
-    integers(at.self, 11).set([
+    integers(at.self, 12).set([
       at.segments,
       segments.length,
       at.parameters,
@@ -142,6 +151,7 @@ export class KernelNetworks implements Networks {
       networks.length,
       at.which,
       at.sums,
+      at.beside,
     ]);
     let widest = 0;
     this.#layers.forEach((layers, n) => {
@@ -159,6 +169,7 @@ export class KernelNetworks implements Networks {
           1,
           layers.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0),
           layers.reduce((sum, { outGroups }) => sum + outGroups, 0),
+          at.targets[n]!,
         ],
         16 * n,
       );
@@ -234,6 +245,7 @@ export class KernelNetworks implements Networks {
       segments: take(32 * segmentCount),
       sums: take(8 * segmentCount),
       which: take(4 * networks.length),
+      beside: take(4 * networks.length),
       inputs: layersOfEach.reduce<number[]>((addresses, [first], n) => {
         const { inputOf } = networks[n]!;
         addresses.push(inputOf === undefined ? rowsOf(first!.inputs) : addresses[inputOf]!);
@@ -241,6 +253,9 @@ export class KernelNetworks implements Networks {
       }, []),
       outputs: layersOfEach.map((layers) => rowsOf(layers.at(-1)!.outputs)),
       outputGradients: layersOfEach.map((layers) => rowsOf(layers.at(-1)!.outputs)),
+      targets: layersOfEach.map((layers, n) =>
+        networks[n]!.regresses ? take(8 * rows * layers.at(-1)!.outputs) : 0,
+      ),
       inputGradients: layersOfEach.map(([first], n) =>
         networks[n]!.inputGradient ? rowsOf(first!.inputs) : 0,
       ),
@@ -286,6 +301,26 @@ export class KernelNetworks implements Networks {
       }
     }
     this.#host.kernel.backward(this.#self, count, rows, options?.parameters === false ? 0 : 1);
+    this.#host.check();
+  }
+
+  regress(which: readonly number[], rows: number, scale: number): void {
+    this.#begin();
+    checkRegress(this, which, rows);
+    for (let k = 0; k < which.length; k++) {
+      const n = which[k]!;
+      this.#beside[k] = n;
+      this.#isBeside[n] = 1;
+      this.#forwardRows[n] = rows;
+    }
+    this.#host.kernel.regress(this.#self, which.length, rows, scale);
+    this.#host.check();
+  }
+
+  settle(): void {
+    this.#host.ready();
+    this.#host.kernel.settle();
+    this.#isBeside.fill(0);
     this.#host.check();
   }
 
@@ -372,12 +407,14 @@ export class KernelNetworks implements Networks {
 
   dispose(): void {
     if (this.#self === 0) return;
+    // What is under way writes into this memory; a kernel that failed computes nothing any more.
+    this.#host.kernel.settle();
     this.#self = 0;
     this.#host.release(this.#piece);
   }
 
   #begin(): void {
-    this.#host.ready();
+    this.settle();
     if (this.#self === 0) throw new Error('Networks: disposed, of no use any more');
   }
 
@@ -391,6 +428,7 @@ export class KernelNetworks implements Networks {
     for (let k = 0; k < count && isGood; k++) {
       const n = which[k]!;
       isGood = n > last && n < this.networks.length && Number.isInteger(n);
+      if (this.#isBeside[n] === 1) this.settle();
       this.#which[k] = n;
       last = n;
     }

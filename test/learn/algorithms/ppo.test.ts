@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { type LossInput, ppo, ppoLoss } from '../../../learn/algorithms/ppo.ts';
+import { type LossInput, policyLoss, ppo, valueLoss, valueScale } from '../../../learn/algorithms/ppo.ts';
 import type { LearnerSetup, Policy, VectorEnv } from '../../../learn/algorithms/types.ts';
 import { headFor } from '../../../learn/parts/heads.ts';
 import { Random } from '../../../learn/parts/random.ts';
 import { openKernel } from '../../../learn/tensor/kernel/open.ts';
 import { openDevice } from '../../../learn/tensor/open.ts';
+import { plainCompute } from '../tensor/plain.ts';
 import { ChoiceEnv } from './choice-env.ts';
 import { PointEnv } from './point-env.ts';
 import { RecallEnv } from './recall-env.ts';
@@ -28,6 +29,8 @@ const setupOf = (env: VectorEnv, seed = 1): LearnerSetup => ({
 /** The loss as it is read in the paper, differentiated by TensorFlow.js. */
 function referenceLoss(
   input: LossInput,
+  returns: Float64Array,
+  predicted: Float32Array,
   { clipCoef, valueCoef, entropyCoef }: { clipCoef: number; valueCoef: number; entropyCoef: number },
 ) {
   const { count: M, logStd } = input;
@@ -52,7 +55,7 @@ function referenceLoss(
         )
         .mean();
       const value = values
-        .sub(tf.tensor1d(Array.from(input.returns)))
+        .sub(tf.tensor1d(Array.from(returns)))
         .square()
         .mean()
         .mul(0.5);
@@ -61,7 +64,7 @@ function referenceLoss(
     };
     const { value, grads } = tf.valueAndGrads(loss)([
       tf.tensor2d(Array.from(input.means), [M, dim]),
-      tf.tensor1d(Array.from(input.values)),
+      tf.tensor1d(Array.from(predicted)),
       tf.tensor1d(Array.from(logStd)),
     ]);
     return { value: value.dataSync()[0]!, grads: grads.map((grad) => Array.from(grad.dataSync())) };
@@ -79,9 +82,7 @@ test('the loss and its hand-written gradient equal the readable loss differentia
   const input: LossInput = {
     count: M,
     head: headFor(dim),
-    critics: 1,
     means: Float32Array.from(means),
-    values: Float32Array.from(gaussians(M)),
     logStd,
     actions,
     // Old probabilities far enough off that about half of the ratios are clipped.
@@ -94,20 +95,27 @@ test('the loss and its hand-written gradient equal the readable loss differentia
       return sum;
     }),
     advantages: gaussians(M).map((value) => 3 * value + 1),
-    returns: gaussians(M),
   };
+  // A critic that puts out what it is given: its gradient by the outputs is that of the value.
+  const networks = plainCompute.networks({
+    networks: [{ shape: { sizes: [1, 1], activation: 'tanh' }, regresses: true }],
+    rows: M,
+    parameters: Float32Array.of(1, 0),
+  });
+  const predicted = Float32Array.from(gaussians(M));
+  const returns = networks.targets[0]!;
+  returns.set(gaussians(M));
+  networks.inputs[0]!.set(predicted);
+  networks.regress([0], M, valueScale(0.7, M));
   const settings = { clipCoef: 0.2, valueCoef: 0.7, entropyCoef: 0.03 };
-  const out = {
-    dMeans: new Float32Array(M * dim),
-    dValues: new Float32Array(M),
-    dLogStd: new Float32Array(dim),
-  };
-  const found = ppoLoss(input, settings, out);
+  const out = { dMeans: new Float32Array(M * dim), dLogStd: new Float32Array(dim) };
+  const found = policyLoss(input, settings, out);
   assert.ok(found['policy/clipFraction'] > 0.2 && found['policy/clipFraction'] < 0.8);
-  const total = found['loss/policy'] + 0.7 * found['loss/value'] + 0.03 * found['loss/entropy'];
-  const wanted = referenceLoss(input, settings);
+  const value = valueLoss(predicted, returns, M);
+  const total = found['loss/policy'] + 0.7 * value + 0.03 * found['loss/entropy'];
+  const wanted = referenceLoss(input, returns, predicted, settings);
   assert.ok(Math.abs(total - wanted.value) < 1e-5, `${total} ${wanted.value}`);
-  for (const [i, gradient] of [out.dMeans, out.dValues, out.dLogStd].entries()) {
+  for (const [i, gradient] of [out.dMeans, networks.outputGradients[0]!, out.dLogStd].entries()) {
     const worst = Math.max(...gradient.map((value, k) => Math.abs(value - wanted.grads[i]![k]!)));
     assert.ok(worst < 1e-5, `gradient ${i}: ${worst}`);
   }
@@ -265,27 +273,20 @@ test('options: the gradient of the loss equals finite differences', () => {
   const input: LossInput = {
     count: M,
     head: headFor(1, [n]),
-    critics: 1,
     means: Float32Array.from({ length: M * n }, () => random.gaussian()),
-    values: new Float32Array(M),
     logStd: new Float32Array(0),
     actions: Float64Array.from({ length: M }, () => random.integer(n)),
     logProbabilities: Float64Array.from({ length: M }, () => -1.1 + 0.2 * random.gaussian()),
     advantages: Float64Array.from({ length: M }, () => random.gaussian()),
-    returns: new Float64Array(M),
   };
-  const settings = { clipCoef: 0.2, valueCoef: 0.5, entropyCoef: 0.05 };
-  const out = {
-    dMeans: new Float32Array(M * n),
-    dValues: new Float32Array(M),
-    dLogStd: new Float32Array(0),
-  };
+  const settings = { clipCoef: 0.2, entropyCoef: 0.05 };
+  const out = { dMeans: new Float32Array(M * n), dLogStd: new Float32Array(0) };
   const scratch = structuredClone(out);
   const loss = (means: Float32Array): number => {
-    const found = ppoLoss({ ...input, means }, settings, scratch);
+    const found = policyLoss({ ...input, means }, settings, scratch);
     return found['loss/policy'] + 0.05 * found['loss/entropy'];
   };
-  ppoLoss(input, settings, out);
+  policyLoss(input, settings, out);
   for (let i = 0; i < M * n; i++) {
     const [up, down] = [input.means.slice(), input.means.slice()];
     up[i]! += 1e-3;

@@ -231,6 +231,58 @@ export function checkCompute(
     assert.deepEqual([...nets.looseGradients], [0, 0, 0]);
   });
 
+  test(`${name}: \`regress\` is forward and backward of half a square, beside what other networks do`, async () => {
+    for (const rows of [1, 33, 130]) {
+      const networks = [
+        network([5, 40, 40, 3]),
+        network([5, 40, 33, 2], { inputOf: 0, inputGradient: true, regresses: true }),
+        network([4, 30, 1], { regresses: true }, 'relu'),
+      ];
+      const { nets, plain } = pair({ networks, rows: 130, loose: 1 }, rows);
+      assert.deepEqual(
+        nets.targets.map((targets) => targets?.length),
+        [undefined, 260, 130],
+      );
+      const random = new Random(rows);
+      for (const n of [1, 2]) {
+        for (let i = 0; i < plain.targets[n]!.length; i++) plain.targets[n]![i] = random.gaussian();
+        nets.targets[n]!.set(plain.targets[n]!);
+      }
+      const what = `after ${rows} rows`;
+      for (const which of [[1], [1, 2]]) {
+        for (const one of [nets, plain]) {
+          await one.regress(which, rows, 0.3);
+          await one.forward([0], rows);
+          await one.backward([0], rows);
+          await one.settle();
+        }
+        const seen = rows * 2;
+        close(
+          nets.outputs[1]!.subarray(0, seen),
+          plain.outputs[1]!.subarray(0, seen),
+          tolerance,
+          `outputs ${what}`,
+        );
+        const [found, wanted] = [nets, plain].map((one) => one.outputGradients[1]!.subarray(0, seen));
+        close(found!, wanted!, tolerance, `output gradients ${what}`);
+        const [mine, theirs] = [nets, plain].map((one) => one.inputGradients[1]!.subarray(0, rows * 5));
+        close(mine!, theirs!, tolerance, `input gradients ${what}`);
+        close(await nets.readGradient(), await plain.readGradient(), tolerance, `gradient ${what}`);
+      }
+      // It adds to what is there, and a step needs no word that it is waited for.
+      for (const one of [nets, plain]) await one.regress([2], rows, -2);
+      const norms = [await nets.step({ learningRate: 0.01 }), await plain.step({ learningRate: 0.01 })];
+      assert.ok(Math.abs(norms[0]! - norms[1]!) < 1e-4 * norms[1]!, `length ${norms}`);
+      close(await nets.read(), await plain.read(), 10 * tolerance, `parameters ${what}`);
+      for (const one of [nets, plain]) {
+        await one.regress([1, 2], rows, 1);
+        await one.clear();
+      }
+      assert.deepEqual(new Set(await nets.readGradient()), new Set([0]));
+      nets.dispose();
+    }
+  });
+
   test(`${name}: backward without parameters gives the input's gradient alone`, async () => {
     const { nets, plain } = pair({ networks: [network([4, 9, 2], { inputGradient: true })], rows: 70 });
     for (const one of [nets, plain]) {
@@ -479,6 +531,8 @@ export function checkCompute(
     await nets.forward([0], 8);
     await refuses(() => nets.backward([0], 9), /RangeError.*rows.*9.*8/i);
     await refuses(() => nets.backward([-1], 8), /RangeError.*network.*-1/i);
+    await refuses(() => nets.regress([0], 8, 1), /RangeError.*Network 0: found no targets/);
+    await refuses(() => nets.regress([0], 9, 1), /RangeError.*rows.*9.*8/i);
     await refuses(() => nets.write(new Float32Array(25)), /RangeError.*25.*26/);
     await refuses(() => nets.restoreOptimizer(new Float64Array(26)), /RangeError.*26.*53/);
   });

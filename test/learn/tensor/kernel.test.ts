@@ -31,8 +31,8 @@ async function withKernel<T>(
 function trio(kernel: Kernel, rows: number): Networks {
   const networks = [
     network([11, 160, 128, 3]),
-    network([11, 64, 64, 1], { inputOf: 0 }),
-    network([40, 130, 5], { inputGradient: true }, 'relu'),
+    network([11, 64, 64, 1], { inputOf: 0, regresses: true }),
+    network([40, 130, 5], { inputGradient: true, regresses: true }, 'relu'),
   ];
   const parameters = randomParameters(networks, 3, new Random(5));
   return kernel.networks({ networks, rows, loose: 3, parameters });
@@ -42,8 +42,8 @@ function trio(kernel: Kernel, rows: number): Networks {
 function smallTrio(kernel: Kernel, rows: number): Networks {
   const networks = [
     network([4, 64, 64, 2]),
-    network([4, 64, 64, 1], { inputOf: 0 }),
-    network([9, 20, 5], { inputGradient: true }, 'relu'),
+    network([4, 64, 64, 1], { inputOf: 0, regresses: true }),
+    network([9, 20, 5], { inputGradient: true, regresses: true }, 'relu'),
   ];
   const parameters = randomParameters(networks, 3, new Random(5));
   return kernel.networks({ networks, rows, loose: 3, parameters });
@@ -59,6 +59,13 @@ function train(nets: Networks, before: (update: number) => void = () => undefine
     nets.backward([0, 1, 2], rows);
     nets.forward([1], rows >> 1);
     nets.backward([1], rows >> 1);
+    // One beside the caller's own work, and one that nothing else is done beside.
+    nets.targets[1]!.set(nets.outputs[0]!.subarray(0, nets.rows));
+    nets.regress([1], rows, 0.01);
+    nets.forward([0, 2], rows);
+    nets.backward([0, 2], rows);
+    nets.settle();
+    nets.regress([1, 2], rows >> 1, 0.02);
     nets.looseGradients.set([1, k, -1]);
     results.push(
       nets.readGradient(),
@@ -211,6 +218,29 @@ test('a thread that is killed ends in a clear error and never in a hang', async 
     ])
       assert.throws(call, /^Error: Kernel: .*thread.* it cannot be used any more$/);
     if (error !== undefined) assert.match(String(error), /^Error: Kernel: .*thread/);
+  });
+});
+
+test('a thread that is killed while it computes beside the caller ends in a clear error', async () => {
+  await withKernel({ threads: 2, patience: 0.3 }, async (kernel) => {
+    const nets = trio(kernel, 20_000);
+    nets.regress([1, 2], 20_000, 1);
+    const dying = kernel.workers[0]!.terminate();
+    let error: unknown;
+    try {
+      for (let k = 0; k < 50; k++) {
+        nets.settle();
+        nets.regress([1, 2], 20_000, 1);
+        // A thread that dies is heard of between two calls.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } catch (caught) {
+      error = caught;
+    }
+    await dying;
+    assert.match(String(error), /^Error: Kernel: .*thread.* it cannot be used any more$/);
+    assert.throws(() => nets.settle(), /^Error: Kernel: .*thread.* it cannot be used any more$/);
+    nets.dispose();
   });
 });
 

@@ -18,6 +18,7 @@ class PlainNetworks implements Networks {
   readonly outputs: Float32Array[] = [];
   readonly outputGradients: Float32Array[] = [];
   readonly inputGradients: (Float32Array | undefined)[] = [];
+  readonly targets: (Float64Array | undefined)[] = [];
   readonly loose: Float32Array;
   readonly looseGradients: Float32Array;
   readonly #parameters: Float32Array;
@@ -35,13 +36,14 @@ class PlainNetworks implements Networks {
     this.rows = rows;
     this.#epsilon = epsilon;
     let size = 0;
-    for (const { shape, inputOf, inputGradient } of networks) {
+    for (const { shape, inputOf, inputGradient, regresses } of networks) {
       this.#offsets.push(size);
       size += parameterCount(shape);
       const inputs = shape.sizes[0]!;
       this.inputs.push(inputOf === undefined ? new Float32Array(rows * inputs) : this.inputs[inputOf]!);
       this.outputs.push(new Float32Array(rows * shape.sizes.at(-1)!));
       this.outputGradients.push(new Float32Array(rows * shape.sizes.at(-1)!));
+      this.targets.push(regresses ? new Float64Array(rows * shape.sizes.at(-1)!) : undefined);
       this.inputGradients.push(inputGradient ? new Float32Array(rows * inputs) : undefined);
     }
     this.parameterCount = size + loose;
@@ -110,6 +112,18 @@ class PlainNetworks implements Networks {
       this.inputGradients[n]?.set(dy);
     }
   }
+
+  regress(which: readonly number[], rows: number, scale: number): void {
+    this.forward(which, rows);
+    for (const n of which) {
+      const [outputs, targets] = [this.outputs[n]!, this.targets[n]!];
+      for (let i = 0; i < rows * this.networks[n]!.shape.sizes.at(-1)!; i++)
+        this.outputGradients[n]![i] = scale * (outputs[i]! - targets[i]!);
+    }
+    this.backward(which, rows);
+  }
+
+  settle(): void {}
 
   #takeLoose(): void {
     const start = this.parameterCount - this.loose.length;
