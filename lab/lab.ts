@@ -41,6 +41,7 @@ import type {
 } from './api.ts';
 import { loadRecipe } from './catalog.ts';
 import { openCheckpoint } from './checkpoint.ts';
+import { Cores } from './cores.ts';
 import { cacheOf, endpointOf } from './endpoint.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { EventHub } from './events.ts';
@@ -182,9 +183,7 @@ export class Lab {
   /** Ends that could not be written down. */
   readonly #unwritten = new Map<number, { readonly status: RunStatus; readonly error: string | null }>();
   #running = 0;
-  /** How many threads one training run may use right now: the cores are shared among those that run. Shared memory. */
-  readonly #budget = new Int32Array(new SharedArrayBuffer(4));
-  readonly #threads: number;
+  readonly #cores: Cores;
   readonly #heartbeat: NodeJS.Timeout;
   #closed = false;
   /** An evaluation of reward models goes on. */
@@ -196,16 +195,12 @@ export class Lab {
 
   /** @throws RangeError on an impossible number of threads; StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
   constructor(options: LabOptions) {
-    const { threads = availableParallelism() } = options;
-    if (!Number.isInteger(threads) || threads < 1)
-      throw new RangeError(`Threads of the lab: found ${threads}, wanted a whole number of at least 1`);
+    this.#cores = new Cores(options.threads ?? availableParallelism());
     this.store = openStore(options.project, {
       mode: options.mode ?? 'write',
       create: options.create ?? true,
     });
     this.device = options.device ?? 'auto';
-    this.#threads = threads;
-    this.#budget[0] = threads;
     this.#metricFiles = options.metricFiles ?? {};
     this.log = openLog(this.store.directory, this.store.readOnly);
     this.#scores = new EpisodeScores(this.store);
@@ -537,7 +532,7 @@ export class Lab {
 
   /** Runs that wait, the next one first. */
   get queue(): QueueInfo {
-    return { waiting: this.#queue.map(({ id }) => id), most: this.#threads };
+    return { waiting: this.#queue.map(({ id }) => id), most: this.#cores.threads };
   }
 
   /** A waiting run to a place in the queue, 0: the next. @throws UsageError when it does not wait. */
@@ -552,12 +547,11 @@ export class Lab {
   }
 
   #next(): void {
-    while (this.#running < this.#threads && this.#queue.length > 0) {
+    while (this.#running < this.#cores.threads && this.#queue.length > 0) {
       this.#running++;
       this.#queue.shift()!.begin();
     }
-    const share = Math.max(1, Math.floor(this.#threads / Math.max(1, this.#running)));
-    Atomics.store(this.#budget, 0, share);
+    this.#cores.shareAmong(this.#running);
   }
 
   /** Runs the work and writes down how it ended. Never rejects. */
@@ -661,12 +655,15 @@ export class Lab {
               break;
             }
             case 'records':
-              if (message.episodes.length > 0) save.episodes?.(message.episodes);
-              if (message.metrics.length > 0) save.metrics?.(message.metrics);
+              this.#cores.aside(() => {
+                if (message.episodes.length > 0) save.episodes?.(message.episodes);
+                if (message.metrics.length > 0) save.metrics?.(message.metrics);
+              });
+              letGo(message.episodes);
               acknowledge();
               break;
             case 'checkpoint':
-              save.checkpoint?.(message.step, message.bytes, message.journal);
+              this.#cores.aside(() => save.checkpoint?.(message.step, message.bytes, message.journal));
               acknowledge();
               break;
             case 'reweighed':
@@ -831,8 +828,8 @@ export class Lab {
           weightChanges: this.store.weightChanges.of(id),
           device: this.device,
           storedDevice: row.device,
-          threads: this.#threads,
-          budget: this.#budget,
+          threads: this.#cores.threads,
+          budget: this.#cores.budget,
           live: reader.feed,
           until: steps,
         },
@@ -1349,8 +1346,8 @@ export class Lab {
           endpoint === undefined ? null : { settings: endpoint, cache: cacheOf(this.store.directory) },
         seed: episodeSeed('fit', row.seed, 0),
         device: this.device,
-        threads: this.#threads,
-        budget: this.#budget,
+        threads: this.#cores.threads,
+        budget: this.#cores.budget,
       },
       {
         device: (name) => this.store.runs.update(fitId, { device: name }),
@@ -1533,7 +1530,7 @@ export class Lab {
     try {
       return await runRewardEvaluation(request, {
         signal: stop,
-        threads: this.#threads,
+        threads: this.#cores.threads,
         project: this.store.directory,
         onScore: ({ episode, hash, perStep }) => {
           if (!this.store.readOnly) this.store.scores.put(episode, hash, perStep);
@@ -1737,6 +1734,15 @@ export interface CollectSettings {
   readonly episodes: number;
   /** Failures recorded beside them, labelled like demonstrations. */
   readonly failures: number;
+}
+
+/**
+ * Gives back the memory of episodes that are stored. Left to the engine it counts as much as the whole heap, all of which is
+ * then marked again every second that a run trains.
+ */
+function letGo(episodes: readonly Omit<NewEpisode, 'runId'>[]): void {
+  const buffers = new Set(episodes.flatMap(({ columns }) => columns.map(({ data }) => data.buffer)));
+  for (const buffer of buffers) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 interface JobSink {

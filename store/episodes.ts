@@ -1,6 +1,12 @@
 import type { OpenedDatabase } from './database.ts';
 import { filterSql } from './filter.ts';
-import { type ColumnChoice, DamagedBlobError, decodeColumns, encodeColumns } from './formats/episode-blob.ts';
+import {
+  type ColumnChoice,
+  DamagedBlobError,
+  decodeColumns,
+  EncodingRoom,
+  encodeColumns,
+} from './formats/episode-blob.ts';
 import { numberOf, runCheck } from './rows.ts';
 import { cleanTag } from './tags.ts';
 import type {
@@ -120,6 +126,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
   const insertTerm = db.prepare('INSERT INTO reward_terms (name) VALUES (?)');
   const term = db.prepare<[string], number>('SELECT id FROM reward_terms WHERE name = ?').pluck();
   const terms = new Map<string, number>();
+  const room = new EncodingRoom(2 ** 20);
   onRollback(() => terms.clear());
 
   function termId(name: string): number {
@@ -162,7 +169,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
     return new RangeError(`There is no episode ${id} in this project`);
   }
 
-  /** @returns the bytes of the columns. @throws RangeError naming the run when the episode cannot be stored. */
+  /** @returns the bytes of the columns, good until the room is cleared. @throws RangeError naming the run when the episode cannot be stored. */
   function encoded(episode: NewEpisode): Buffer {
     if (!Number.isInteger(episode.length) || episode.length < 0) {
       throw new RangeError(
@@ -175,7 +182,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
         `Episode of run ${episode.runId}: forked at frame ${fork.frame}, wanted 0 to ${episode.length}`,
       );
     }
-    return encodeColumns(episode.columns);
+    return encodeColumns(episode.columns, room);
   }
 
   function insertOne(episode: NewEpisode, bytes: Buffer): number {
@@ -200,6 +207,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
   }
 
   function addAll(episodes: readonly NewEpisode[]): number[] {
+    room.clear();
     const bytes = episodes.map(encoded);
     // No savepoint an episode: each would copy all pages that it touches, most of an episode's cost.
     return write(() => episodes.map((episode, i) => insertOne(episode, bytes[i]!)));

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { DamagedBlobError, decodeColumns, encodeColumns } from '../../../store/formats/episode-blob.ts';
+import {
+  DamagedBlobError,
+  decodeColumns,
+  EncodingRoom,
+  encodeColumns,
+} from '../../../store/formats/episode-blob.ts';
 import type { Column, ColumnData } from '../../../store/types.ts';
 
 const bits = (data: ColumnData): string =>
@@ -37,6 +42,24 @@ test('every type comes back bit for bit, with NaN, infinities and minus zero', (
     { name: 'u8', width: 3, data: Uint8Array.of(0, 1, 127, 128, 255, 3) },
   ];
   assert.deepEqual(plain(decodeColumns(encodeColumns(columns)).values()), plain(columns));
+});
+
+test('encodings in one room stay as they are until it is cleared, whatever their sizes', () => {
+  const room = new EncodingRoom(4096);
+  const make = (length: number, seed: number): Column[] => {
+    const next = noise(seed);
+    return [{ name: 'x', width: 1, data: Uint32Array.from({ length }, next) }];
+  };
+  for (let round = 0; round < 3; round++) {
+    // Some share a piece, one does not fit into any.
+    const all = [10, 500, 300, 1, 4000, 0, 700].map((length, i) => make(length, 10 * round + i));
+    const blobs = all.map((columns) => encodeColumns(columns, room));
+    all.forEach((columns, i) => {
+      assert.deepEqual(blobs[i], encodeColumns(columns));
+      assert.deepEqual(plain(decodeColumns(blobs[i]!).values()), plain(columns));
+    });
+    room.clear();
+  }
 });
 
 test('a NaN keeps its payload bits', () => {
