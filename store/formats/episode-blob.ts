@@ -27,7 +27,7 @@ const readable = [1, 2];
 const headBytes = 20;
 /**
  * Numbers that agents draw are noise, which no effort packs: level 2 takes twice the time for 1 to 5 % less room
- * (docs/database.md).
+ * (docs/training.md).
  */
 const compression = { [zlib.constants.ZSTD_c_compressionLevel]: -3 };
 
