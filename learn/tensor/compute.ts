@@ -78,6 +78,7 @@ export interface Networks {
    * `forward`, then `backward` for the loss scale (output - target)^2 / 2 summed over the first `rows` rows and all outputs, of these
    * networks (by index, ascending; all of them regress). It may go on while the caller computes with other networks; until
    * `settle`, or any call that needs it, these networks' inputs and targets must stay and what it writes must not be read.
+   * @throws RangeError on a network without targets.
    */
   regress(which: readonly number[], rows: number, scale: number): Soon;
   /** Waits for `regress`. */

@@ -407,7 +407,7 @@ export class KernelNetworks implements Networks {
 
   dispose(): void {
     if (this.#self === 0) return;
-    // What is under way writes into this memory; a kernel that failed computes nothing any more.
+    // What is under way writes into this memory.
     this.#host.kernel.settle();
     this.#self = 0;
     this.#host.release(this.#piece);
