@@ -72,7 +72,7 @@ async function bundlePreload(appDir: string): Promise<void> {
 export async function writeApp(appDir: string): Promise<void> {
   rmSync(appDir, { recursive: true, force: true });
   for (const file of folders.flatMap((folder) => filesUnder(root, folder))) {
-    // The preload is bundled, AssemblyScript is compiled (networks-kernel.ts).
+    // The preload is bundled, AssemblyScript is compiled (networks-kernel.ts, hash-kernel.ts).
     if (file === 'electron/preload.ts' || file.endsWith('.as')) continue;
     const from = join(root, file);
     const to = join(appDir, file.replace(/\.ts$/, '.js'));

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstByte, staticsAt } from '../sim/engine/kernel/open.ts';
+import { assemble } from './assembly.ts';
 import { root } from './renderer.ts';
 
 const sources = ['sim/engine/collide.ts', 'sim/engine/solver.ts'];
@@ -221,36 +222,9 @@ export const hashOf = (source: Source): string =>
 
 async function compile(): Promise<{ source: Source; bytes: Uint8Array }> {
   const source = assemblyScript();
-  const { default: asc } = await import('assemblyscript/asc');
-  const files = new Map<string, Uint8Array>();
-  const { error, stderr } = await asc.main(
-    [
-      'kernel.ts',
-      '--outFile',
-      'kernel.wasm',
-      '-O3',
-      '--converge',
-      '--noAssert',
-      '--runtime',
-      'stub',
-      '--importMemory',
-      '--initialMemory',
-      '1',
-      '--memoryBase',
-      String(staticsAt),
-      '--use',
-      'abort=',
-    ],
-    {
-      readFile: (name: string) => (name === 'kernel.ts' ? source.text : null),
-      writeFile: (name: string, contents: Uint8Array | string) => {
-        if (typeof contents !== 'string') files.set(name, contents);
-      },
-      listFiles: () => [],
-    },
-  );
-  const bytes = files.get('kernel.wasm');
-  if (error || !bytes) throw new Error(`AssemblyScript: ${error?.message}\n${stderr.toString()}`);
+  const bytes = await assemble(source.text, [
+    ...['-O3', '--converge', '--initialMemory', '1', '--memoryBase', String(staticsAt)],
+  ]);
   return { source, bytes };
 }
 

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstByte, mostPages } from '../learn/tensor/kernel/layout.ts';
+import { assemble } from './assembly.ts';
 import { root } from './renderer.ts';
 
 const source = 'learn/tensor/kernel/kernel.as';
@@ -43,26 +44,19 @@ export function assemblyScript(): string {
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
 async function compile(text: string, isRelaxed: boolean): Promise<string> {
-  const { default: asc } = await import('assemblyscript/asc');
-  const files = new Map<string, Uint8Array>();
-  const { error, stderr } = await asc.main(
-    [
-      'kernel.ts',
-      ...['--outFile', 'kernel.wasm', '--optimizeLevel', '0', '--noAssert', '--runtime', 'stub'],
-      ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', String(mostPages)],
-      ...['--memoryBase', String(firstByte), '--use', 'abort=', '--enable', 'simd', '--enable', 'threads'],
-      ...(isRelaxed ? ['--enable', 'relaxed-simd'] : []),
+  const bytes = await assemble(text, [
+    ...[
+      '--optimizeLevel',
+      '0',
+      '--sharedMemory',
+      '--initialMemory',
+      '1',
+      '--maximumMemory',
+      String(mostPages),
     ],
-    {
-      readFile: (name: string) => (name === 'kernel.ts' ? text : null),
-      writeFile: (name: string, contents: Uint8Array | string) => {
-        if (typeof contents !== 'string') files.set(name, contents);
-      },
-      listFiles: () => [],
-    },
-  );
-  const bytes = files.get('kernel.wasm');
-  if (error || !bytes) throw new Error(`AssemblyScript: ${error?.message}\n${stderr.toString()}`);
+    ...['--memoryBase', String(firstByte), '--enable', 'simd', '--enable', 'threads'],
+    ...(isRelaxed ? ['--enable', 'relaxed-simd'] : []),
+  ]);
   return Buffer.from(bytes).toString('base64');
 }
 

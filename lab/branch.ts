@@ -54,6 +54,7 @@ export class Branch {
     this.#weights = options.weights;
     this.learned = stack.learned.map(({ method }) => method);
     this.#batch = createBatch(model, 1);
+    this.#batch.isRecorded = true;
     this.#recorder = new Recorder({
       model,
       count: 1,
@@ -105,7 +106,7 @@ export class Branch {
     }
     batch.step(action);
     stack.step(batch.previousStates, action, batch.states, batch.observations, batch.terminated);
-    this.#recorder.step(0, batch.states, action, stack, value);
+    this.#recorder.step(batch, action, stack, Float64Array.of(value));
     this.#actions.set(action, t * action.length);
     for (let c = 0; c < stack.terms.length; c++) {
       this.#pay[3 * c]![t] = stack.raw[c]!;

@@ -8,7 +8,7 @@ import type { MetricPoint } from '../store/types.ts';
 import type { EndpointOptions } from './endpoint.ts';
 import type { Experiment } from './experiment.ts';
 import type { LiveFeed } from './live-feed.ts';
-import type { FinishedEpisode } from './recorder.ts';
+import type { Parcel } from './parcel.ts';
 
 /** Bytes of the fitted reward models, by line of the reward stack. */
 export type ModelBytes = Readonly<Record<number, Uint8Array>>;
@@ -111,7 +111,7 @@ export type WorkerMessage =
   | { readonly type: 'progress'; readonly done: number; readonly total: number; readonly unit: string }
   | {
       readonly type: 'records';
-      readonly episodes: readonly FinishedEpisode[];
+      readonly episodes: readonly Parcel[];
       readonly metrics: readonly MetricPoint[];
     }
   | {

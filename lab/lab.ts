@@ -73,6 +73,7 @@ import { measureOldEpisodes } from './old-episodes.ts';
 import { sidesOf } from './opponents.ts';
 import { pace } from './pace.ts';
 import { pack, splitStill } from './pack.ts';
+import { type Parcel, unwrapper } from './parcel.ts';
 import { algorithmNamed, learnedReward, rewardNamed } from './registry.ts';
 import {
   coloursOf,
@@ -607,6 +608,11 @@ export class Lab {
 
   // One job in one thread
 
+  /** Stores what a run sent. Its threads have one core fewer meanwhile, which they need not miss while the disk is waited for. */
+  #aside(work: () => void): void {
+    this.#cores.aside(() => this.store.intoLog(work));
+  }
+
   #job<R extends JobResult>(
     owner: number,
     active: Active,
@@ -622,6 +628,7 @@ export class Lab {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const worker = new Worker(new URL(file, import.meta.url), { workerData: job, name: job.type });
     active.worker = worker;
+    const unwrap = unwrapper();
     // Not at once: as long as messages keep coming, Node hands over up to a thousand of them in one turn of its loop, and
     // neither a window nor Ctrl-C would get a turn until the thread is done.
     const acknowledge = (): void => {
@@ -655,15 +662,15 @@ export class Lab {
               break;
             }
             case 'records':
-              this.#cores.aside(() => {
-                if (message.episodes.length > 0) save.episodes?.(message.episodes);
+              this.#aside(() => {
+                if (message.episodes.length > 0) save.episodes?.(message.episodes.map(unwrap));
                 if (message.metrics.length > 0) save.metrics?.(message.metrics);
               });
               letGo(message.episodes);
               acknowledge();
               break;
             case 'checkpoint':
-              this.#cores.aside(() => save.checkpoint?.(message.step, message.bytes, message.journal));
+              this.#aside(() => save.checkpoint?.(message.step, message.bytes, message.journal));
               acknowledge();
               break;
             case 'reweighed':
@@ -1740,9 +1747,8 @@ export interface CollectSettings {
  * Gives back the memory of episodes that are stored. Left to the engine it counts as much as the whole heap, all of which is
  * then marked again every second that a run trains.
  */
-function letGo(episodes: readonly Omit<NewEpisode, 'runId'>[]): void {
-  const buffers = new Set(episodes.flatMap(({ columns }) => columns.map(({ data }) => data.buffer)));
-  for (const buffer of buffers) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+function letGo(parcels: readonly Parcel[]): void {
+  for (const { buffer } of parcels) buffer.transfer(0);
 }
 
 interface JobSink {

@@ -181,6 +181,7 @@ export class RewardedEnv implements VectorEnv {
     // 1. simulate
     const actions = toNative(model.actionSpace, unitActions, this.#native);
     if (actions !== this.#native) this.#native.set(actions);
+    batch.isRecorded = this.#recorder.isRecording;
     batch.step(actions);
     const simulated = performance.now();
     // 2. reward
@@ -201,6 +202,7 @@ export class RewardedEnv implements VectorEnv {
     }
     const rewarded = performance.now();
     // 3. record, end, begin again
+    this.#recorder.step(batch, actions, stack, values);
     for (let world = 0; world < this.count; world++) {
       if (this.#ended?.[world] === 1) {
         this.rewards[world] = 0;
@@ -213,7 +215,6 @@ export class RewardedEnv implements VectorEnv {
       this.diverged[world] = diverged ? 1 : 0;
       this.rewards[world] = diverged ? 0 : stack.totals[world]!;
       this.#totals[world] = this.#totals[world]! + this.rewards[world]!;
-      this.#recorder.step(world, batch.states, actions, stack, values?.[world] ?? 0);
       if (!(diverged || this.terminated[world] === 1 || this.truncated[world] === 1)) continue;
       this.#end(world, invalid);
       if (this.#ended === undefined) this.#begin(world, this.#started++);

@@ -32,6 +32,7 @@ import type {
   WorkerMessage,
 } from './jobs.ts';
 import { FeedWriter } from './live-feed.ts';
+import { type Parcel, wrap } from './parcel.ts';
 import type { FinishedEpisode } from './recorder.ts';
 import { algorithmNamed, learnedReward, taskNamed } from './registry.ts';
 import { choicesOf, RewardedEnv } from './rewarded-env.ts';
@@ -63,7 +64,7 @@ class Link {
   readonly #abort = new AbortController();
   #inFlight = 0;
   #wake: (() => void) | undefined;
-  #episodes: FinishedEpisode[] = [];
+  #episodes: Parcel[] = [];
   #metrics: MetricPoint[] = [];
   #bytes = 0;
   #lastFlush = Number.NEGATIVE_INFINITY;
@@ -112,9 +113,9 @@ class Link {
   }
 
   keep(episode: FinishedEpisode): void {
-    this.#episodes.push(episode);
-    // All columns of an episode lie in one buffer.
-    this.#bytes += episode.columns[0]?.data.buffer.byteLength ?? 0;
+    const parcel = wrap(episode);
+    this.#episodes.push(parcel);
+    this.#bytes += parcel.buffer.byteLength;
   }
 
   measure(step: number, values: Readonly<Record<string, number>>): void {
@@ -139,10 +140,8 @@ class Link {
     this.#lastFlush = now();
     if (this.#episodes.length === 0 && this.#metrics.length === 0) return;
     this.#inFlight++;
-    const buffers = this.#episodes.flatMap(({ columns }) =>
-      columns.map(({ data }) => data.buffer as ArrayBuffer),
-    );
-    this.send({ type: 'records', episodes: this.#episodes, metrics: this.#metrics }, [...new Set(buffers)]);
+    const buffers = this.#episodes.map(({ buffer }) => buffer);
+    this.send({ type: 'records', episodes: this.#episodes, metrics: this.#metrics }, buffers);
     this.#episodes = [];
     this.#metrics = [];
     this.#bytes = 0;

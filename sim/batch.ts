@@ -4,7 +4,8 @@
  * All arrays lie in one buffer, which may be shared: then each thread steps a range of the worlds (`lab/shared-batch.ts`).
  */
 
-import type { BatchEnv, TaskModel } from './env.ts';
+import { openRowHasher, type RowHasher } from './engine/kernel/hash.ts';
+import type { BatchEnv, Frames, TaskModel } from './env.ts';
 
 /** No guarded number of a sound world comes near this (metres, m/s, rad/s, steps). */
 const exploded = 1e4;
@@ -38,9 +39,16 @@ interface Arrays {
   /** Rings, indexed by clock. [keyframeCount * count * stateDim], [actionCount * count * actionDim] */
   readonly keyframes: Float64Array;
   readonly actions: Float64Array;
+  /** Of `frames`. [count, 2], [count] each */
+  readonly hash: Uint32Array;
+  readonly progress: Float32Array;
+  readonly stage: Uint8Array;
+  readonly success: Uint8Array;
   readonly terminated: Uint8Array;
   readonly truncated: Uint8Array;
   readonly diverged: Uint8Array;
+  /** 1 while `frames` are written. [1] */
+  readonly recorded: Uint8Array;
 }
 
 function sizes(model: TaskModel, count: number): Record<keyof Arrays, number> {
@@ -55,30 +63,46 @@ function sizes(model: TaskModel, count: number): Record<keyof Arrays, number> {
     divergedAt: count,
     keyframes: keyframeCount * row,
     actions: actionCount * count * model.actionSpace.dim,
+    hash: 2 * count,
+    progress: count,
+    stage: count,
+    success: count,
     terminated: count,
     truncated: count,
     diverged: count,
+    recorded: 1,
   };
 }
 
-const flags: readonly (keyof Arrays)[] = ['terminated', 'truncated', 'diverged'];
+type AnyArray = Float64Array | Float32Array | Uint32Array | Uint8Array;
+type View = new (buffer: ArrayBufferLike, at: number, length: number) => AnyArray;
+
+/** Those that do not hold float64. They come last and the smallest at the end, so that every array is aligned. */
+const views: Readonly<Partial<Record<keyof Arrays, View & { readonly BYTES_PER_ELEMENT: number }>>> = {
+  hash: Uint32Array,
+  progress: Float32Array,
+  stage: Uint8Array,
+  success: Uint8Array,
+  terminated: Uint8Array,
+  truncated: Uint8Array,
+  diverged: Uint8Array,
+  recorded: Uint8Array,
+};
+const viewOf = (name: string) => views[name as keyof Arrays] ?? Float64Array;
 
 /** Bytes of the buffer that a batch lives in. */
 export function batchBytes(model: TaskModel, count: number): number {
   return Object.entries(sizes(model, count)).reduce(
-    (sum, [name, size]) => sum + size * (flags.includes(name as keyof Arrays) ? 1 : 8),
+    (sum, [name, size]) => sum + size * viewOf(name).BYTES_PER_ELEMENT,
     0,
   );
 }
 
 function arraysIn(buffer: ArrayBufferLike, model: TaskModel, count: number): Arrays {
   let at = 0;
-  const arrays: Partial<Record<keyof Arrays, Float64Array | Uint8Array>> = {};
-  // The flags come last, so that every float64 array is aligned.
+  const arrays: Partial<Record<keyof Arrays, AnyArray>> = {};
   for (const [name, size] of Object.entries(sizes(model, count)) as [keyof Arrays, number][]) {
-    const array = flags.includes(name)
-      ? new Uint8Array(buffer, at, size)
-      : new Float64Array(buffer, at, size);
+    const array = new (viewOf(name))(buffer, at, size);
     arrays[name] = array;
     at += array.byteLength;
   }
@@ -143,6 +167,8 @@ export class Shard {
   readonly #end: number;
   readonly #states: Float64Array;
   readonly #previous: Float64Array;
+  readonly #hash: Uint32Array;
+  #hashRows: RowHasher | undefined;
 
   constructor(
     model: TaskModel,
@@ -158,6 +184,7 @@ export class Shard {
     const dim = model.stateDim;
     this.#states = this.#arrays.states.subarray(first * dim, end * dim);
     this.#previous = this.#arrays.previousStates.subarray(first * dim, end * dim);
+    this.#hash = this.#arrays.hash.subarray(2 * first, 2 * end);
   }
 
   /** Steps its worlds. The clock has moved on, and the actions are sound. actions: [count * actionDim] */
@@ -175,6 +202,20 @@ export class Shard {
       while (end < most && diverged[end] === 0) end++;
       this.#stepRun(actions, world, end);
       world = end;
+    }
+    if (this.#arrays.recorded[0] === 1) this.#record();
+  }
+
+  #record(): void {
+    const model = this.#model;
+    const { states, progress, stage, success } = this.#arrays;
+    this.#hashRows ??= openRowHasher(model.stateDim, this.#end - this.#first);
+    this.#hashRows(this.#states, this.#hash);
+    for (let world = this.#first; world < this.#end; world++) {
+      const o = world * model.stateDim;
+      progress[world] = model.progress(states, o);
+      stage[world] = model.stage(states, o);
+      success[world] = model.success(states, o) ? 1 : 0;
     }
   }
 
@@ -234,6 +275,7 @@ export abstract class Batch implements BatchEnv {
   readonly terminated: Uint8Array;
   readonly truncated: Uint8Array;
   readonly diverged: Uint8Array;
+  readonly frames: Frames;
   readonly #arrays: Arrays;
 
   constructor(model: TaskModel, count: number, buffer: ArrayBufferLike) {
@@ -247,7 +289,16 @@ export abstract class Batch implements BatchEnv {
     this.terminated = terminated;
     this.truncated = truncated;
     this.diverged = diverged;
+    this.frames = this.#arrays;
     for (let world = 0; world < count; world++) this.reset(world, world);
+  }
+
+  get isRecorded(): boolean {
+    return this.#arrays.recorded[0] === 1;
+  }
+
+  set isRecorded(isRecorded: boolean) {
+    this.#arrays.recorded[0] = isRecorded ? 1 : 0;
   }
 
   reset(world: number, seed: number): void {

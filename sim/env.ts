@@ -307,6 +307,16 @@ export interface Task {
   create(settings: AnySettings): TaskModel;
 }
 
+/** What is recorded of the states of a batch beside keyframes. */
+export interface Frames {
+  /** 64-bit hashes, the high word first. [count, 2] */
+  readonly hash: Uint32Array;
+  /** As `TaskModel` has them. [count] */
+  readonly progress: Float32Array;
+  readonly stage: Uint8Array;
+  readonly success: Uint8Array;
+}
+
 /** N worlds of one task. Arrays are owned by the batch and overwritten by the next call. */
 export interface BatchEnv {
   readonly model: TaskModel;
@@ -323,6 +333,10 @@ export interface BatchEnv {
   readonly truncated: Uint8Array;
   /** 1 where the state became non-finite or exploded; the world stays frozen until reset. [count] */
   readonly diverged: Uint8Array;
+  /** Of the states after the last `step`; written only while `isRecorded`. */
+  readonly frames: Frames;
+  /** Whether somebody records: steps write `frames` too, each thread those of its worlds. */
+  isRecorded: boolean;
   /** Starts one world anew; its observation is refreshed. */
   reset(world: number, seed: number): void;
   /** One control step of every world. actions: [count * actionDim]. @throws RangeError on wrong size, non-finite actions or no such option, states unchanged. */

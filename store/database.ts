@@ -40,6 +40,8 @@ export interface OpenedDatabase {
   readonly db: Connection;
   /** One transaction, inside another one a savepoint. @throws StoreReadOnlyError in a store opened for reading. */
   write<T>(work: () => T): T;
+  /** As `Store.intoLog`. */
+  intoLog<T>(work: () => T): T;
   /** Called whenever a transaction or savepoint was rolled back: caches of rows must go. */
   onRollback(forget: () => void): void;
   close(): void;
@@ -50,6 +52,9 @@ export interface OpenOptions {
   /** Makes the folder and the database where there are none; writing only. */
   readonly create?: boolean;
 }
+
+/** The log goes into the file every 16 MB, not every 4: the disk is waited for a quarter as often. */
+const logPages = 2000;
 
 export function openDatabase(
   directory: string,
@@ -98,8 +103,7 @@ function openForWriting(
     db = new Database(file, { fileMustExist: true });
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
-    // The log goes into the file every 16 MB, not every 4: the disk is waited for a quarter as often.
-    db.pragma('wal_autocheckpoint = 2000');
+    db.pragma(`wal_autocheckpoint = ${logPages}`);
     db.pragma('journal_size_limit = 67108864');
     migrate(db, file, migrations, !isNew);
     db.pragma('foreign_keys = ON');
@@ -137,6 +141,14 @@ function opened(
         throw new Error(`No space is left on the disk of ${file}; what was stored before is safe`, {
           cause: error,
         });
+      }
+    },
+    intoLog(work) {
+      db.pragma('wal_autocheckpoint = 0');
+      try {
+        return work();
+      } finally {
+        db.pragma(`wal_autocheckpoint = ${logPages}`);
       }
     },
     onRollback: (forget) => forgetters.push(forget),

@@ -91,8 +91,7 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
   const insert =
     db.prepare(`INSERT INTO episodes (run_id, task, kind, seed, trained_steps, length, ending, success,
     final_progress, return_total, reward_hash, checksum, parent_id, fork_frame, actor, edited_start, jerk, learned_progress, created_at)
-    VALUES (@runId, @task, @kind, @seed, @trainedSteps, @length, @ending, @success, @finalProgress, @returnTotal,
-    @rewardHash, @checksum, @parentId, @forkFrame, @actor, @editedStart, @jerk, @learnedProgress, @now)`);
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const forks = db
     .prepare<[number], number>('SELECT id FROM episodes WHERE parent_id = ? ORDER BY id')
     .pluck();
@@ -185,32 +184,47 @@ export function openEpisodes({ db, write, onRollback }: OpenedDatabase): Store['
     return encodeColumns(episode.columns, room);
   }
 
-  function insertOne(episode: NewEpisode, bytes: Buffer): number {
-    checkRun(episode.runId, 'the episode was not stored');
-    const { columns: _, returns: values, success, fork, ...plain } = episode;
-    const id = Number(
-      insert.run({
-        ...plain,
-        parentId: fork?.parent ?? null,
-        forkFrame: fork?.frame ?? null,
-        actor: fork?.actor ?? null,
-        editedStart: fork?.edited === undefined ? null : JSON.stringify(fork.edited),
-        jerk: jerkOf(episode.columns),
-        learnedProgress: lastLearned(episode.columns),
-        success: success ? 1 : 0,
-        now: Date.now(),
-      }).lastInsertRowid,
+  function insertOne(episode: NewEpisode, bytes: Buffer, now: number): number {
+    const { fork } = episode;
+    // By position: nineteen names would be looked up for each episode.
+    const { lastInsertRowid } = insert.run(
+      episode.runId,
+      episode.task,
+      episode.kind,
+      episode.seed,
+      episode.trainedSteps,
+      episode.length,
+      episode.ending,
+      episode.success ? 1 : 0,
+      episode.finalProgress,
+      episode.returnTotal,
+      episode.rewardHash,
+      episode.checksum,
+      fork?.parent ?? null,
+      fork?.frame ?? null,
+      fork?.actor ?? null,
+      fork?.edited === undefined ? null : JSON.stringify(fork.edited),
+      jerkOf(episode.columns),
+      lastLearned(episode.columns),
+      now,
     );
+    const id = Number(lastInsertRowid);
     insertData.run(id, bytes);
-    for (const [name, value] of Object.entries(values)) insertReturn.run(id, termId(name), value);
+    for (const name of Object.keys(episode.returns))
+      insertReturn.run(id, termId(name), episode.returns[name]);
     return id;
   }
 
   function addAll(episodes: readonly NewEpisode[]): number[] {
     room.clear();
     const bytes = episodes.map(encoded);
+    const now = Date.now();
     // No savepoint an episode: each would copy all pages that it touches, most of an episode's cost.
-    return write(() => episodes.map((episode, i) => insertOne(episode, bytes[i]!)));
+    return write(() => {
+      for (const runId of new Set(episodes.map(({ runId }) => runId)))
+        checkRun(runId, 'the episode was not stored');
+      return episodes.map((episode, i) => insertOne(episode, bytes[i]!, now));
+    });
   }
 
   return {

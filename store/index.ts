@@ -58,6 +58,7 @@ function storeOf(opened: OpenedDatabase): Store {
     lineage: openLineage(opened),
     settings: openSettings(opened),
     transaction: (work) => opened.write(work),
+    intoLog: (work) => opened.intoLog(work),
     health: ({ full = false } = {}) => healthOf(opened, full),
     close: () => opened.close(),
   };

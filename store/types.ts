@@ -373,6 +373,11 @@ export interface Store {
   };
   /** Several writes as one transaction. */
   transaction<T>(work: () => T): T;
+  /**
+   * What `work` writes stays in SQLite's log, and the disk is not waited for; the next write after it that finds the log long brings it
+   * into the file. As safe as any other write.
+   */
+  intoLog<T>(work: () => T): T;
   health(options?: { full?: boolean }): Health;
   close(): void;
 }

@@ -76,25 +76,6 @@ export function hashState64(
 
 const hex = (word: number): string => word.toString(16).padStart(8, '0');
 
-/** Two 32-bit hashes with different constants, side by side as 16 hex digits. */
-class Hash64 {
-  #a = seedA;
-  #b = seedB;
-  #count = 0;
-
-  add(word: number): void {
-    this.#a = round(this.#a, word, 0xcc9e2d51, 0x1b873593);
-    this.#b = round(this.#b, word, b1, b2);
-    this.#count++;
-  }
-
-  digest(): string {
-    const a = finish(this.#a, this.#count);
-    const b = finish(this.#b ^ a, this.#count);
-    return hex(a) + hex(b);
-  }
-}
-
 /** 64-bit hash of float64 numbers as 16 hex digits. */
 export function hashNumbers(values: Float64Array, offset = 0, length = values.length - offset): string {
   const out = new Uint32Array(2);
@@ -102,9 +83,16 @@ export function hashNumbers(values: Float64Array, offset = 0, length = values.le
   return hex(out[0]!) + hex(out[1]!);
 }
 
-/** 64-bit hash over the words of the per-state hashes of an episode, in order: its checksum. hashes: [>= count] */
+/**
+ * 64-bit hash over the words of the per-state hashes of an episode, in order, as 16 hex digits: its checksum. hashes: [>= count]
+ */
 export function hashRows(hashes: Uint32Array, count = hashes.length): string {
-  const hash = new Hash64();
-  for (let i = 0; i < count; i++) hash.add(hashes[i]!);
-  return hash.digest();
+  let a = seedA;
+  let b = seedB;
+  for (let i = 0; i < count; i++) {
+    a = round(a, hashes[i]!, 0xcc9e2d51, 0x1b873593);
+    b = round(b, hashes[i]!, b1, b2);
+  }
+  a = finish(a, count);
+  return hex(a) + hex(finish(b ^ a, count));
 }

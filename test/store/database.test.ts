@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
+import { createRandom } from '../../sim/engine/random.ts';
 import { openDatabase } from '../../store/database.ts';
 import { networkFileSystem } from '../../store/filesystem.ts';
 import {
@@ -501,4 +502,40 @@ test('the views can be read', (t) => {
     { run_id: id, name: 'loss', step: 3, value: 2 },
   ]);
   db.close();
+});
+
+test('what is written into the log stays there until the next write, also after one that failed, and is stored all the same', (t) => {
+  const directory = folder(t);
+  const store = openStore(directory);
+  t.after(() => store.close());
+  const id = store.runs.create(run);
+  // 20 episodes of 1 MB that zstd cannot shrink: more than the log holds before it is brought into the file.
+  const random = createRandom(1);
+  const big = (seed: number) =>
+    episode(id, {
+      seed,
+      columns: [
+        { name: 'noise', width: 1, data: Float64Array.from({ length: 2 ** 17 }, () => random.uniform()) },
+      ],
+    });
+  const size = (): number => statSync(join(directory, 'lab.db')).size;
+  const before = size();
+  store.intoLog(() => {
+    for (let seed = 0; seed < 20; seed++) store.episodes.add(big(seed));
+  });
+  assert.equal(size(), before);
+  assert.throws(
+    () =>
+      store.intoLog(() => {
+        store.episodes.add(big(20));
+        throw new Error('half way');
+      }),
+    /half way/,
+  );
+  assert.equal(size(), before);
+  const reader = openStore(directory, { mode: 'read' });
+  assert.equal(reader.episodes.list().total, 21);
+  reader.close();
+  store.runs.update(id, { heartbeatAt: 5 });
+  assert.ok(size() > before + 20 * 2 ** 19, `${size()} bytes, ${before} before`);
 });

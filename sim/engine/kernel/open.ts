@@ -6,49 +6,18 @@
 import type { Tables } from '../scene.ts';
 import { Solver } from '../solver.ts';
 import { arrays, scalars, wasm } from './module.ts';
-
-/** What the platform has; neither Node's nor the browser's types are known in here. */
-interface Platform {
-  readonly WebAssembly?: {
-    readonly Module: new (bytes: Uint8Array) => object;
-    readonly Instance: new (code: object, imports: object) => { readonly exports: object };
-    readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
-  };
-}
+import { decode, pageBytes, platform } from './platform.ts';
 
 interface Exports {
   setUp(pointers: number, values: number, cones: number): void;
   stepRows(rows: number, stride: number, first: number, count: number, steps: number): void;
 }
 
-const pageBytes = 65536;
 /** The kernel's own statics lie from `staticsAt` on and end before `firstByte`; build/kernel.ts checks it. */
 export const staticsAt = 1024;
 export const firstByte = 4096;
 
-const platform = (globalThis as unknown as Platform).WebAssembly;
 let compiled: object | null = null;
-
-const codes = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** By character code: every thread of the lab decodes this when it starts, and to search for each character takes four times as long. */
-const values = new Uint8Array(128);
-for (let value = 0; value < codes.length; value++) values[codes.charCodeAt(value)] = value;
-
-function decode(text: string): Uint8Array {
-  const bytes = new Uint8Array(
-    Math.floor((text.length * 3) / 4) - (text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0),
-  );
-  let at = 0;
-  for (let i = 0; i < text.length; i += 4) {
-    let word = 0;
-    for (let k = 0; k < 4; k++) word = (word << 6) | values[text.charCodeAt(i + k)]!;
-    if (at < bytes.length) bytes[at++] = word >> 16;
-    if (at < bytes.length) bytes[at++] = (word >> 8) & 255;
-    if (at < bytes.length) bytes[at++] = word & 255;
-  }
-  return bytes;
-}
 
 export interface Kernel {
   readonly solver: Solver;

@@ -159,19 +159,120 @@ test('any flipped bit and any cut is found', () => {
   }
 });
 
-test('format 1 is read like format 2; any other is refused by number', () => {
+/** The rewards of an episode of two terms, as a recorder writes them. */
+function rewards(raws: readonly Float64Array[], weights: readonly number[]): Column[] {
+  const rows = raws[0]!.length;
+  const total = new Float64Array(rows);
+  const columns: Column[] = [];
+  for (const [k, raw] of raws.entries()) {
+    const product = raw.map((value) => value * weights[k]!);
+    for (let t = 0; t < rows; t++) total[t]! += product[t]!;
+    columns.push(
+      { name: `reward/task/${k}/raw`, width: 1, data: raw },
+      { name: `reward/task/${k}/weight`, width: 1, data: new Float64Array(rows).fill(weights[k]!) },
+      { name: `reward/task/${k}/product`, width: 1, data: product },
+    );
+  }
+  columns.push({ name: 'reward/total', width: 1, data: total });
+  return columns;
+}
+
+const headerOf = (blob: Buffer): { name: string; made?: string }[] =>
+  JSON.parse(blob.subarray(20, 20 + blob.readUInt32LE(8)).toString());
+const dataBytes = (blob: Buffer): number => blob.readUInt32LE(12);
+
+test('products, totals and rows that stay the same take no room and come back to the bit, also one by one', () => {
+  const next = noise(4);
+  const raws = [0, 1].map(() => Float64Array.from({ length: 50 }, () => next() / 2 ** 31 - 1));
+  raws[0]![7] = 0;
+  raws[1]![7] = -0;
+  const columns = [
+    ...rewards(raws, [0.1, -3]),
+    { name: 'goal', width: 3, data: Float32Array.from({ length: 150 }, (_, i) => i % 3) },
+    { name: 'trueStage', width: 1, data: new Uint8Array(51).fill(2) },
+  ];
+  const blob = encodeColumns(columns);
+  const made = headerOf(blob).map(({ made }) => made);
+  assert.deepEqual(made, [
+    ...[undefined, 'same', 'product', undefined, 'same', 'product'],
+    ...['sum', 'same', 'same'],
+  ]);
+  assert.equal(dataBytes(blob), 2 * 400 + 2 * 8 + 12 + 1);
+  assert.deepEqual(plain(decodeColumns(blob).values()), plain(columns));
+  for (const column of columns)
+    assert.deepEqual(plain(decodeColumns(blob, [column.name]).values()), plain([column]), column.name);
+});
+
+test('what is nearly a product, a total or the same is stored as it is', () => {
+  const base = rewards([Float64Array.of(0.25, -0.5, 0), Float64Array.of(1, 2, 4)], [2, 3]);
+  const changed = (name: string, at: number, value: number): Column[] =>
+    base.map((column) => {
+      if (column.name !== name) return column;
+      const data = column.data.slice();
+      data[at] = value;
+      return { ...column, data };
+    });
+  const product = 'reward/task/0/product';
+  for (const [name, at, value] of [
+    [product, 1, -1 + 2 ** -52],
+    [product, 2, -0],
+    [product, 0, Number.NaN],
+    ['reward/total', 2, 12 + 2 ** -48],
+    ['reward/total', 1, Number.NaN],
+    ['reward/task/1/weight', 2, 3 + 2 ** -51],
+  ] as const) {
+    const columns = changed(name, at, value);
+    const blob = encodeColumns(columns);
+    assert.equal(headerOf(blob).find((info) => info.name === name)!.made, undefined, `${name} ${value}`);
+    assert.deepEqual(plain(decodeColumns(blob).values()), plain(columns), `${name} ${value}`);
+  }
+  // The names alone say nothing: without its parts, with parts of another type or length, it is a column like others.
+  for (const columns of [
+    base.filter(({ name }) => !name.endsWith('raw')),
+    base.filter(({ name }) => !name.endsWith('product')),
+    base.map((column) =>
+      column.name.endsWith('raw') ? { ...column, data: Float32Array.from(column.data) } : column,
+    ),
+    base.map((column) => (column.name.endsWith('raw') ? { ...column, data: column.data.slice(1) } : column)),
+  ])
+    assert.deepEqual(plain(decodeColumns(encodeColumns(columns)).values()), plain(columns));
+});
+
+test('formats 1 and 2 are read like format 3; any other is refused by number', () => {
   const columns: Column[] = [{ name: 'a', width: 1, data: Float64Array.of(1, 2, 3) }];
   const marked = (version: number): Buffer => {
     const blob = encodeColumns(columns);
-    assert.equal(blob.readUInt16LE(4), 2);
+    assert.equal(blob.readUInt16LE(4), 3);
     blob.writeUInt16LE(version, 4);
     blob.writeUInt32LE(crc32(blob.subarray(20), crc32(blob.subarray(0, 16))), 16);
     return blob;
   };
-  for (const version of [1, 2])
+  for (const version of [1, 2, 3])
     assert.deepEqual(plain(decodeColumns(marked(version)).values()), plain(columns));
   assert.throws(
-    () => decodeColumns(marked(3)),
-    new DamagedBlobError('format version 3, this Reward Lab knows 1 and 2'),
+    () => decodeColumns(marked(4)),
+    new DamagedBlobError('format version 4, this Reward Lab knows 1, 2 and 3'),
+  );
+});
+
+test('a product whose parts are gone or do not fit is damage, said by name', () => {
+  const columns = rewards([Float64Array.of(0.25, -0.5, 0)], [2]);
+  const edited = (edit: (text: string) => string): Buffer => {
+    const blob = encodeColumns(columns);
+    const header = blob.subarray(20, 20 + blob.readUInt32LE(8));
+    const text = edit(header.toString());
+    assert.equal(text.length, header.length);
+    header.write(text);
+    blob.writeUInt32LE(crc32(blob.subarray(20), crc32(blob.subarray(0, 16))), 16);
+    return blob;
+  };
+  assert.throws(
+    () => decodeColumns(edited((text) => text.replace('task/0/raw', 'task/0/rew'))),
+    new DamagedBlobError('a column is made of reward/task/0/raw, which is not there'),
+  );
+  assert.throws(
+    () =>
+      decodeColumns(edited((text) => text.replace('"rows":3,"made":"product"', '"rows":4,"made":"product"'))),
+    new DamagedBlobError('reward/task/0/product has 4 rows and is made of a column of 3'),
   );
 });
