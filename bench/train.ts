@@ -8,8 +8,9 @@
  *   npm run bench -- train success [--tasks a,b] success of the tuned settings on fresh starts, over seeds
  *   npm run bench -- train memory [--steps n]    memory over a long run
  *
- * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`, a run of `recording`), --turns n (of `recording`), --threads n (that compute, in
- * `recording`: one fewer than cores shows what it costs where a core is free), --device, --json.
+ * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`, a run of `recording`), --turns n and --settle n (of `recording`: how often, and after how
+ * many seconds the engine has compiled what records), --threads n (that compute, in `recording`: one fewer than cores shows what it costs where a core is
+ * free), --device, --json.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -18,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { DeviceChoice } from '../learn/tensor/device.ts';
 import { tasks } from '../sim/tasks/index.ts';
-import { meanInterval, median, recipeOf, type Trained, train } from './train/runs.ts';
+import { meanInterval, median, recipeOf, speedAfter, type Trained, train } from './train/runs.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,6 +28,7 @@ const { values: flags, positionals } = parseArgs({
     seeds: { type: 'string' },
     seconds: { type: 'string' },
     turns: { type: 'string' },
+    settle: { type: 'string' },
     threads: { type: 'string' },
     steps: { type: 'string' },
     device: { type: 'string', default: 'auto' },
@@ -174,17 +176,23 @@ async function speed(): Promise<void> {
 
 /**
  * Recorded, not recorded, and recorded with a window that follows, in turns: each turn gives one ratio of steps/s, and who
- * comes first changes from turn to turn. All three learn the same, so their episodes are as long as each other's.
+ * comes first changes from turn to turn. All three learn the same, so their episodes are as long as each other's. Twice: of the whole
+ * run, and without its first seconds, in which the engine compiles what records.
  */
 async function recording(): Promise<void> {
   const rows = [];
   const ways = ['recorded', 'unrecorded', 'watched'] as const;
   const turns = Number(flags.turns ?? 8);
+  const seconds = Number(flags.seconds ?? 12);
+  const settle = Number(flags.settle ?? 4);
+  type Speeds = Record<(typeof ways)[number], number>;
   for (const task of flags.tasks?.split(',') ?? ['cartpole', 'push', 'cheetah']) {
-    const speeds: Record<(typeof ways)[number], number>[] = [];
+    const whole: Speeds[] = [];
+    const settled: Speeds[] = [];
     let seen = { episodes: 0, bytes: 0 };
     for (let turn = 0; turn < turns; turn++) {
       const found = { recorded: 0, unrecorded: 0, watched: 0 };
+      const later = { ...found };
       for (const [place] of ways.entries()) {
         const way = ways[(place + turn) % ways.length]!;
         const record = way === 'unrecorded' ? 'none' : 'all';
@@ -192,36 +200,42 @@ async function recording(): Promise<void> {
         const steps = { ...recipe.algorithmSettings, steps: 1_000_000_000 };
         const trained = await train({ ...recipe, algorithmSettings: steps }, 0, {
           device,
-          seconds: Number(flags.seconds ?? 4),
+          seconds,
           watched: way === 'watched',
           ...(flags.threads === undefined ? {} : { threads: Number(flags.threads) }),
         });
         found[way] = trained.stepsPerSecond;
+        later[way] = speedAfter(trained, settle);
         seen = trained.seen ?? seen;
       }
-      speeds.push(found);
+      whole.push(found);
+      settled.push(later);
     }
     /** What the first costs beside the second: a share of steps/s, its median, and 95 % of its mean. */
-    const cost = (one: (typeof ways)[number], other: (typeof ways)[number]) => {
+    const cost = (speeds: readonly Speeds[], one: (typeof ways)[number], other: (typeof ways)[number]) => {
       const ratios = speeds.map((turn) => turn[one] / turn[other]);
       const [low, high] = meanInterval(ratios.map(Math.log)).map(Math.exp) as [number, number];
       return { median: 1 - median(ratios), interval: [1 - high, 1 - low] as const };
     };
-    const row = {
-      task,
+    const costs = (speeds: readonly Speeds[]) => ({
       turns: speeds,
       unrecorded: median(speeds.map(({ unrecorded }) => unrecorded)),
-      recording: cost('recorded', 'unrecorded'),
-      watching: cost('watched', 'recorded'),
-      seen,
-    };
+      recording: cost(speeds, 'recorded', 'unrecorded'),
+      watching: cost(speeds, 'watched', 'recorded'),
+    });
+    const row = { task, seconds, settle, settled: costs(settled), whole: costs(whole), seen };
     rows.push(row);
     const inWords = ({ median: middle, interval }: ReturnType<typeof cost>): string =>
       `${(100 * middle).toFixed(1)} % (95 % of the mean ${interval.map((x) => (100 * x).toFixed(1)).join(' to ')})`;
-    say(
-      `${task}: ${Math.round(row.unrecorded)} steps/s unrecorded; recording costs ${inWords(row.recording)}, ` +
-        `a window that follows ${inWords(row.watching)} more; ${turns} turns (${seen.episodes} episodes opened, ${Math.round(seen.bytes / 1000)} kB)`,
-    );
+    for (const [part, { unrecorded, recording: recorded, watching }] of [
+      [`after ${settle} s`, row.settled],
+      [`all ${seconds} s`, row.whole],
+    ] as const) {
+      say(
+        `${task}, ${part}: ${Math.round(unrecorded)} steps/s unrecorded; recording costs ${inWords(recorded)}, ` +
+          `a window that follows ${inWords(watching)} more; ${turns} turns (${seen.episodes} episodes opened, ${Math.round(seen.bytes / 1000)} kB)`,
+      );
+    }
   }
   report['recording'] = rows;
 }

@@ -196,7 +196,8 @@ export class Lab {
 
   /** @throws RangeError on an impossible number of threads; StoreBusyError, StoreReadOnlyError, StoreForeignError, StoreMissingError */
   constructor(options: LabOptions) {
-    this.#cores = new Cores(options.threads ?? availableParallelism());
+    const cores = availableParallelism();
+    this.#cores = new Cores(options.threads ?? cores, cores);
     this.store = openStore(options.project, {
       mode: options.mode ?? 'write',
       create: options.create ?? true,

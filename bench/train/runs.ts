@@ -34,6 +34,8 @@ export interface Trained {
   /** Seconds from the first step to the last, as the training thread measures it. */
   readonly seconds: number;
   readonly stepsPerSecond: number;
+  /** Steps and seconds since the first step, after each round. */
+  readonly course: { readonly steps: Float64Array; readonly seconds: Float64Array };
   /** Mean microseconds an environment step, by part. */
   readonly parts: Readonly<Record<string, number>>;
   /** Training episodes in the order in which they ended. */
@@ -127,7 +129,8 @@ export async function train(
       parts[name.slice('time/'.length)] = weight > 0 ? sum / weight : 0;
     }
     const taken = steps.at(-1) ?? 0;
-    const stepsPerSecond = values.get('speed/stepsPerSecond')?.at(-1) ?? 0;
+    const speeds = values.get('speed/stepsPerSecond') ?? new Float64Array();
+    const stepsPerSecond = speeds.at(-1) ?? 0;
     const evaluated = lab.store.episodes.list({ runId: id, kind: 'evaluation', limit: 1_000_000 }).items;
     const mean = (of: (episode: EpisodeRow) => number): number =>
       evaluated.reduce((sum, episode) => sum + of(episode), 0) / Math.max(1, evaluated.length);
@@ -136,6 +139,8 @@ export async function train(
       steps: taken,
       seconds: stepsPerSecond > 0 ? taken / stepsPerSecond : 0,
       stepsPerSecond,
+      // The speed of a round is that of the run so far.
+      course: { steps, seconds: speeds.map((speed, i) => steps[i]! / speed) },
       parts,
       episodes: lab.store.episodes
         .list({ runId: id, kind: 'training', limit: 1_000_000 })
@@ -152,6 +157,14 @@ export async function train(
     await lab.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Steps a second from the first round that ended later than so many seconds. @throws Error for a run that is too short. */
+export function speedAfter({ course: { steps, seconds } }: Trained, after: number): number {
+  const from = seconds.findIndex((at) => at >= after);
+  if (from < 0 || from === steps.length - 1)
+    throw new Error(`The run has no two rounds after ${after} s; it took ${seconds.at(-1) ?? 0} s`);
+  return (steps.at(-1)! - steps[from]!) / (seconds.at(-1)! - seconds[from]!);
 }
 
 export const median = (values: readonly number[]): number => {

@@ -29,6 +29,22 @@ test('runs leave the lab a core while it stores, also where that fails', () => {
   assert.deepEqual(seen, [3, 4, 1, 2, 1], 'a run with one thread keeps it');
 });
 
+test('runs that use fewer threads than there are cores keep them while the lab stores', () => {
+  for (const [cores, wanted] of [
+    [3, 2],
+    [2, 1],
+    [1, 1],
+  ] as const) {
+    const shared = new Cores(2, cores);
+    let seen: number | undefined;
+    shared.aside(() => {
+      seen = shared.budget[0];
+    });
+    assert.equal(seen, wanted, `${cores} cores`);
+    assert.equal(shared.budget[0], 2);
+  }
+});
+
 test('impossible numbers of threads are refused', () => {
   for (const threads of [0, -1, 1.5, Number.NaN]) {
     assert.throws(() => new Cores(threads), {
