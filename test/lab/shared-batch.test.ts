@@ -31,7 +31,10 @@ function played(batch: BatchEnv, steps: number): string[] {
   let saved = batch.saveState(1);
   for (let t = 0; t < steps; t++) {
     expertActions(batch, actions, 0.4, () => random.uniform());
+    batch.isRecorded = t % 3 > 0;
     batch.step(actions);
+    const { hash, progress, stage, success } = batch.frames;
+    seen.push(`${hash} ${progress} ${stage} ${success}`);
     seen.push(hashNumbers(batch.states), hashNumbers(batch.observations), hashNumbers(batch.previousStates));
     seen.push(`${batch.terminated} ${batch.truncated} ${batch.diverged}`);
     for (let w = 0; w < count; w++) if (batch.terminated[w] === 1) batch.reset(w, 100 * t + w);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch } from '../../sim/batch.ts';
+import { hashState64 } from '../../sim/engine/hash.ts';
 import type { BatchEnv } from '../../sim/env.ts';
 import { tasks } from '../../sim/tasks/index.ts';
 import { runaway } from '../support/runaway.ts';
@@ -26,6 +27,32 @@ test('actions of the wrong size or not finite are refused before anything moves'
   }
   assert.deepEqual(batch.states, states);
   assert.deepEqual(batch.previousStates, previous);
+});
+
+test('steps write what is recorded of each state while somebody records, and leave it as it was otherwise', () => {
+  const batch = createBatch(model, 6);
+  const { frames } = batch;
+  const told = () =>
+    [frames.hash, frames.progress, frames.stage, frames.success].map((array) => array.slice());
+  const nothing = told();
+  const actions = new Float64Array(6 * actionDim).fill(0.3);
+  batch.step(actions);
+  assert.deepEqual(told(), nothing);
+  batch.isRecorded = true;
+  batch.step(actions);
+  const worlds = [0, 1, 2, 3, 4, 5];
+  const hash = new Uint32Array(12);
+  for (const w of worlds) hashState64(batch.states, w * dim, dim, hash, 2 * w);
+  const wanted = [
+    hash,
+    Float32Array.from(worlds, (w) => model.progress(batch.states, w * dim)),
+    Uint8Array.from(worlds, (w) => model.stage(batch.states, w * dim)),
+    Uint8Array.from(worlds, (w) => (model.success(batch.states, w * dim) ? 1 : 0)),
+  ];
+  assert.deepEqual(told(), wanted);
+  batch.isRecorded = false;
+  batch.step(actions);
+  assert.deepEqual(told(), wanted);
 });
 
 test('actions beyond the unit box act like the nearest allowed ones', () => {

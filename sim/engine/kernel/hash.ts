@@ -19,8 +19,9 @@ function code(): object | null {
 /** 64-bit hashes of rows of `dim` numbers. states: [<= most, dim]; out: two words a row, the high one first. */
 export type RowHasher = (states: Float64Array, out: Uint32Array) => void;
 
-/** Keeps memory for `most` rows. */
+/** Keeps memory for `most` rows, where they fill the lanes. */
 export function openRowHasher(dim: number, most: number): RowHasher {
+  if (most < 4) return oneByOne(dim);
   if (compiled === undefined) compiled = code();
   return compiled === null ? oneByOne(dim) : byFours(compiled, dim, most);
 }
