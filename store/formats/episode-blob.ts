@@ -249,7 +249,7 @@ function isSame(data: ColumnData, width: number): boolean {
   return areSameWords(words, width * (data.BYTES_PER_ELEMENT >> 2));
 }
 
-// Twice the same loop: each sees one type of array, which is several times as fast.
+// Twice the same loop, so that each sees one type of array.
 function areSameBytes(bytes: Uint8Array, width: number): boolean {
   for (let i = width; i < bytes.length; i++) if (bytes[i] !== bytes[i - width]) return false;
   return true;
