@@ -9,7 +9,7 @@
  *   npm run bench -- train memory [--steps n]    memory over a long run
  *
  * Options: --seeds n (0 .. n - 1), --seconds n (a task of `speed`, a run of `recording`), --turns n and --settle n (of `recording`: how often, and after how
- * many seconds the engine has compiled what records), --threads n (that compute, in `recording`: one fewer than cores shows what it costs where a core is
+ * many seconds the engine has compiled what records: 4, or a third of a run), --threads n (that compute, in `recording`: one fewer than cores shows what it costs where a core is
  * free), --device, --json.
  */
 
@@ -184,7 +184,7 @@ async function recording(): Promise<void> {
   const ways = ['recorded', 'unrecorded', 'watched'] as const;
   const turns = Number(flags.turns ?? 8);
   const seconds = Number(flags.seconds ?? 12);
-  const settle = Number(flags.settle ?? 4);
+  const settle = Number(flags.settle ?? Math.min(4, seconds / 3));
   type Speeds = Record<(typeof ways)[number], number>;
   for (const task of flags.tasks?.split(',') ?? ['cartpole', 'push', 'cheetah']) {
     const whole: Speeds[] = [];

@@ -7,11 +7,10 @@
  * their results are the same bits (test/sim/engine/kernel.test.ts).
  */
 
-import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstByte, staticsAt } from '../sim/engine/kernel/open.ts';
-import { assemble } from './assembly.ts';
+import { assemble, fingerprintOf } from './assembly.ts';
 import { root } from './renderer.ts';
 
 const sources = ['sim/engine/collide.ts', 'sim/engine/solver.ts'];
@@ -217,8 +216,7 @@ export function assemblyScript(): Source {
 }
 
 /** A fingerprint of the text, so that a stale module is found without compiling. */
-export const hashOf = (source: Source): string =>
-  createHash('sha256').update(source.text).digest('hex').slice(0, 32);
+export const hashOf = (source: Source): string => fingerprintOf(source.text);
 
 async function compile(): Promise<{ source: Source; bytes: Uint8Array }> {
   const source = assemblyScript();

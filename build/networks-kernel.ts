@@ -3,11 +3,10 @@
  * once without, and writes `learn/tensor/kernel/module.ts`.
  */
 
-import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstByte, mostPages } from '../learn/tensor/kernel/layout.ts';
-import { assemble } from './assembly.ts';
+import { assemble, fingerprintOf, writeModule } from './assembly.ts';
 import { root } from './renderer.ts';
 
 const source = 'learn/tensor/kernel/kernel.as';
@@ -40,9 +39,6 @@ export function assemblyScript(): string {
     .replace('TANH_CONSTANTS', `${constants(4, tanh.above)}\n  ${constants(10, tanh.below)}`);
 }
 
-/** A fingerprint of the text, so that a stale module is found without compiling. */
-export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
-
 async function compile(text: string, isRelaxed: boolean): Promise<string> {
   const bytes = await assemble(text, [
     ...[
@@ -67,22 +63,12 @@ if (import.meta.main) {
   const module = `/** Made by build/networks-kernel.ts from kernel.as; do not edit. */
 
 /** Of the text that it was compiled from. */
-export const sourceHash = '${hashOf(text)}';
+export const sourceHash = '${fingerprintOf(text)}';
 /** With relaxed SIMD: fused multiply-add. */
 export const relaxedWasm =
   '${relaxed}';
 export const plainWasm =
   '${plain}';
 `;
-  if (process.argv.includes('--check')) {
-    if (readFileSync(join(root, target), 'utf8') !== module) {
-      process.stderr.write(
-        `${target} is not what its source compiles to: run node build/networks-kernel.ts\n`,
-      );
-      process.exitCode = 1;
-    }
-  } else {
-    writeFileSync(join(root, target), module);
-    console.log(`${target}: ${Math.round(0.75 * relaxed.length)} bytes of WebAssembly, twice`);
-  }
+  writeModule(target, module, 'networks-kernel.ts', `2 x ${Math.round(0.75 * relaxed.length)} bytes`);
 }

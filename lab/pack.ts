@@ -4,14 +4,15 @@
  * each aligned to 8 bytes. Runs in the window and in the lab: no Node, no DOM.
  */
 
-const constructors = {
+/** By the names that stand for them in headers. */
+export const arrayTypes = {
   f64: Float64Array,
   f32: Float32Array,
   u32: Uint32Array,
   u8: Uint8Array,
 } as const;
 
-type TypeName = keyof typeof constructors;
+export type TypeName = keyof typeof arrayTypes;
 export type PackedArray = Float64Array | Float32Array | Uint32Array | Uint8Array;
 export type Arrays = Readonly<Record<string, PackedArray>>;
 /** What `pack` makes. */
@@ -20,7 +21,7 @@ export type Block = ArrayBuffer | Uint8Array<ArrayBuffer>;
 // Not with bit operations: they end at 2 GiB.
 const align = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
-function typeOf(array: PackedArray): TypeName {
+export function typeOf(array: PackedArray): TypeName {
   if (array instanceof Float64Array) return 'f64';
   if (array instanceof Float32Array) return 'f32';
   if (array instanceof Uint32Array) return 'u32';
@@ -68,7 +69,7 @@ export function unpack(block: Block): Record<string, PackedArray> {
   const start = align(4 + headLength);
   const arrays: Record<string, PackedArray> = {};
   for (const [name, { type, length, offset }] of Object.entries(header)) {
-    const Typed = constructors[type];
+    const Typed = arrayTypes[type];
     const end = start + offset + length * Typed.BYTES_PER_ELEMENT;
     if (end > byteLength) {
       throw new RangeError(`Packed array ${name}: ends at byte ${end}, the block has ${byteLength}`);

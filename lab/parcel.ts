@@ -3,7 +3,8 @@
  * their own, fourteen columns take 12 us to send and 20 us to receive; so, 9 and 6.
  */
 
-import type { Column, ColumnData } from '../store/types.ts';
+import type { Column } from '../store/types.ts';
+import { arrayTypes, type TypeName, typeOf } from './pack.ts';
 import type { FinishedEpisode } from './recorder.ts';
 
 export interface Parcel {
@@ -11,16 +12,6 @@ export interface Parcel {
   /** Name, type, width, first byte and length of each column, tabs between them, a line a column. */
   readonly layout: string;
   readonly buffer: ArrayBuffer;
-}
-
-const types = { f64: Float64Array, f32: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
-type TypeName = keyof typeof types;
-
-function typeOf(data: ColumnData): TypeName {
-  if (data instanceof Float64Array) return 'f64';
-  if (data instanceof Float32Array) return 'f32';
-  if (data instanceof Uint32Array) return 'u32';
-  return 'u8';
 }
 
 /** The columns lie in one buffer, which is the parcel's from now on. @throws RangeError where they do not. */
@@ -71,7 +62,7 @@ export function unwrapper(): (parcel: Parcel) => FinishedEpisode {
     const columns: Column[] = places.map(({ name, type, width, first, length }) => ({
       name,
       width,
-      data: new types[type](buffer, first, length),
+      data: new arrayTypes[type](buffer, first, length),
     }));
     return { ...episode, columns };
   };

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assemblyScript, hashOf } from '../../build/networks-kernel.ts';
+import { fingerprintOf } from '../../build/assembly.ts';
+import { assemblyScript } from '../../build/networks-kernel.ts';
 import * as layout from '../../learn/tensor/kernel/layout.ts';
 import { plainWasm, relaxedWasm, sourceHash } from '../../learn/tensor/kernel/module.ts';
 
 test('the compiled networks kernel was made from its source as it is now (else: node build/networks-kernel.ts)', () => {
-  assert.equal(sourceHash, hashOf(assemblyScript()));
+  assert.equal(sourceHash, fingerprintOf(assemblyScript()));
 });
 
 test('only one of the two builds asks for relaxed SIMD', () => {
